@@ -1,0 +1,2 @@
+//! The `ingle` program.
+fn main() {}
