@@ -112,7 +112,11 @@ mod tests {
         for &dtype in DType::ALL {
             assert_eq!(DType::from_ggml_id(dtype.ggml_id()), Some(dtype));
         }
-        assert_eq!(DType::from_ggml_id(4), None, "Q4_2 was removed from the format");
+        assert_eq!(
+            DType::from_ggml_id(4),
+            None,
+            "Q4_2 was removed from the format"
+        );
     }
 
     #[test]

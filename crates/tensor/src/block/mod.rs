@@ -1,0 +1,28 @@
+//! One module per element type: the byte layout of its block and what the bytes mean.
+//!
+//! Every module of a quantised type has the same face, so a reader who knows one knows all:
+//!
+//! - `BLOCK_LEN` weights in `BLOCK_BYTES` bytes;
+//! - the place of each field, under ggml's name of it (`D` an offset, `QS` a byte range);
+//! - `dequantize(block, out)`, the definition of the format, in the order in which ggml's own
+//!   reference does its float operations;
+//! - `quantize(x, block)`, where the format has a writer here;
+//! - small decoders of packed fields, public because fast kernels decode the same fields.
+//!
+//! All numbers are little-endian. `d` is always an f16 scale unless a module says otherwise.
+//!
+//! Layouts: `ggml-common.h` of <https://github.com/ggml-org/ggml>; their meaning: `ggml-quants.c` there.
+
+pub mod field;
+
+pub mod q4_0;
+pub mod q4_1;
+pub mod q5_0;
+pub mod q5_1;
+pub mod q8_0;
+
+pub mod q2_k;
+pub mod q3_k;
+pub mod q4_k;
+pub mod q5_k;
+pub mod q6_k;

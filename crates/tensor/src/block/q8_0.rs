@@ -1,0 +1,31 @@
+//! Q8_0: 32 weights in 8 bits with one scale. Also the form activations take in integer dot products.
+//!
+//! ```text
+//! byte 0   d    f16
+//! byte 2   qs   32 × i8
+//! ```
+//! `w = d * q`
+
+use std::ops::Range;
+
+use super::field::{self, assert_layout};
+use crate::DType;
+
+/// Weights in a block.
+pub const BLOCK_LEN: usize = 32;
+/// Bytes of a block.
+pub const BLOCK_BYTES: usize = 34;
+/// Offset of the scale.
+pub const D: usize = 0;
+/// The codes.
+pub const QS: Range<usize> = 2..34;
+
+const _: () = assert_layout(DType::Q8_0, BLOCK_LEN, BLOCK_BYTES);
+
+/// The 32 weights of a block.
+pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
+    let d = field::f16_at(block, D);
+    for (w, &q) in out.iter_mut().zip(&block[QS]) {
+        *w = d * f32::from(q as i8);
+    }
+}
