@@ -1,0 +1,130 @@
+//! Shared read-only bytes: a slice that keeps alive whatever it was cut from.
+
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use crate::mmap::Mapping;
+
+/// A cheaply cloned, read-only slice of a mapped file or of a vector.
+///
+/// The mapping (or vector) lives until its last slice is dropped. Nothing is promised about alignment: the
+/// start is wherever the file puts it.
+#[derive(Clone)]
+pub struct Bytes {
+    owner: Arc<Owner>,
+    range: Range<usize>,
+}
+
+enum Owner {
+    Vec(Vec<u8>),
+    Mapping(Mapping),
+}
+
+impl Bytes {
+    pub(crate) fn from_mapping(mapping: Mapping) -> Self {
+        Self {
+            range: 0..mapping.len(),
+            owner: Arc::new(Owner::Mapping(mapping)),
+        }
+    }
+
+    /// The part `range` of these bytes, sharing their owner; `None` if it reaches outside.
+    pub fn slice(&self, range: Range<usize>) -> Option<Self> {
+        if range.start > range.end || range.end > self.len() {
+            return None;
+        }
+        let start = self.range.start + range.start;
+        Some(Self {
+            owner: Arc::clone(&self.owner),
+            range: start..start + range.len(),
+        })
+    }
+
+    /// Whether these bytes are pages of a mapped file (`false`: they lie in memory of our own).
+    pub fn is_mapped(&self) -> bool {
+        matches!(*self.owner, Owner::Mapping(_))
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        let all: &[u8] = match &*self.owner {
+            Owner::Vec(bytes) => bytes,
+            Owner::Mapping(mapping) => mapping,
+        };
+        &all[self.range.clone()]
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self {
+            range: 0..bytes.len(),
+            owner: Arc::new(Owner::Vec(bytes)),
+        }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Bytes {}
+
+/// Length and place only: the contents may be gigabytes.
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.is_mapped() { "file" } else { "memory" };
+        write!(
+            f,
+            "Bytes({} bytes at {} of a {place})",
+            self.len(),
+            self.range.start
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bytes;
+
+    #[test]
+    fn slices_share_and_stay_inside() {
+        let bytes = Bytes::from(vec![0, 1, 2, 3, 4, 5]);
+        let middle = bytes.slice(2..5).expect("inside");
+        drop(bytes);
+        assert_eq!(*middle, [2, 3, 4]);
+        assert_eq!(*middle.slice(1..3).expect("inside"), [3, 4]);
+        assert_eq!(*middle.slice(3..3).expect("empty at the end"), []);
+        assert_eq!(middle.slice(1..4), None);
+        #[expect(
+            clippy::reversed_empty_ranges,
+            reason = "a reversed range is what is tested"
+        )]
+        let reversed = middle.slice(2..1);
+        assert_eq!(reversed, None);
+    }
+
+    #[test]
+    fn bytes_cross_threads() {
+        fn is_send_and_sync<T: Send + Sync + 'static>() {}
+        is_send_and_sync::<Bytes>();
+    }
+}

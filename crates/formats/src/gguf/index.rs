@@ -1,0 +1,78 @@
+//! Finding entries by name: positions sorted by the name they lead to, four bytes per entry.
+//!
+//! A hash map would hold every name a second time, and a file of a million one-letter keys would cost many
+//! times its size.
+
+/// Positions `0..n` of a list, ordered by the names at those positions.
+#[derive(Debug, Clone, Default)]
+pub(super) struct NameIndex(Vec<u32>);
+
+impl NameIndex {
+    /// Indexes `count` names; `Err` is the position of one that appears twice.
+    ///
+    /// `count` fits 32 bits: every entry of a file takes 14 bytes of it at least, and as many in memory.
+    pub(super) fn new<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Result<Self, usize> {
+        let count = u32::try_from(count).map_err(|_| 0_usize)?;
+        let mut sorted: Vec<u32> = (0..count).collect();
+        sorted.sort_unstable_by_key(|&i| name(i as usize));
+        match sorted
+            .windows(2)
+            .find(|pair| name(pair[0] as usize) == name(pair[1] as usize))
+        {
+            Some(pair) => Err(pair[1] as usize),
+            None => Ok(Self(sorted)),
+        }
+    }
+
+    /// Position of the entry of this name. `name` must give what it gave when the index was made.
+    pub(super) fn find<'a>(&self, wanted: &str, name: impl Fn(usize) -> &'a str) -> Option<usize> {
+        self.place(wanted, name)
+            .ok()
+            .map(|place| self.0[place] as usize)
+    }
+
+    /// Adds the name of a new last entry, which must not be there yet.
+    pub(super) fn push<'a>(&mut self, added: &str, name: impl Fn(usize) -> &'a str) {
+        let at = self.place(added, name).unwrap_or_else(|place| place);
+        let last = u32::try_from(self.0.len()).expect("fewer than 2^32 entries fit memory");
+        self.0.insert(at, last);
+    }
+
+    fn place<'a>(&self, wanted: &str, name: impl Fn(usize) -> &'a str) -> Result<usize, usize> {
+        self.0.binary_search_by(|&i| name(i as usize).cmp(wanted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NameIndex;
+
+    #[test]
+    fn finds_every_name_and_no_other() {
+        let names = ["delta", "alpha", "", "charlie"];
+        let index = NameIndex::new(names.len(), |i| names[i]).expect("no duplicates");
+        for (at, name) in names.iter().enumerate() {
+            assert_eq!(index.find(name, |i| names[i]), Some(at));
+        }
+        assert_eq!(index.find("bravo", |i| names[i]), None);
+    }
+
+    #[test]
+    fn reports_a_duplicate() {
+        let names = ["b", "a", "c", "a"];
+        let twice = NameIndex::new(names.len(), |i| names[i]).expect_err("`a` is there twice");
+        assert_eq!(names[twice], "a");
+    }
+
+    #[test]
+    fn grows_in_order() {
+        let names = ["m", "a", "z", "k"];
+        let mut index = NameIndex::default();
+        for count in 0..names.len() {
+            index.push(names[count], |i| names[i]);
+        }
+        for (at, name) in names.iter().enumerate() {
+            assert_eq!(index.find(name, |i| names[i]), Some(at));
+        }
+    }
+}

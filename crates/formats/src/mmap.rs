@@ -1,0 +1,65 @@
+//! Mapping a file into memory. The only `unsafe` of this crate is here.
+//!
+//! # Why the map is sound, and what remains
+//!
+//! A mapping is a `&[u8]` over pages that the file system owns. Two things can go wrong with that, both only
+//! if *another* party writes to the file while we use it:
+//!
+//! * **The contents change.** Rust assumes that bytes behind a shared slice stand still. We read them as plain
+//!   numbers only: every index, length and string that steers our code is copied out of the mapping while the
+//!   file is parsed (see [`crate::gguf`]), so changed pages can give wrong weights, not wrong addresses.
+//! * **The file shrinks.** Pages behind the new end cannot be read any more: the kernel raises `SIGBUS` and
+//!   the process dies. The length is taken after the file was opened and everything is checked against it, so
+//!   a file that is short *at open* is an ordinary error; one that is cut later is not.
+//!
+//! Against both we hold a shared advisory lock on the file as long as it is mapped, and refuse to map one that
+//! somebody holds exclusively: programs that lock what they write stay out of our way (on Windows the lock and
+//! the mapping are enforced by the system). A program that truncates a model in use without asking for a lock
+//! still kills us. That rest is accepted: the alternative is to copy gigabytes. Replacing a file by
+//! renaming a new one over it, as downloaders do, is always safe: the mapping keeps the old one.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+
+use memmap2::Mmap;
+
+/// A whole file, mapped read-only and locked (shared) until dropped.
+pub(crate) struct Mapping {
+    map: Mmap,
+    /// Holds the lock; closing the file would release it.
+    _file: File,
+}
+
+impl Mapping {
+    /// Maps all of `file`.
+    ///
+    /// Errors: [`io::ErrorKind::WouldBlock`] if somebody else holds an exclusive lock on the file, or
+    /// what the system says.
+    pub(crate) fn new(file: File) -> io::Result<Self> {
+        match file.try_lock_shared() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::WouldBlock,
+                    "another program has locked the file, probably to write it",
+                ));
+            }
+            // Some file systems (network, read-only images) know no locks: reading is still worth it.
+            Err(std::fs::TryLockError::Error(_)) => {}
+        }
+        // SAFETY: the map is read-only and handed out as `&[u8]` alone. Bytes that another process may change
+        // under us are only ever used as numbers, never as lengths, indices or text (module docs), and the
+        // lock above keeps cooperating writers out for as long as `map` lives.
+        let map = unsafe { Mmap::map(&file)? };
+        Ok(Self { map, _file: file })
+    }
+}
+
+impl Deref for Mapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.map
+    }
+}
