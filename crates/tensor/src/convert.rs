@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::DType;
 use crate::block::*;
-use half::{bf16, f16};
+use half::f16;
 
 /// Writes the weights in `src` to `dst`.
 ///
@@ -24,7 +24,10 @@ pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) {
     match dtype {
         DType::F32 => each(src, dst, f32::from_le_bytes),
         DType::F16 => each(src, dst, |b| f16::from_le_bytes(b).to_f32()),
-        DType::BF16 => each(src, dst, |b| bf16::from_le_bytes(b).to_f32()),
+        // Not `half`, which makes NaNs quiet.
+        DType::BF16 => each(src, dst, |b| {
+            f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)
+        }),
         DType::F64 => each(src, dst, |b| f64::from_le_bytes(b) as f32),
         DType::I8 => each(src, dst, |b| f32::from(i8::from_le_bytes(b))),
         DType::I16 => each(src, dst, |b| f32::from(i16::from_le_bytes(b))),
@@ -40,7 +43,23 @@ pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) {
         DType::Q4_K => blocks(src, dst, q4_k::dequantize),
         DType::Q5_K => blocks(src, dst, q5_k::dequantize),
         DType::Q6_K => blocks(src, dst, q6_k::dequantize),
-        other => unimplemented!("{other}"),
+        DType::Q1_0 => blocks(src, dst, q1_0::dequantize),
+        DType::Q2_0 => blocks(src, dst, q2_0::dequantize),
+        DType::Q8_1 => blocks(src, dst, q8_1::dequantize),
+        DType::Q8_K => blocks(src, dst, q8_k::dequantize),
+        DType::IQ1_M => blocks(src, dst, iq1_m::dequantize),
+        DType::IQ1_S => blocks(src, dst, iq1_s::dequantize),
+        DType::IQ2_S => blocks(src, dst, iq2_s::dequantize),
+        DType::IQ2_XS => blocks(src, dst, iq2_xs::dequantize),
+        DType::IQ2_XXS => blocks(src, dst, iq2_xxs::dequantize),
+        DType::IQ3_S => blocks(src, dst, iq3_s::dequantize),
+        DType::IQ3_XXS => blocks(src, dst, iq3_xxs::dequantize),
+        DType::IQ4_NL => blocks(src, dst, iq4_nl::dequantize),
+        DType::IQ4_XS => blocks(src, dst, iq4_xs::dequantize),
+        DType::MXFP4 => blocks(src, dst, mxfp4::dequantize),
+        DType::NVFP4 => blocks(src, dst, nvfp4::dequantize),
+        DType::TQ1_0 => blocks(src, dst, tq1_0::dequantize),
+        DType::TQ2_0 => blocks(src, dst, tq2_0::dequantize),
     }
 }
 

@@ -82,7 +82,7 @@ dtypes! {
 impl DType {
     /// Bytes of a row of `len` weights; `None` if `len` is no whole number of blocks or too large.
     pub const fn row_bytes(self, len: usize) -> Option<usize> {
-        if len % self.block_len() != 0 {
+        if !len.is_multiple_of(self.block_len()) {
             return None;
         }
         (len / self.block_len()).checked_mul(self.block_bytes())

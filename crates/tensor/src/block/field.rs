@@ -28,6 +28,12 @@ pub fn u32_at(block: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
 }
 
+/// Nibble `i` of a run of nibbles, the low one of each byte first.
+#[inline]
+pub fn nibble(bytes: &[u8], i: usize) -> u8 {
+    (bytes[i / 2] >> (4 * (i % 2))) & 0x0f
+}
+
 /// Writes `value` as f16 at byte `at`, rounded to nearest, ties to even.
 #[inline]
 pub fn put_f16(block: &mut [u8], at: usize, value: f32) {

@@ -1,0 +1,36 @@
+//! IQ4_NL: 32 weights in 4 bits with one scale; the 16 codes stand for unevenly spaced values.
+//!
+//! ```text
+//! byte 0   d    f16
+//! byte 2   qs   16 bytes; the low nibble of byte j is weight j, the high nibble weight j + 16
+//! ```
+//! `w = d * VALUES[q]`
+
+use std::ops::Range;
+
+use super::field::{self, assert_layout};
+use crate::DType;
+
+/// Weights in a block.
+pub const BLOCK_LEN: usize = 32;
+/// Bytes of a block.
+pub const BLOCK_BYTES: usize = 18;
+/// Offset of the scale.
+pub const D: usize = 0;
+/// The packed codes.
+pub const QS: Range<usize> = 2..18;
+/// What the codes stand for, here and in IQ4_XS: denser near zero, as weights are.
+pub const VALUES: [i8; 16] = [
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
+];
+
+const _: () = assert_layout(DType::IQ4_NL, BLOCK_LEN, BLOCK_BYTES);
+
+/// The 32 weights of a block.
+pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
+    let d = field::f16_at(block, D);
+    for (j, &byte) in block[QS].iter().enumerate() {
+        out[j] = d * f32::from(VALUES[usize::from(byte & 0x0f)]);
+        out[j + 16] = d * f32::from(VALUES[usize::from(byte >> 4)]);
+    }
+}

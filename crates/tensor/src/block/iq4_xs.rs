@@ -1,0 +1,57 @@
+//! IQ4_XS: 256 weights in 4 bits; 8 groups of 32 like IQ4_NL's, each with a signed 6-bit scale.
+//!
+//! ```text
+//! byte 0   d         f16
+//! byte 2   scales_h  u16; high two bits of the scale of group g: bits 2 g, 2 g + 1
+//! byte 4   scales_l  4 bytes; low four bits: nibble g % 2 of byte g / 2
+//! byte 8   qs        8 × 16 bytes; in a group, low nibbles are weights 0..16, high ones 16..32
+//! ```
+//! `w = d * (scale - 32) * VALUES[q]`
+
+use std::ops::Range;
+
+use super::field::{self, assert_layout};
+use super::iq4_nl::VALUES;
+use crate::DType;
+
+/// Weights in a block.
+pub const BLOCK_LEN: usize = 256;
+/// Bytes of a block.
+pub const BLOCK_BYTES: usize = 136;
+/// Offset of the scale.
+pub const D: usize = 0;
+/// Offset of the u16 of high bits of the scales.
+pub const SCALES_H: usize = 2;
+/// Low bits of the scales.
+pub const SCALES_L: Range<usize> = 4..8;
+/// The packed codes.
+pub const QS: Range<usize> = 8..136;
+/// Weights that share a scale.
+pub const GROUP_LEN: usize = 32;
+
+const _: () = assert_layout(DType::IQ4_XS, BLOCK_LEN, BLOCK_BYTES);
+
+/// The 256 weights of a block.
+pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
+    let d = field::f16_at(block, D);
+    let scales = unpack_scales(field::u16_at(block, SCALES_H), &block[SCALES_L]);
+    let groups = out
+        .chunks_exact_mut(GROUP_LEN)
+        .zip(block[QS].chunks_exact(16));
+    for ((group, bytes), scale) in groups.zip(scales) {
+        let dl = d * f32::from(scale);
+        for (j, &byte) in bytes.iter().enumerate() {
+            group[j] = dl * f32::from(VALUES[usize::from(byte & 0x0f)]);
+            group[j + 16] = dl * f32::from(VALUES[usize::from(byte >> 4)]);
+        }
+    }
+}
+
+/// The 8 scales, -32..=31, out of their high bits and the 4 bytes of low bits.
+#[inline]
+pub fn unpack_scales(high: u16, low: &[u8]) -> [i8; 8] {
+    std::array::from_fn(|g| {
+        let high = ((high >> (2 * g)) & 3) as u8;
+        (field::nibble(low, g) | high << 4) as i8 - 32
+    })
+}

@@ -1,0 +1,3 @@
+//! The one integration test binary: fixtures of `golden/quant`, and properties of every type.
+
+mod golden;
