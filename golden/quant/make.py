@@ -218,7 +218,7 @@ def weights(rng):
         np.where(np.arange(n) // 32 % 2, 0, rng.normal(0, 0.1, n)),    # blocks of zeros
     ]
     rows = np.array(rows, np.float32)
-    rows[0, 128] = -0.0
+    rows[0, 128:] = -0.0
     return rows
 
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::DType;
 use crate::block::*;
-use half::f16;
+use half::{bf16, f16};
 
 /// Writes the weights in `src` to `dst`.
 ///
@@ -14,13 +14,7 @@ use half::f16;
 /// # Panics
 /// If the sizes do not match.
 pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) {
-    assert_eq!(
-        dtype.row_bytes(dst.len()),
-        Some(src.len()),
-        "{} weights of {dtype} do not take the {} bytes given",
-        dst.len(),
-        src.len()
-    );
+    assert_sizes(dtype, dst.len(), src.len());
     match dtype {
         DType::F32 => each(src, dst, f32::from_le_bytes),
         DType::F16 => each(src, dst, |b| f16::from_le_bytes(b).to_f32()),
@@ -63,7 +57,59 @@ pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) {
     }
 }
 
-/// No reference quantiser writes this type.
+/// Writes `src` to `dst` as blocks of `dtype`.
+///
+/// `src` is a whole number of blocks, `dst` exactly as long as they are. Numbers that are not finite,
+/// or beyond what the type's scales reach, come out as some other number. Integers round to nearest.
+///
+/// # Errors
+/// If no writer is here for the type: the IQ types that pick patterns out of a codebook.
+///
+/// # Panics
+/// If the sizes do not match.
+pub fn quantize(dtype: DType, src: &[f32], dst: &mut [u8]) -> Result<(), NoQuantizer> {
+    assert_sizes(dtype, src.len(), dst.len());
+    match dtype {
+        DType::F32 => put_each(src, dst, f32::to_le_bytes),
+        DType::F16 => put_each(src, dst, |x| f16::from_f32(x).to_le_bytes()),
+        DType::BF16 => put_each(src, dst, |x| bf16::from_f32(x).to_le_bytes()),
+        DType::F64 => put_each(src, dst, |x| f64::from(x).to_le_bytes()),
+        DType::I8 => put_each(src, dst, |x| (x.round() as i8).to_le_bytes()),
+        DType::I16 => put_each(src, dst, |x| (x.round() as i16).to_le_bytes()),
+        DType::I32 => put_each(src, dst, |x| (x.round() as i32).to_le_bytes()),
+        DType::I64 => put_each(src, dst, |x| (x.round() as i64).to_le_bytes()),
+        DType::Q1_0 => put_blocks(src, dst, q1_0::quantize),
+        DType::Q2_0 => put_blocks(src, dst, q2_0::quantize),
+        DType::Q4_0 => put_blocks(src, dst, q4_0::quantize),
+        DType::Q4_1 => put_blocks(src, dst, q4_1::quantize),
+        DType::Q5_0 => put_blocks(src, dst, q5_0::quantize),
+        DType::Q5_1 => put_blocks(src, dst, q5_1::quantize),
+        DType::Q8_0 => put_blocks(src, dst, q8_0::quantize),
+        DType::Q8_1 => put_blocks(src, dst, q8_1::quantize),
+        DType::Q2_K => put_blocks(src, dst, q2_k::quantize),
+        DType::Q3_K => put_blocks(src, dst, q3_k::quantize),
+        DType::Q4_K => put_blocks(src, dst, q4_k::quantize),
+        DType::Q5_K => put_blocks(src, dst, q5_k::quantize),
+        DType::Q6_K => put_blocks(src, dst, q6_k::quantize),
+        DType::Q8_K => put_blocks(src, dst, q8_k::quantize),
+        DType::IQ4_NL => put_blocks(src, dst, iq4_nl::quantize),
+        DType::IQ4_XS => put_blocks(src, dst, iq4_xs::quantize),
+        DType::MXFP4 => put_blocks(src, dst, mxfp4::quantize),
+        DType::NVFP4 => put_blocks(src, dst, nvfp4::quantize),
+        DType::TQ1_0 => put_blocks(src, dst, tq1_0::quantize),
+        DType::TQ2_0 => put_blocks(src, dst, tq2_0::quantize),
+        DType::IQ1_S
+        | DType::IQ1_M
+        | DType::IQ2_XXS
+        | DType::IQ2_XS
+        | DType::IQ2_S
+        | DType::IQ3_XXS
+        | DType::IQ3_S => return Err(NoQuantizer(dtype)),
+    }
+    Ok(())
+}
+
+/// No writer is here for this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoQuantizer(pub DType);
 
@@ -74,6 +120,15 @@ impl fmt::Display for NoQuantizer {
 }
 
 impl std::error::Error for NoQuantizer {}
+
+#[track_caller]
+fn assert_sizes(dtype: DType, weights: usize, bytes: usize) {
+    assert_eq!(
+        dtype.row_bytes(weights),
+        Some(bytes),
+        "{weights} weights of {dtype} do not take the {bytes} bytes given"
+    );
+}
 
 /// Plain numbers of `B` bytes each.
 fn each<const B: usize>(src: &[u8], dst: &mut [f32], decode: impl Fn([u8; B]) -> f32) {
@@ -90,5 +145,23 @@ fn blocks<const L: usize, const B: usize>(
 ) {
     for (block, out) in src.as_chunks().0.iter().zip(dst.as_chunks_mut().0) {
         decode(block, out);
+    }
+}
+
+/// The way back of [`each`].
+fn put_each<const B: usize>(src: &[f32], dst: &mut [u8], encode: impl Fn(f32) -> [u8; B]) {
+    for (&x, bytes) in src.iter().zip(dst.as_chunks_mut().0) {
+        *bytes = encode(x);
+    }
+}
+
+/// The way back of [`blocks`].
+fn put_blocks<const L: usize, const B: usize>(
+    src: &[f32],
+    dst: &mut [u8],
+    encode: impl Fn(&[f32; L], &mut [u8; B]),
+) {
+    for (x, block) in src.as_chunks().0.iter().zip(dst.as_chunks_mut().0) {
+        encode(x, block);
     }
 }

@@ -12,5 +12,5 @@ mod convert;
 mod dtype;
 pub mod grid;
 
-pub use convert::{NoQuantizer, dequantize};
+pub use convert::{NoQuantizer, dequantize, quantize};
 pub use dtype::DType;

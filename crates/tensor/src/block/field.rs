@@ -46,6 +46,14 @@ pub fn round_f16(value: f32) -> f32 {
     f16::from_f32(value).to_f32()
 }
 
+/// Packs two codes a byte: the first half of them in low nibbles, the second in high ones.
+pub(super) fn pack_halves(codes: &[u8], qs: &mut [u8]) {
+    let (low, high) = codes.split_at(qs.len());
+    for (byte, (low, high)) in qs.iter_mut().zip(low.iter().zip(high)) {
+        *byte = low & 0x0f | high << 4;
+    }
+}
+
 /// Stops the build when a module's sizes are not those of its [`DType`].
 pub(crate) const fn assert_layout(dtype: DType, block_len: usize, block_bytes: usize) {
     assert!(

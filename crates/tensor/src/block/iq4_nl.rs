@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -33,4 +34,20 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
         out[j] = d * f32::from(VALUES[usize::from(byte & 0x0f)]);
         out[j + 16] = d * f32::from(VALUES[usize::from(byte >> 4)]);
     }
+}
+
+/// Fits the scale by least squares, see the module `fit`.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let ends = [VALUES[0], VALUES[15]].map(f32::from);
+    let d = field::round_f16(fit::scale(x, &[1.0; BLOCK_LEN], ends, nearest_value));
+    field::put_f16(block, D, d);
+    field::pack_halves(
+        &x.map(|x| fit::nearest_index(&VALUES, d, x)),
+        &mut block[QS],
+    );
+}
+
+/// The one of [`VALUES`] that is nearest to `v`.
+pub(super) fn nearest_value(v: f32) -> f32 {
+    f32::from(VALUES[usize::from(fit::nearest_index(&VALUES, 1.0, v))])
 }

@@ -11,7 +11,8 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
-use super::iq4_nl::VALUES;
+use super::fit;
+use super::iq4_nl::{VALUES, nearest_value};
 use crate::DType;
 
 /// Weights in a block.
@@ -45,6 +46,24 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
             group[j + 16] = dl * f32::from(VALUES[usize::from(byte >> 4)]);
         }
     }
+}
+
+/// Fits scales by least squares, see the module `fit`.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let ends = [VALUES[0], VALUES[15]].map(f32::from);
+    let (d, scales) = fit::block_scales::<8>(x, ends, [-32.0, 31.0], nearest_value);
+    block.fill(0);
+    field::put_f16(block, D, d);
+    let mut high = 0;
+    for (g, (x, &scale)) in x.as_chunks::<GROUP_LEN>().0.iter().zip(&scales).enumerate() {
+        let dl = d * f32::from(scale);
+        let codes = x.map(|x| fit::nearest_index(&VALUES, dl, x));
+        field::pack_halves(&codes, &mut block[QS][16 * g..16 * g + 16]);
+        let stored = (scale + 32) as u8;
+        block[SCALES_L][g / 2] |= (stored & 0x0f) << (4 * (g % 2));
+        high |= u16::from(stored >> 4) << (2 * g);
+    }
+    block[SCALES_H..SCALES_H + 2].copy_from_slice(&high.to_le_bytes());
 }
 
 /// The 8 scales, -32..=31, out of their high bits and the 4 bytes of low bits.

@@ -14,6 +14,7 @@
 //! Layouts: `ggml-common.h` of <https://github.com/ggml-org/ggml>; their meaning: `ggml-quants.c` there.
 
 pub mod field;
+mod fit;
 
 pub mod q1_0;
 pub mod q2_0;

@@ -14,7 +14,8 @@
 
 use std::ops::Range;
 
-use super::field::assert_layout;
+use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -37,6 +38,21 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
         out[j] = d * f32::from(VALUES[usize::from(byte & 0x0f)]);
         out[j + 16] = d * f32::from(VALUES[usize::from(byte >> 4)]);
     }
+}
+
+/// Takes the power of two of the greatest magnitude, two down, and the nearest code under it.
+///
+/// The greatest magnitude is then 4 to 8 times the scale, of which codes reach 6: up to a quarter of
+/// it is cut off, as the standard and ggml have it.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    // The exponent of a float, biased by 127 like `e`. Infinity counts as the largest power of two.
+    let exponent = (fit::magnitude(x).to_bits() >> 23).min(254);
+    block[E] = exponent.saturating_sub(2) as u8;
+    let d = scale(block[E]);
+    field::pack_halves(
+        &x.map(|x| fit::nearest_index(&VALUES, d, x)),
+        &mut block[QS],
+    );
 }
 
 /// `2^(e - 128)`: half of what the E8M0 exponent stands for, to go with [`VALUES`].

@@ -30,3 +30,15 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
         *w = if bit == 1 { d } else { -d };
     }
 }
+
+/// Takes the signs, and as scale the mean magnitude, which is the least-squares choice. 0 counts as +.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let d = x.iter().map(|x| x.abs()).sum::<f32>() / BLOCK_LEN as f32;
+    field::put_f16(block, D, d);
+    for (byte, x) in block[QS].iter_mut().zip(x.chunks_exact(8)) {
+        *byte = x
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (k, &x)| bits | u8::from(x >= 0.0) << k);
+    }
+}

@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -30,5 +31,18 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     for (j, w) in out.iter_mut().enumerate() {
         let q = (block[QS][j / 4] >> (2 * (j % 4))) & 3;
         *w = d * f32::from(q as i8 - OFFSET);
+    }
+}
+
+/// Fits the scale by least squares, see the module `fit`.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let nearest = |v| fit::round_within(v, -1.0, 2.0);
+    let d = field::round_f16(fit::scale(x, &[1.0; BLOCK_LEN], [-1.0, 2.0], nearest));
+    let inverse = fit::inverse(d);
+    block.fill(0);
+    field::put_f16(block, D, d);
+    for (j, x) in x.iter().enumerate() {
+        let code = (nearest(x * inverse) as i8 + OFFSET) as u8;
+        block[QS][j / 4] |= code << (2 * (j % 4));
     }
 }

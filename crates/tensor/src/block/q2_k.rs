@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -44,9 +45,41 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     }
 }
 
+/// Fits scales and minimums by least squares, see the module `fit`.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let fit::AffineBlock {
+        d,
+        dmin,
+        scales,
+        mins,
+        codes,
+    } = fit::affine_block::<16>(x, 3.0, 15.0);
+    block.fill(0);
+    for (g, packed) in block[SCALES].iter_mut().enumerate() {
+        *packed = scales[g] | mins[g] << 4;
+    }
+    for (i, code) in codes.into_iter().enumerate() {
+        put_code(&mut block[QS], i, code);
+    }
+    field::put_f16(block, D, d);
+    field::put_f16(block, DMIN, dmin);
+}
+
 /// Code of weight `i`, 0..=3, out of the 64 bytes `qs`.
 #[inline]
 pub fn code(qs: &[u8], i: usize) -> u8 {
-    let (half, k, l) = (i / 128, i / 32 % 4, i % 32);
-    (qs[32 * half + l] >> (2 * k)) & 3
+    let (byte, shift) = place(i);
+    (qs[byte] >> shift) & 3
+}
+
+/// Puts the code of weight `i` into zeroed bytes.
+pub(super) fn put_code(qs: &mut [u8], i: usize, code: u8) {
+    let (byte, shift) = place(i);
+    qs[byte] |= code << shift;
+}
+
+/// Byte of `qs` and bit in it where the code of weight `i` begins.
+#[inline]
+fn place(i: usize) -> (usize, usize) {
+    (i / 128 * 32 + i % 32, i / 32 % 4 * 2)
 }

@@ -12,6 +12,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use super::q2_k;
 use crate::DType;
 
@@ -46,6 +47,21 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     }
 }
 
+/// Fits scales by least squares, see the module `fit`.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let nearest = |v| fit::round_within(v, -4.0, 3.0);
+    let (d, scales) = fit::block_scales::<16>(x, [-4.0, 3.0], [-32.0, 31.0], nearest);
+    block.fill(0);
+    for (i, x) in x.iter().enumerate() {
+        let inverse = fit::inverse(d * f32::from(scales[i / GROUP_LEN]));
+        let code = (nearest(x * inverse) as i8 + OFFSET) as u8;
+        q2_k::put_code(&mut block[QS], i, code & 3);
+        block[HMASK][i % 32] |= (code >> 2) << (i / 32);
+    }
+    block[SCALES].copy_from_slice(&pack_scales(&scales));
+    field::put_f16(block, D, d);
+}
+
 /// Code of weight `i`, 0..=7, out of the 32 bytes `hmask` and the 64 bytes `qs`.
 #[inline]
 pub fn code(hmask: &[u8], qs: &[u8], i: usize) -> u8 {
@@ -63,4 +79,28 @@ pub fn unpack_scales(packed: &[u8; 12]) -> [i8; 16] {
         let high = (packed[8 + g % 4] >> (2 * (g / 4))) & 3;
         (low | high << 4) as i8 - 32
     })
+}
+
+/// What [`unpack_scales`] reads as `scales`, each in -32..=31.
+pub fn pack_scales(scales: &[i8; 16]) -> [u8; 12] {
+    let mut packed = [0; 12];
+    for (g, &scale) in scales.iter().enumerate() {
+        let stored = (scale + 32) as u8;
+        packed[g % 8] |= (stored & 0x0f) << (4 * (g / 8));
+        packed[8 + g % 4] |= (stored >> 4) << (2 * (g / 4));
+    }
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_round_trip() {
+        for first in -32..=16 {
+            let scales = std::array::from_fn(|g| first + g as i8);
+            assert_eq!(unpack_scales(&pack_scales(&scales)), scales);
+        }
+    }
 }

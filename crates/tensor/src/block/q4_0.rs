@@ -12,6 +12,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -34,4 +35,14 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
         out[j] = d * f32::from((byte & 0x0f) as i8 - OFFSET);
         out[j + 16] = d * f32::from((byte >> 4) as i8 - OFFSET);
     }
+}
+
+/// Rounds to the nearest codes under the scale that maps the extreme weight to -8.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let d = fit::extreme(x) / -8.0;
+    let inverse = fit::inverse(d);
+    // Halves round up.
+    let codes = x.map(|x| ((x * inverse + 8.5) as u8).min(15));
+    field::put_f16(block, D, d);
+    field::pack_halves(&codes, &mut block[QS]);
 }

@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -33,4 +34,16 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
         out[j] = d * f32::from(byte & 0x0f) + m;
         out[j + 16] = d * f32::from(byte >> 4) + m;
     }
+}
+
+/// Rounds to the nearest codes on the line from the least weight to the greatest.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let min = x.iter().copied().fold(f32::INFINITY, f32::min);
+    let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let d = (max - min) / 15.0;
+    let inverse = fit::inverse(d);
+    let codes = x.map(|x| (((x - min) * inverse + 0.5) as u8).min(15));
+    field::put_f16(block, D, d);
+    field::put_f16(block, M, min);
+    field::pack_halves(&codes, &mut block[QS]);
 }

@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -44,11 +45,35 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     }
 }
 
+/// Fits scales and minimums by least squares, see the module `fit`.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let fit::AffineBlock {
+        d,
+        dmin,
+        scales,
+        mins,
+        codes,
+    } = fit::affine_block::<8>(x, 15.0, 63.0);
+    field::put_f16(block, D, d);
+    field::put_f16(block, DMIN, dmin);
+    block[SCALES].copy_from_slice(&pack_scales(&scales, &mins));
+    put_codes(&mut block[QS], &codes);
+}
+
 /// Code of weight `i`, 0..=15, out of the 128 bytes `qs`.
 #[inline]
 pub fn code(qs: &[u8], i: usize) -> u8 {
     let (pair, high, l) = (i / 64, i / 32 % 2, i % 32);
     (qs[32 * pair + l] >> (4 * high)) & 0x0f
+}
+
+/// Packs the low four bits of 256 codes.
+pub(super) fn put_codes(qs: &mut [u8], codes: &[u8; BLOCK_LEN]) {
+    for (pair, bytes) in codes.chunks_exact(64).zip(qs.chunks_exact_mut(32)) {
+        for (l, byte) in bytes.iter_mut().enumerate() {
+            *byte = pair[l] & 0x0f | pair[32 + l] << 4;
+        }
+    }
 }
 
 /// The 8 scales and the 8 minimums of Q4_K and Q5_K, each 0..=63.
@@ -66,4 +91,29 @@ pub fn unpack_scales(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
         mins[4 + g] = packed[8 + g] >> 4 | (packed[4 + g] >> 6) << 4;
     }
     (scales, mins)
+}
+
+/// What [`unpack_scales`] reads as `scales` and `mins`, each 0..=63.
+pub fn pack_scales(scales: &[u8; 8], mins: &[u8; 8]) -> [u8; 12] {
+    let mut packed = [0; 12];
+    for g in 0..4 {
+        packed[g] = scales[g] | (scales[4 + g] >> 4) << 6;
+        packed[4 + g] = mins[g] | (mins[4 + g] >> 4) << 6;
+        packed[8 + g] = scales[4 + g] & 0x0f | mins[4 + g] << 4;
+    }
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_round_trip() {
+        for first in 0..=56 {
+            let scales = std::array::from_fn(|g| first + g as u8);
+            let mins = std::array::from_fn(|g| 63 - first - g as u8);
+            assert_eq!(unpack_scales(&pack_scales(&scales, &mins)), (scales, mins));
+        }
+    }
 }

@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -38,6 +39,17 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     }
 }
 
+/// Rounds to the nearest codes under the scale that maps the extreme weight to -16.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let d = fit::extreme(x) / -16.0;
+    let inverse = fit::inverse(d);
+    // Halves round up.
+    let codes = x.map(|x| ((x * inverse + 16.5) as u8).min(31));
+    field::put_f16(block, D, d);
+    block[QH..QH + 4].copy_from_slice(&high_bits(&codes).to_le_bytes());
+    field::pack_halves(&codes, &mut block[QS]);
+}
+
 /// The 32 five-bit codes, 0..=31, out of their high bits `qh` and the 16 bytes `qs`.
 #[inline]
 pub fn codes(qh: u32, qs: &[u8]) -> [u8; BLOCK_LEN] {
@@ -45,4 +57,12 @@ pub fn codes(qh: u32, qs: &[u8]) -> [u8; BLOCK_LEN] {
         let nibble = (qs[j % 16] >> (4 * (j / 16))) & 0x0f;
         nibble | (((qh >> j) & 1) as u8) << 4
     })
+}
+
+/// The fifth bits of 32 codes, bit `j` that of code `j`.
+pub(super) fn high_bits(codes: &[u8; BLOCK_LEN]) -> u32 {
+    codes
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (j, &q)| bits | u32::from((q >> 4) & 1) << j)
 }

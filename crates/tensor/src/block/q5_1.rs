@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use super::q5_0;
 use crate::DType;
 
@@ -37,4 +38,17 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     for (w, q) in out.iter_mut().zip(codes) {
         *w = d * f32::from(q) + m;
     }
+}
+
+/// Rounds to the nearest codes on the line from the least weight to the greatest.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let min = x.iter().copied().fold(f32::INFINITY, f32::min);
+    let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let d = (max - min) / 31.0;
+    let inverse = fit::inverse(d);
+    let codes = x.map(|x| (((x - min) * inverse + 0.5) as u8).min(31));
+    field::put_f16(block, D, d);
+    field::put_f16(block, M, min);
+    block[QH..QH + 4].copy_from_slice(&q5_0::high_bits(&codes).to_le_bytes());
+    field::pack_halves(&codes, &mut block[QS]);
 }

@@ -12,6 +12,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use super::q4_k::{self, unpack_scales};
 use crate::DType;
 
@@ -45,6 +46,25 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
         for (l, w) in group.iter_mut().enumerate() {
             *w = dl * f32::from(code(&block[QH], &block[QS], GROUP_LEN * g + l)) - ml;
         }
+    }
+}
+
+/// Fits scales and minimums by least squares, see the module `fit`.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let fit::AffineBlock {
+        d,
+        dmin,
+        scales,
+        mins,
+        codes,
+    } = fit::affine_block::<8>(x, 31.0, 63.0);
+    block.fill(0);
+    field::put_f16(block, D, d);
+    field::put_f16(block, DMIN, dmin);
+    block[SCALES].copy_from_slice(&q4_k::pack_scales(&scales, &mins));
+    q4_k::put_codes(&mut block[QS], &codes);
+    for (i, code) in codes.into_iter().enumerate() {
+        block[QH][i % 32] |= (code >> 4) << (i / 32);
     }
 }
 

@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use super::q2_k;
 use crate::DType;
 
@@ -45,10 +46,34 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     }
 }
 
+/// Fits scales by least squares, see the module `fit`.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let nearest = |v| fit::round_within(v, -32.0, 31.0);
+    let (d, scales) = fit::block_scales::<16>(x, [-32.0, 31.0], [-128.0, 127.0], nearest);
+    block.fill(0);
+    for (i, x) in x.iter().enumerate() {
+        let inverse = fit::inverse(d * f32::from(scales[i / GROUP_LEN]));
+        let code = (nearest(x * inverse) as i8 + OFFSET) as u8;
+        let (byte, shift) = low_place(i);
+        block[QL][byte] |= (code & 0x0f) << shift;
+        q2_k::put_code(&mut block[QH], i, code >> 4);
+    }
+    for (byte, scale) in block[SCALES].iter_mut().zip(scales) {
+        *byte = scale as u8;
+    }
+    field::put_f16(block, D, d);
+}
+
 /// Code of weight `i`, 0..=63, out of the 128 bytes `ql` and the 64 bytes `qh`.
 #[inline]
 pub fn code(ql: &[u8], qh: &[u8], i: usize) -> u8 {
-    let (half, k, l) = (i / 128, i / 32 % 4, i % 32);
-    let low = (ql[64 * half + 32 * (k % 2) + l] >> (4 * (k / 2))) & 0x0f;
-    low | q2_k::code(qh, i) << 4
+    let (byte, shift) = low_place(i);
+    (ql[byte] >> shift) & 0x0f | q2_k::code(qh, i) << 4
+}
+
+/// Byte of `ql` and bit in it where the low bits of weight `i` begin.
+#[inline]
+fn low_place(i: usize) -> (usize, usize) {
+    let quarter = i / 32 % 4;
+    (i / 128 * 64 + quarter % 2 * 32 + i % 32, quarter / 2 * 4)
 }

@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -31,4 +32,18 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     for (w, &q) in out.iter_mut().zip(&block[QS]) {
         *w = d * f32::from(q as i8);
     }
+}
+
+/// Rounds as Q8_0 does, and sums the codes.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let d = fit::magnitude(x) / 127.0;
+    let inverse = fit::inverse(d);
+    let mut sum = 0;
+    for (q, x) in block[QS].iter_mut().zip(x) {
+        let code = (x * inverse).round() as i8;
+        sum += i32::from(code);
+        *q = code as u8;
+    }
+    field::put_f16(block, D, d);
+    field::put_f16(block, S, d * sum as f32);
 }

@@ -14,6 +14,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use crate::DType;
 
 /// Weights in a block.
@@ -38,6 +39,24 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     }
 }
 
+/// Rounds to -1, 0 or 1 times the greatest magnitude, halves away from 0.
+///
+/// Right for weights that are ternary already; of others it keeps little.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let d = fit::magnitude(x);
+    let inverse = fit::inverse(d);
+    let mut digits = [0u16; BLOCK_BYTES];
+    for (i, x) in x.iter().enumerate() {
+        let (byte, n) = place(i);
+        let trit = (fit::ternary(x * inverse) + 1) as u16;
+        digits[byte] += trit * [81, 27, 9, 3, 1][n];
+    }
+    for (byte, digits) in block[..D].iter_mut().zip(digits) {
+        *byte = (digits * 256).div_ceil(243) as u8;
+    }
+    field::put_f16(block, D, d);
+}
+
 /// Byte of the block and place within it that hold weight `i`.
 #[inline]
 pub fn place(i: usize) -> (usize, usize) {
@@ -53,5 +72,5 @@ pub fn place(i: usize) -> (usize, usize) {
 pub fn trit(byte: u8, n: usize) -> u8 {
     const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
     let fraction = byte.wrapping_mul(POWERS[n]);
-    (u16::from(fraction) * 3 >> 8) as u8
+    ((u16::from(fraction) * 3) >> 8) as u8
 }

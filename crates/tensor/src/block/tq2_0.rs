@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::field::{self, assert_layout};
+use super::fit;
 use super::q2_k;
 use crate::DType;
 
@@ -29,4 +30,17 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     for (i, w) in out.iter_mut().enumerate() {
         *w = d * f32::from(q2_k::code(&block[QS], i) as i8 - 1);
     }
+}
+
+/// Rounds to -1, 0 or 1 times the greatest magnitude, halves away from 0.
+///
+/// Right for weights that are ternary already; of others it keeps little.
+pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
+    let d = fit::magnitude(x);
+    let inverse = fit::inverse(d);
+    block.fill(0);
+    for (i, x) in x.iter().enumerate() {
+        q2_k::put_code(&mut block[QS], i, (fit::ternary(x * inverse) + 1) as u8);
+    }
+    field::put_f16(block, D, d);
 }

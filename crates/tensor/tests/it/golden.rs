@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use tensor::{DType, dequantize};
+use tensor::{DType, dequantize, quantize};
 
 #[test]
 fn every_block_reads_as_in_the_reference() {
@@ -11,7 +11,7 @@ fn every_block_reads_as_in_the_reference() {
         let file = read(dtype, "blocks");
         let n = dtype.block_bytes();
         assert!(
-            !file.is_empty() && file.len() % (n + 24) == 0,
+            !file.is_empty() && file.len().is_multiple_of(n + 24),
             "{dtype}: bad fixture"
         );
         for (i, record) in file.chunks_exact(n + 24).enumerate() {
@@ -29,6 +29,28 @@ fn every_block_reads_as_in_the_reference() {
             );
             let hash = u64::from_le_bytes(hash.try_into().unwrap());
             assert_eq!(fnv1a(&bytes(&out)), hash, "{dtype}, block {i}: {out:?}");
+        }
+    }
+}
+
+#[test]
+fn weights_are_written_as_by_the_reference() {
+    use DType::*;
+    let weights = floats(&load("weights.f32"));
+    for dtype in [
+        F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, Q8_K, TQ1_0, TQ2_0, MXFP4, NVFP4, Q1_0,
+    ] {
+        let expected = read(dtype, "quant");
+        let mut found = vec![0xaa; dtype.row_bytes(weights.len()).unwrap()];
+        quantize(dtype, &weights, &mut found).unwrap();
+        assert_eq!(found.len(), expected.len(), "{dtype}");
+        let n = dtype.block_bytes();
+        for (i, (found, expected)) in found.chunks(n).zip(expected.chunks(n)).enumerate() {
+            let row = i * dtype.block_len() / 256;
+            assert_eq!(
+                found, expected,
+                "{dtype}, block {i}, in row {row} of the weights"
+            );
         }
     }
 }
@@ -76,9 +98,12 @@ fn a_size_that_does_not_match_is_refused() {
     dequantize(DType::Q4_0, &[0; 18], &mut [0.0; 33]);
 }
 
-/// A fixture, for instance `q4_k.blocks`.
+/// The fixture of a type, for instance `q4_k.blocks`.
 fn read(dtype: DType, extension: &str) -> Vec<u8> {
-    let name = format!("{}.{extension}", dtype.name().to_lowercase());
+    load(&format!("{}.{extension}", dtype.name().to_lowercase()))
+}
+
+fn load(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../golden/quant")
         .join(name);
