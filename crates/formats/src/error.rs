@@ -43,7 +43,7 @@ pub enum Error {
     },
 
     /// The first four bytes are not those of a GGUF file.
-    #[error("not a GGUF file: expected the bytes `GGUF` at the start, found `{}`", found.escape_ascii())]
+    #[error("not a GGUF file: expected the bytes `GGUF` at the start, found `{}`{}", found.escape_ascii(), magic_hint(found))]
     Magic {
         /// The bytes at the start, four at most.
         found: Vec<u8>,
@@ -265,6 +265,25 @@ impl Error {
             | Self::InTensor { error, .. } => error.root(),
             error => error,
         }
+    }
+}
+
+/// What a file is that is often taken for a model.
+fn magic_hint(magic: &[u8]) -> &'static str {
+    match magic {
+        b"" => "\nhint: the file is empty",
+        b"vers" => {
+            "\nhint: this looks like a Git LFS pointer; fetch the file itself with `git lfs pull`"
+        }
+        b"<!DO" | b"<!do" | b"<htm" => {
+            "\nhint: this looks like a web page; the download went wrong"
+        }
+        b"tjgg" | b"lmgg" | b"fmgg" => {
+            "\nhint: GGUF replaced this format in 2023; convert the model again"
+        }
+        b"PK\x03\x04" => "\nhint: this looks like a PyTorch checkpoint; convert it to GGUF first",
+        [_, _, _, 0] => "\nhint: if this is a safetensors file, convert it to GGUF first",
+        _ => "",
     }
 }
 

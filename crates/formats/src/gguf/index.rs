@@ -1,45 +1,39 @@
-//! Finding entries by name: positions sorted by the name they lead to, four bytes per entry.
+//! Finding entries by name: positions sorted by the name they lead to, eight bytes per entry.
 //!
 //! A hash map would hold every name a second time, and a file of a million one-letter keys would cost many
 //! times its size.
 
 /// Positions `0..n` of a list, ordered by the names at those positions.
 #[derive(Debug, Clone, Default)]
-pub(super) struct NameIndex(Vec<u32>);
+pub(super) struct NameIndex(Vec<usize>);
 
 impl NameIndex {
     /// Indexes `count` names; `Err` is the position of one that appears twice.
-    ///
-    /// `count` fits 32 bits: every entry of a file takes 14 bytes of it at least, and as many in memory.
     pub(super) fn new<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Result<Self, usize> {
-        let count = u32::try_from(count).map_err(|_| 0_usize)?;
-        let mut sorted: Vec<u32> = (0..count).collect();
-        sorted.sort_unstable_by_key(|&i| name(i as usize));
+        let mut sorted: Vec<usize> = (0..count).collect();
+        sorted.sort_unstable_by_key(|&i| name(i));
         match sorted
             .windows(2)
-            .find(|pair| name(pair[0] as usize) == name(pair[1] as usize))
+            .find(|pair| name(pair[0]) == name(pair[1]))
         {
-            Some(pair) => Err(pair[1] as usize),
+            Some(pair) => Err(pair[1]),
             None => Ok(Self(sorted)),
         }
     }
 
     /// Position of the entry of this name. `name` must give what it gave when the index was made.
     pub(super) fn find<'a>(&self, wanted: &str, name: impl Fn(usize) -> &'a str) -> Option<usize> {
-        self.place(wanted, name)
-            .ok()
-            .map(|place| self.0[place] as usize)
+        self.place(wanted, name).ok().map(|place| self.0[place])
     }
 
     /// Adds the name of a new last entry, which must not be there yet.
     pub(super) fn push<'a>(&mut self, added: &str, name: impl Fn(usize) -> &'a str) {
         let at = self.place(added, name).unwrap_or_else(|place| place);
-        let last = u32::try_from(self.0.len()).expect("fewer than 2^32 entries fit memory");
-        self.0.insert(at, last);
+        self.0.insert(at, self.0.len());
     }
 
     fn place<'a>(&self, wanted: &str, name: impl Fn(usize) -> &'a str) -> Result<usize, usize> {
-        self.0.binary_search_by(|&i| name(i as usize).cmp(wanted))
+        self.0.binary_search_by(|&i| name(i).cmp(wanted))
     }
 }
 

@@ -34,6 +34,7 @@ use crate::{Bytes, Error};
 
 pub use self::get::{FromScalar, FromValue};
 pub use self::metadata::Metadata;
+pub use self::split::part_name;
 pub use self::value::{Array, Scalar, Strings, Text, Value, ValueType};
 pub use self::write::GgufWriter;
 

@@ -24,13 +24,13 @@ pub(super) fn open(path: &Path) -> Result<Gguf, Error> {
     }
     let name = SplitName::parse(path, split).map_err(|error| in_file(path, error))?;
 
+    let mut named = Some(named);
     let mut parts = Vec::new();
     for no in 0..split.count {
         let path = name.part(no);
-        let part = if no == split.no {
-            named.clone()
-        } else {
-            open_part(&path, no, split.count)?
+        let part = match named.take_if(|_| no == split.no) {
+            Some(named) => named,
+            None => open_part(&path, no, split.count)?,
         };
         let found = Split::of(&part).map_err(|error| in_file(&path, error))?;
         found
@@ -41,8 +41,8 @@ pub(super) fn open(path: &Path) -> Result<Gguf, Error> {
     join(parts, split.tensors)
 }
 
-/// The path of part `no` (from 0) of `count`: `NAME-00001-of-00003.gguf`.
-pub(super) fn part_name(name: &str, no: u64, count: u64) -> String {
+/// The file name of part `no` (from 0) of `count`: `NAME-00001-of-00003.gguf`.
+pub fn part_name(name: &str, no: u64, count: u64) -> String {
     format!("{name}{}", suffix(no, count))
 }
 

@@ -1,12 +1,16 @@
 //! Writing GGUF version 3: the same bytes for the same contents, always.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::Write;
 
 use tensor::DType;
 
 use super::value::{Array, Number, Value};
-use super::{MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_STRING_BYTES, Metadata, Tensor, read};
+use super::{
+    DEFAULT_ALIGNMENT, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_STRING_BYTES, Metadata, Tensor, read,
+    split,
+};
 use crate::Error;
 
 /// Collects metadata and tensors and writes them as a file.
@@ -17,6 +21,7 @@ pub struct GgufWriter<'a> {
     metadata: Metadata,
     alignment: u32,
     tensors: Vec<Entry<'a>>,
+    names: HashSet<String>,
 }
 
 struct Entry<'a> {
@@ -40,6 +45,7 @@ impl<'a> GgufWriter<'a> {
             alignment: read::alignment(&metadata)?,
             metadata,
             tensors: Vec::new(),
+            names: HashSet::new(),
         })
     }
 
@@ -55,14 +61,14 @@ impl<'a> GgufWriter<'a> {
         data: impl Into<Cow<'a, [u8]>>,
     ) -> Result<(), Error> {
         check_len("tensor name", name.len(), 1, MAX_NAME_BYTES)?;
-        if self.tensors.iter().any(|tensor| tensor.name == name) {
+        let data = data.into();
+        let dims = dims(dtype, shape, data.len()).map_err(|error| read::in_tensor(name, error))?;
+        if !self.names.insert(name.to_owned()) {
             return Err(Error::Duplicate {
                 what: "tensor",
                 name: name.to_owned(),
             });
         }
-        let data = data.into();
-        let dims = dims(dtype, shape, data.len()).map_err(|error| read::in_tensor(name, error))?;
         self.tensors.push(Entry {
             name: name.to_owned(),
             dtype,
@@ -77,6 +83,45 @@ impl<'a> GgufWriter<'a> {
         self.tensor(&tensor.name, tensor.dtype, &tensor.shape, &*tensor.data)
     }
 
+    /// Shares the tensors out to several files of at most `max_bytes` of data each (but one tensor at least),
+    /// in order; file `i` of the result belongs under the name [`part_name`](super::part_name)`(NAME, i, n)`.
+    ///
+    /// The first part keeps the metadata. Of more than 65,535 parts the last takes all the rest, as
+    /// their number is a `u16`.
+    pub fn split(self, max_bytes: u64) -> Result<Vec<Self>, Error> {
+        let total = self.tensors.len();
+        let mut parts: Vec<Vec<Entry<'a>>> = vec![Vec::new()];
+        let mut used = 0;
+        for tensor in self.tensors {
+            let len = (tensor.data.len() as u64).next_multiple_of(self.alignment.into());
+            let full = used > 0 && used + len > max_bytes;
+            if full && parts.len() < usize::from(u16::MAX) {
+                parts.push(Vec::new());
+                used = 0;
+            }
+            parts.last_mut().expect("starts with one part").push(tensor);
+            used += len;
+        }
+
+        let count = parts.len() as u16;
+        let mut first = Some(self.metadata);
+        let mut writers = Vec::with_capacity(parts.len());
+        for (no, tensors) in parts.into_iter().enumerate() {
+            let mut metadata = first.take().unwrap_or_default();
+            metadata.insert(split::NO, Value::U16(no as u16));
+            metadata.insert(split::COUNT, Value::U16(count));
+            metadata.insert(split::TENSORS, Value::I32(total as i32));
+            if self.alignment != DEFAULT_ALIGNMENT {
+                metadata.insert("general.alignment", Value::U32(self.alignment));
+            }
+            writers.push(Self {
+                tensors,
+                ..Self::new(metadata)?
+            });
+        }
+        Ok(writers)
+    }
+
     /// Writes the file.
     pub fn write(&self, out: &mut impl Write) -> Result<(), Error> {
         let header = self.header();
@@ -89,7 +134,7 @@ impl<'a> GgufWriter<'a> {
         out.flush().map_err(Error::Write)
     }
 
-    /// Everything before the data, padded to the alignment.
+    /// Everything before the data; padded to the alignment if there is any (as llama.cpp's writers do).
     fn header(&self) -> Vec<u8> {
         let mut out = b"GGUF".to_vec();
         3_u32.put_le(&mut out);
@@ -108,7 +153,9 @@ impl<'a> GgufWriter<'a> {
             (offset as u64).put_le(&mut out);
             offset += tensor.data.len() + self.padding(tensor.data.len());
         }
-        out.resize(out.len() + self.padding(out.len()), 0);
+        if !self.tensors.is_empty() {
+            out.resize(out.len() + self.padding(out.len()), 0);
+        }
         out
     }
 

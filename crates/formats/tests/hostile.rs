@@ -1,0 +1,253 @@
+//! Damaged files: every truncation and a hundred thousand random mutations of a valid file.
+//!
+//! Each gives a typed error or a valid load. Memory is counted: no damage makes the reader ask for more than
+//! a small multiple of the file.
+
+use std::sync::Mutex;
+
+use formats::{Array, Gguf, GgufWriter, Metadata, Strings, Value};
+use peak_alloc::PeakAlloc;
+use tensor::DType;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Memory is counted for the whole process, so the tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Peak memory allowed, in file lengths. The worst case is a file of nothing but tiny entries: 14 bytes there,
+/// a key and a value here, in a list that doubles as it grows.
+const MAX_MULTIPLE: usize = 20;
+/// And this much on top, in bytes: error messages and the like.
+const MAX_EXTRA: usize = 4096;
+
+/// Reads the bytes, checks that memory stays within bounds and that what is loaded can be used.
+fn load(bytes: &[u8]) -> bool {
+    let copy = bytes.to_vec();
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let result = Gguf::parse(copy);
+    let used = MEMORY.peak_usage().saturating_sub(before);
+    let allowed = MAX_MULTIPLE * bytes.len() + MAX_EXTRA;
+    assert!(
+        used <= allowed,
+        "{used} bytes of memory for a file of {}",
+        bytes.len()
+    );
+    match result {
+        Ok(gguf) => {
+            use_all(&gguf);
+            true
+        }
+        Err(error) => {
+            let message = error.to_string();
+            assert!(!message.is_empty() && message.len() < 4096 + 8 * bytes.len());
+            false
+        }
+    }
+}
+
+/// Touches everything that a valid load promises.
+fn use_all(gguf: &Gguf) {
+    for (key, value) in gguf.metadata().iter() {
+        assert_eq!(
+            gguf.metadata().get(key).map(Value::value_type),
+            Some(value.value_type())
+        );
+        assert!(value.to_string().len() < 1000);
+    }
+    for tensor in gguf.tensors() {
+        let row = *tensor.shape.last().expect("one dimension at least");
+        let rows: usize = tensor.shape[..tensor.shape.len() - 1].iter().product();
+        assert_eq!(
+            tensor.dtype.row_bytes(row).map(|bytes| bytes * rows),
+            Some(tensor.data.len())
+        );
+        assert!(gguf.tensor(&tensor.name).is_some());
+        std::hint::black_box(tensor.data.iter().fold(0_u8, |sum, &byte| sum ^ byte));
+    }
+}
+
+/// A little of everything, as small as can be so that mutations hit something.
+fn valid_file() -> Vec<u8> {
+    let mut metadata = Metadata::new();
+    metadata.insert("general.architecture", Value::String("llama".into()));
+    metadata.insert("general.alignment", Value::U32(16));
+    metadata.insert("flag", Value::Bool(true));
+    metadata.insert("eps", Value::F32(1e-5));
+    metadata.insert("count", Value::U64(7));
+    metadata.insert(
+        "tokens",
+        Value::Array(Array::String(Strings::from_iter(["<s>", "a", ""]))),
+    );
+    metadata.insert("scores", Value::Array(Array::F32(vec![0.0, -1.0, 2.0])));
+    metadata.insert("bits", Value::Array(Array::Bool(vec![true, false])));
+    let mut writer = GgufWriter::new(metadata).expect("valid metadata");
+    writer
+        .tensor("a", DType::F32, &[2, 3], vec![1; 24])
+        .expect("a valid tensor");
+    writer
+        .tensor("b", DType::Q4_0, &[1, 2, 32], vec![2; 36])
+        .expect("a valid tensor");
+    writer
+        .tensor("c", DType::I8, &[5], vec![3; 5])
+        .expect("a valid tensor");
+    let mut bytes = Vec::new();
+    writer.write(&mut bytes).expect("memory takes everything");
+    bytes
+}
+
+/// Marsaglia's xorshift64: any generator will do, as long as a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 11) as usize % end
+    }
+}
+
+/// One to four changes of the kinds that break parsers: bits, bytes, telling numbers, pieces lost or doubled.
+fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
+    const TELLING: [u64; 8] = [
+        0,
+        1,
+        1 << 31,
+        u32::MAX as u64,
+        1 << 61,
+        i64::MAX as u64,
+        u64::MAX - 31,
+        u64::MAX,
+    ];
+    for _ in 0..=random.below(4) {
+        if bytes.is_empty() {
+            return;
+        }
+        let at = random.below(bytes.len());
+        match random.below(6) {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => bytes[at] = random.next() as u8,
+            2 | 3 => {
+                let len = [2, 4, 8][random.below(3)].min(bytes.len() - at);
+                let number = TELLING[random.below(TELLING.len())].to_le_bytes();
+                bytes[at..at + len].copy_from_slice(&number[..len]);
+            }
+            4 => {
+                let end = bytes.len().min(at + random.below(16));
+                bytes.drain(at..end);
+            }
+            _ => {
+                let end = bytes.len().min(at + random.below(16));
+                let piece = bytes[at..end].to_vec();
+                bytes.splice(at..at, piece);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_truncation() {
+    let _turn = TURN.lock().expect("no test panicked");
+    let whole = valid_file();
+    assert!(load(&whole));
+    // The padding behind the last tensor is the only part that nobody misses.
+    let needed = whole.len() - 11;
+    for len in 0..whole.len() {
+        assert_eq!(
+            load(&whole[..len]),
+            len >= needed,
+            "cut to {len} of {} bytes",
+            whole.len()
+        );
+    }
+}
+
+#[test]
+fn a_hundred_thousand_mutations() {
+    let _turn = TURN.lock().expect("no test panicked");
+    let whole = valid_file();
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut loaded = 0;
+    for _ in 0..100_000 {
+        let mut bytes = whole.clone();
+        mutate(&mut bytes, &mut random);
+        loaded += u32::from(load(&bytes));
+    }
+    // Both outcomes must happen, or the mutations test nothing.
+    assert!(
+        (1_000..90_000).contains(&loaded),
+        "{loaded} of 100000 were loaded"
+    );
+}
+
+#[test]
+fn files_that_are_nothing_but_entries() {
+    let _turn = TURN.lock().expect("no test panicked");
+    const COUNT: u64 = 50_000;
+    // Keys must differ, so they cannot all have one byte: three digits in base 64 do.
+    let mut bytes = [
+        &b"GGUF"[..],
+        &3_u32.to_le_bytes(),
+        &0_u64.to_le_bytes(),
+        &COUNT.to_le_bytes(),
+    ]
+    .concat();
+    for i in 0..COUNT {
+        bytes.extend(3_u64.to_le_bytes());
+        bytes.extend([12, 6, 0].map(|shift| b'0' + (i >> shift) as u8 % 64));
+        bytes.extend([0; 5]);
+    }
+    assert!(load(&bytes));
+
+    // Tensors without elements.
+    let mut bytes = [
+        &b"GGUF"[..],
+        &3_u32.to_le_bytes(),
+        &COUNT.to_le_bytes(),
+        &0_u64.to_le_bytes(),
+    ]
+    .concat();
+    for i in 0..COUNT {
+        bytes.extend(3_u64.to_le_bytes());
+        bytes.extend([12, 6, 0].map(|shift| b'0' + (i >> shift) as u8 % 64));
+        bytes.extend(1_u32.to_le_bytes());
+        bytes.extend([0; 8 + 4 + 8]);
+    }
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    assert!(load(&bytes));
+}
+
+#[test]
+fn large_vocabulary_is_compact() {
+    let _turn = TURN.lock().expect("no test panicked");
+    let mut metadata = Metadata::new();
+    let tokens = (0..250_000).map(|i| format!("token{i}"));
+    metadata.insert("tokens", Value::Array(Array::String(tokens.collect())));
+    let mut bytes = Vec::new();
+    GgufWriter::new(metadata)
+        .expect("valid")
+        .write(&mut bytes)
+        .expect("memory takes everything");
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let len = bytes.len();
+    let gguf = Gguf::parse(bytes).expect("a valid file");
+    assert_eq!(
+        gguf.metadata()
+            .require::<&Strings>("tokens")
+            .expect("strings")
+            .len(),
+        250_000
+    );
+    assert!(
+        MEMORY.peak_usage() - before <= len + MAX_EXTRA,
+        "no larger than in the file"
+    );
+}
