@@ -36,13 +36,22 @@ pub(super) fn inverse(d: f32) -> f32 {
 
 /// Index of the entry of `values` that times `d` comes closest to `x`; the first of equals.
 pub(super) fn nearest_index(values: &[i8; 16], d: f32, x: f32) -> u8 {
-    let error = |i: usize| (d * f32::from(values[i]) - x).abs();
-    (1..16).fold(0, |best, i| if error(i) < error(best) { i } else { best }) as u8
+    let (mut best, mut least) = (0, f32::INFINITY);
+    for (i, &value) in values.iter().enumerate() {
+        let error = (d * f32::from(value) - x).abs();
+        if error < least {
+            (best, least) = (i as u8, error);
+        }
+    }
+    best
 }
 
-/// Integer nearest to `v` within `lo..=hi`.
+/// Integer nearest to `v` within the integers `lo..=hi`, which are small; halves go to even.
 pub(super) fn round_within(v: f32, lo: f32, hi: f32) -> f32 {
-    v.round_ties_even().clamp(lo, hi)
+    // At this size floats are whole numbers, so the sum is rounded; the standard library's rounding
+    // is a function call on plain x86-64.
+    const WHOLE: f32 = (3 << 22) as f32;
+    (v.clamp(lo, hi) + WHOLE) - WHOLE
 }
 
 /// -1, 0 or 1, whichever is nearest to `v`; halves away from 0.
@@ -93,19 +102,20 @@ pub(super) fn scale(
 pub(super) fn scale_and_min(x: &[f32], importances: &[f32], hi: f32) -> (f32, f32) {
     let least = x.iter().fold(0.0f32, |a, &b| a.min(b));
     let span = x.iter().fold(least, |a, &b| a.max(b)) - least;
+    let code = |x: f32, (scale, min)| round_within((x + min) * inverse(scale), 0.0, hi);
     let (mut best_error, mut best) = (f32::INFINITY, (0.0, -least));
     for trial in -TRIALS..=TRIALS {
-        let inverse = (hi + STEP * trial as f32) / span;
-        let code = |x: f32| round_within((x - least) * inverse, 0.0, hi);
-        let (scale, min) = solve(x, importances, code);
+        let mut line = (span / (hi + STEP * trial as f32), -least);
+        // The second time corrects codes that the first line moved away from.
+        for _ in 0..2 {
+            line = solve(x, importances, |x| code(x, line));
+        }
+        let (scale, min) = line;
         let error: f32 = (x.iter().zip(importances))
-            .map(|(&x, &v)| {
-                let q = round_within((x + min) / scale, 0.0, hi);
-                v * (scale * q - min - x).powi(2)
-            })
+            .map(|(&x, &v)| v * (scale * code(x, line) - min - x).powi(2))
             .sum();
         if error < best_error {
-            (best_error, best) = (error, (scale, min));
+            (best_error, best) = (error, line);
         }
     }
     best

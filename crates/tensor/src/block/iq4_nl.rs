@@ -40,14 +40,22 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
 pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
     let ends = [VALUES[0], VALUES[15]].map(f32::from);
     let d = field::round_f16(fit::scale(x, &[1.0; BLOCK_LEN], ends, nearest_value));
+    let inverse = fit::inverse(d);
     field::put_f16(block, D, d);
-    field::pack_halves(
-        &x.map(|x| fit::nearest_index(&VALUES, d, x)),
-        &mut block[QS],
-    );
+    field::pack_halves(&x.map(|x| nearest_code(x * inverse)), &mut block[QS]);
+}
+
+/// The code whose value is nearest to `v`; the lower of equals.
+pub(super) fn nearest_code(v: f32) -> u8 {
+    let mut code = 0;
+    for pair in VALUES.windows(2) {
+        let middle = 0.5 * (f32::from(pair[0]) + f32::from(pair[1]));
+        code += u8::from(v > middle);
+    }
+    code
 }
 
 /// The one of [`VALUES`] that is nearest to `v`.
 pub(super) fn nearest_value(v: f32) -> f32 {
-    f32::from(VALUES[usize::from(fit::nearest_index(&VALUES, 1.0, v))])
+    f32::from(VALUES[usize::from(nearest_code(v))])
 }

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::field::{self, assert_layout};
 use super::fit;
-use super::iq4_nl::{VALUES, nearest_value};
+use super::iq4_nl::{VALUES, nearest_code, nearest_value};
 use crate::DType;
 
 /// Weights in a block.
@@ -56,8 +56,8 @@ pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
     field::put_f16(block, D, d);
     let mut high = 0;
     for (g, (x, &scale)) in x.as_chunks::<GROUP_LEN>().0.iter().zip(&scales).enumerate() {
-        let dl = d * f32::from(scale);
-        let codes = x.map(|x| fit::nearest_index(&VALUES, dl, x));
+        let inverse = fit::inverse(d * f32::from(scale));
+        let codes = x.map(|x| nearest_code(x * inverse));
         field::pack_halves(&codes, &mut block[QS][16 * g..16 * g + 16]);
         let stored = (scale + 32) as u8;
         block[SCALES_L][g / 2] |= (stored & 0x0f) << (4 * (g % 2));
