@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use half::{bf16, f16};
+
 use crate::DType;
 use crate::block::*;
-use half::{bf16, f16};
 
 /// Writes the weights in `src` to `dst`.
 ///
@@ -27,27 +28,27 @@ pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) {
         DType::I16 => each(src, dst, |b| f32::from(i16::from_le_bytes(b))),
         DType::I32 => each(src, dst, |b| i32::from_le_bytes(b) as f32),
         DType::I64 => each(src, dst, |b| i64::from_le_bytes(b) as f32),
+        DType::Q1_0 => blocks(src, dst, q1_0::dequantize),
+        DType::Q2_0 => blocks(src, dst, q2_0::dequantize),
         DType::Q4_0 => blocks(src, dst, q4_0::dequantize),
         DType::Q4_1 => blocks(src, dst, q4_1::dequantize),
         DType::Q5_0 => blocks(src, dst, q5_0::dequantize),
         DType::Q5_1 => blocks(src, dst, q5_1::dequantize),
         DType::Q8_0 => blocks(src, dst, q8_0::dequantize),
+        DType::Q8_1 => blocks(src, dst, q8_1::dequantize),
         DType::Q2_K => blocks(src, dst, q2_k::dequantize),
         DType::Q3_K => blocks(src, dst, q3_k::dequantize),
         DType::Q4_K => blocks(src, dst, q4_k::dequantize),
         DType::Q5_K => blocks(src, dst, q5_k::dequantize),
         DType::Q6_K => blocks(src, dst, q6_k::dequantize),
-        DType::Q1_0 => blocks(src, dst, q1_0::dequantize),
-        DType::Q2_0 => blocks(src, dst, q2_0::dequantize),
-        DType::Q8_1 => blocks(src, dst, q8_1::dequantize),
         DType::Q8_K => blocks(src, dst, q8_k::dequantize),
-        DType::IQ1_M => blocks(src, dst, iq1_m::dequantize),
         DType::IQ1_S => blocks(src, dst, iq1_s::dequantize),
-        DType::IQ2_S => blocks(src, dst, iq2_s::dequantize),
-        DType::IQ2_XS => blocks(src, dst, iq2_xs::dequantize),
+        DType::IQ1_M => blocks(src, dst, iq1_m::dequantize),
         DType::IQ2_XXS => blocks(src, dst, iq2_xxs::dequantize),
-        DType::IQ3_S => blocks(src, dst, iq3_s::dequantize),
+        DType::IQ2_XS => blocks(src, dst, iq2_xs::dequantize),
+        DType::IQ2_S => blocks(src, dst, iq2_s::dequantize),
         DType::IQ3_XXS => blocks(src, dst, iq3_xxs::dequantize),
+        DType::IQ3_S => blocks(src, dst, iq3_s::dequantize),
         DType::IQ4_NL => blocks(src, dst, iq4_nl::dequantize),
         DType::IQ4_XS => blocks(src, dst, iq4_xs::dequantize),
         DType::MXFP4 => blocks(src, dst, mxfp4::dequantize),
@@ -59,8 +60,9 @@ pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) {
 
 /// Writes `src` to `dst` as blocks of `dtype`.
 ///
-/// `src` is a whole number of blocks, `dst` exactly as long as they are. Numbers that are not finite,
-/// or beyond what the type's scales reach, come out as some other number. Integers round to nearest.
+/// `src` is a whole number of blocks, `dst` exactly as long as they are. Numbers that are not
+/// finite or beyond what the type's scales reach come out as some other number. Integer types round to
+/// nearest.
 ///
 /// # Errors
 /// If no writer is here for the type: the IQ types that pick patterns out of a codebook.

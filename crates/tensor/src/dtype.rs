@@ -1,12 +1,14 @@
 //! The element types that a tensor's data can have, as the GGUF format numbers them.
 
 macro_rules! dtypes {
-    ($($variant:ident = $id:literal, $name:literal, $len:literal weights in $bytes:literal bytes;)*) => {
+    ($(
+        $variant:ident = $id:literal, $name:literal, $len:literal weights in $bytes:literal bytes;
+    )*) => {
         /// Element type of a tensor: plain numbers, or one of ggml's quantised block layouts.
         ///
         /// Names and numbers are ggml's (`enum ggml_type`), because files carry them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[allow(non_camel_case_types, missing_docs, reason = "ggml's spelling; the table below says all")]
+        #[allow(non_camel_case_types, missing_docs, reason = "ggml's spelling; see the table")]
         pub enum DType { $($variant,)* }
 
         impl DType {

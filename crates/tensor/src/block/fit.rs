@@ -8,8 +8,8 @@
 //!
 //! Then the scales of a block's groups become integers themselves, times one f16 `d`.
 //!
-//! The idea is that of k-quants (<https://github.com/ggml-org/llama.cpp/pull/1684>); the search here
-//! is our own, so files differ from llama.cpp's in some codes. It weighs all weights of a group by
+//! The idea is that of k-quants (<https://github.com/ggml-org/llama.cpp/pull/1684>); the search
+//! here is our own, so files differ from llama.cpp's in some codes. It weighs all weights of a group by
 //! [`importances`] and knows no importance matrix.
 
 use super::field::round_f16;
@@ -18,7 +18,7 @@ use super::field::round_f16;
 const TRIALS: i32 = 9;
 const STEP: f32 = 0.1;
 
-/// `x` of greatest magnitude, with its sign; the first of equals. NaNs are passed over if they can be.
+/// The one of greatest magnitude, with its sign; the first of equals. A NaN counts only if first.
 pub(super) fn extreme(x: &[f32]) -> f32 {
     x.iter()
         .fold(x[0], |best, &v| if v.abs() > best.abs() { v } else { best })
@@ -163,7 +163,7 @@ pub(super) fn block_scales<const G: usize>(
     )
 }
 
-/// A block of `G` groups with minimums, ready to be packed. `d` and `dmin` are as f16 will hold them.
+/// A block of `G` groups with minimums, ready to be packed; `d` and `dmin` as f16 will hold them.
 pub(super) struct AffineBlock<const G: usize> {
     pub(super) d: f32,
     pub(super) dmin: f32,

@@ -1,4 +1,4 @@
-//! IQ1_M: 256 weights in 1.75 bits; patterns of 8 weights, 16 groups of 16 with a 3-bit scale.
+//! IQ1_M: 256 weights in 1.75 bits; patterns of 8 weights, a 3-bit scale for each 16.
 //!
 //! ```text
 //! byte 0    qs      32 bytes; low eight bits of the code of pattern i

@@ -1,4 +1,4 @@
-//! IQ1_S: 256 weights in about 1.56 bits; patterns of 8 weights, 8 groups of 32 with a 3-bit scale.
+//! IQ1_S: 256 weights in 1.56 bits; patterns of 8 weights, a 3-bit scale for each 32.
 //!
 //! ```text
 //! byte 0    d    f16

@@ -1,4 +1,4 @@
-//! IQ2_S: 256 weights in about 2.56 bits; patterns of 8 magnitudes, 16 groups of 16 with a 4-bit scale.
+//! IQ2_S: 256 weights in 2.56 bits; patterns of 8 magnitudes, a 4-bit scale for each 16 weights.
 //!
 //! ```text
 //! byte 0    d       f16

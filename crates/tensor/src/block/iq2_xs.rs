@@ -1,8 +1,8 @@
-//! IQ2_XS: 256 weights in about 2.31 bits; patterns of 8 magnitudes, 16 groups of 16 with a 4-bit scale.
+//! IQ2_XS: 256 weights in 2.31 bits; patterns of 8 magnitudes, a 4-bit scale for each 16 weights.
 //!
 //! ```text
 //! byte 0    d       f16
-//! byte 2    qs      32 × u16: bits 0..9 a code into the codebook, bits 9..16 signs (see `even_signs`)
+//! byte 2    qs      32 × u16: bits 0..9 code of a pattern, bits 9..16 its signs (see `even_signs`)
 //! byte 66   scales  8 bytes; of group g: nibble g % 2 of byte g / 2
 //! ```
 //! `w = d * (scale + 0.5) / 4 * sign * magnitude`

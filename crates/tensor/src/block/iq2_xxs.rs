@@ -1,4 +1,4 @@
-//! IQ2_XXS: 256 weights in about 2.06 bits; patterns of 8 magnitudes, 8 groups of 32 with a 4-bit scale.
+//! IQ2_XXS: 256 weights in 2.06 bits; patterns of 8 magnitudes, a 4-bit scale for each 32 weights.
 //!
 //! ```text
 //! byte 0   d    f16

@@ -1,4 +1,4 @@
-//! IQ3_S: 256 weights in about 3.44 bits; patterns of 4 magnitudes, 8 groups of 32 with a 4-bit scale.
+//! IQ3_S: 256 weights in 3.44 bits; patterns of 4 magnitudes, a 4-bit scale for each 32 weights.
 //!
 //! ```text
 //! byte 0     d       f16

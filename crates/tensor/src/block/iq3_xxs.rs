@@ -1,10 +1,10 @@
-//! IQ3_XXS: 256 weights in about 3.06 bits; patterns of 4 magnitudes, 8 groups of 32 with a 4-bit scale.
+//! IQ3_XXS: 256 weights in 3.06 bits; patterns of 4 magnitudes, a 4-bit scale for each 32 weights.
 //!
 //! ```text
 //! byte 0    d               f16
 //! byte 2    qs              64 bytes; code of pattern i into the codebook
-//! byte 66   scales, signs   8 × u32, one a group: bits 0..28 four times 7 signs (see `even_signs`),
-//!                           bits 28..32 the scale
+//! byte 66   scales, signs   8 × u32, one a group: bits 0..28 four times 7 signs
+//!                           (see `even_signs`), bits 28..32 the scale
 //! ```
 //! `w = d * (scale + 0.5) / 2 * sign * magnitude`
 //!

@@ -11,7 +11,8 @@
 //!
 //! All numbers are little-endian. `d` is always an f16 scale unless a module says otherwise.
 //!
-//! Layouts: `ggml-common.h` of <https://github.com/ggml-org/ggml>; their meaning: `ggml-quants.c` there.
+//! Source: <https://github.com/ggml-org/ggml>, layouts in `ggml-common.h`, meaning in
+//! `ggml-quants.c`.
 
 pub mod field;
 mod fit;

@@ -1,4 +1,4 @@
-//! MXFP4: 32 weights as 4-bit floats with a shared power of two, from the OCP Microscaling standard.
+//! MXFP4: 32 weights as 4-bit floats with a shared power of two.
 //!
 //! ```text
 //! byte 0   e    the scale's exponent, E8M0
@@ -6,9 +6,9 @@
 //! ```
 //! `w = 2^(e - 127) * E2M1(q)`
 //!
-//! As ggml does, the table holds twice the value of each code, so that it fits an i8, and the scale is
-//! half the standard's: the product is the same. The standard's NaN (e = 255) reads as 2^128 here and
-//! in ggml, and the code for -0 reads as +0.
+//! As ggml does, the table holds twice the value of each code, so that it fits an i8, and the scale
+//! is half the standard's: the product is the same. The standard's NaN (e = 255) reads as 2^128 here
+//! and in ggml, and the code for -0 reads as +0.
 //!
 //! Standard: OCP Microscaling Formats (MX) v1.0, 2023.
 
@@ -42,8 +42,8 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
 
 /// Takes the power of two of the greatest magnitude, two down, and the nearest code under it.
 ///
-/// The greatest magnitude is then 4 to 8 times the scale, of which codes reach 6: up to a quarter of
-/// it is cut off, as the standard and ggml have it.
+/// The greatest magnitude is then 4 to 8 times the scale, of which codes reach 6: up to a quarter
+/// of it is cut off, as the standard and ggml have it.
 pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
     // The exponent of a float, biased by 127 like `e`. Infinity counts as the largest power of two.
     let exponent = (fit::magnitude(x).to_bits() >> 23).min(254);

@@ -6,8 +6,8 @@
 //! ```
 //! `w = E4M3(d) * E2M1(q)`
 //!
-//! The second scale of NVIDIA's format, one f32 for a tensor, is a tensor of its own in GGUF files and not
-//! applied here. As in MXFP4 the table holds doubled values and the scale is halved.
+//! The second scale of NVIDIA's format, one f32 for a tensor, is a tensor of its own in GGUF files
+//! and not applied here. As in MXFP4 the table holds doubled values and the scale is halved.
 
 use std::ops::Range;
 

@@ -31,7 +31,7 @@ pub fn dequantize(block: &[u8; BLOCK_BYTES], out: &mut [f32; BLOCK_LEN]) {
     }
 }
 
-/// Takes the signs, and as scale the mean magnitude, which is the least-squares choice. 0 counts as +.
+/// Takes the signs, and as scale the mean magnitude: the least-squares choice. 0 counts as +.
 pub fn quantize(x: &[f32; BLOCK_LEN], block: &mut [u8; BLOCK_BYTES]) {
     let d = x.iter().map(|x| x.abs()).sum::<f32>() / BLOCK_LEN as f32;
     field::put_f16(block, D, d);

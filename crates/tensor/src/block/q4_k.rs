@@ -4,7 +4,7 @@
 //! byte 0    d       f16, scale of the scales
 //! byte 2    dmin    f16, scale of the minimums
 //! byte 4    scales  12 bytes; 8 scales and 8 minimums of 6 bits, see `unpack_scales`
-//! byte 16   qs      128 bytes; the low nibbles of bytes 32 p + l are group 2 p, the high ones 2 p + 1
+//! byte 16   qs      128 bytes; of bytes 32 p + l low nibbles are group 2 p, high ones 2 p + 1
 //! ```
 //! `w = d * scale * q - dmin * min`
 
@@ -79,8 +79,8 @@ pub(super) fn put_codes(qs: &mut [u8], codes: &[u8; BLOCK_LEN]) {
 /// The 8 scales and the 8 minimums of Q4_K and Q5_K, each 0..=63.
 ///
 /// Groups 0..4 lie whole in the low six bits of bytes `g` (scale) and `4 + g` (minimum). Groups
-/// 4..8 keep their low four bits in the nibbles of byte `4 + g` (scale low, minimum high), and their
-/// high two bits where groups 0..4 left room: above bytes `g - 4` and `g`.
+/// 4..8 keep their low four bits in the nibbles of byte `4 + g` (scale low, minimum high), and
+/// their high two bits where groups 0..4 left room: above bytes `g - 4` and `g`.
 #[inline]
 pub fn unpack_scales(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
     let (mut scales, mut mins) = ([0; 8], [0; 8]);

@@ -1,12 +1,12 @@
 //! Q6_K: 256 weights in 6 bits; 16 groups of 16, each with a signed 8-bit scale.
 //!
 //! ```text
-//! byte 0     ql      128 bytes; low four bits. Of half h, quarter k: nibble k / 2 of byte 64 h + 32 (k % 2) + l
+//! byte 0     ql      128 bytes; low four bits: nibble k / 2 of byte 64 h + 32 (k % 2) + l
 //! byte 128   qh      64 bytes; high two bits: bits 2k, 2k + 1 of byte 32 h + l
 //! byte 192   scales  16 × i8
 //! byte 208   d       f16
 //! ```
-//! for weight `128 h + 32 k + l`. `w = d * scale * (q - 32)`
+//! for weight `128 h + 32 k + l`, `k` in 0..4. `w = d * scale * (q - 32)`
 
 use std::ops::Range;
 

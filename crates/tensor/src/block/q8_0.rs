@@ -1,4 +1,4 @@
-//! Q8_0: 32 weights in 8 bits with one scale. Also the form activations take in integer dot products.
+//! Q8_0: 32 weights in 8 bits with one scale. Activations take this form too in integer products.
 //!
 //! ```text
 //! byte 0   d    f16

@@ -8,8 +8,8 @@
 //! ```
 //! `w = d * (trit - 1)`
 //!
-//! A byte is the fraction `0.t0 t1 t2 t3 t4` of base 3, scaled by 256 and rounded up, so multiplying by 3
-//! carries the next trit out of the byte: no division to read it.
+//! A byte is the fraction `0.t0 t1 t2 t3 t4` of base 3, scaled by 256 and rounded up, so
+//! multiplying by 3 carries the next trit out of the byte: no division to read it.
 
 use std::ops::Range;
 
