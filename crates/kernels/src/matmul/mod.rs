@@ -1,0 +1,212 @@
+//! `y[M,N] = x[M,K] * w[N,K]^T` for weights of every type, as they lie in the file.
+//!
+//! Quantised weights meet activations in int8 (see [`crate::quant`] for the arithmetic), plain floats
+//! meet them in f32. The result is the same bits for one token or many, any number of threads and
+//! every level: each output element is a fixed sequence of float operations, whatever shares its tile.
+
+mod activations;
+mod float;
+mod int8;
+
+use std::sync::Mutex;
+
+pub use activations::{Activations, XKind};
+use tensor::DType;
+
+use crate::Context;
+use crate::isa::{Isa, LANES, Level};
+use crate::pool::{Grid, Tile};
+use crate::quant::with_format;
+
+/// Bytes of weights worth one claim of a thread.
+const CLAIM_BYTES: usize = 32 * 1024;
+
+/// The product for one weight type at one level, chosen at load.
+#[derive(Clone, Copy)]
+pub struct MatmulKernel {
+    format: &'static str,
+    level: Level,
+    dtype: DType,
+    x_kind: XKind,
+    run: fn(&Task<'_>, Tile<'_>, &mut Scratch),
+}
+
+impl MatmulKernel {
+    /// The kernel for weights of `dtype` at `level`; `None` if that type holds no weights.
+    ///
+    /// # Panics
+    /// If the CPU lacks the level.
+    pub fn new(dtype: DType, level: Level) -> Option<Self> {
+        assert!(level.is_available(), "the CPU lacks {}", level.name());
+        match level {
+            Level::Scalar => Self::at::<crate::isa::Scalar>(dtype, level),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => Self::at::<crate::isa::Avx2>(dtype, level),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => Self::at::<crate::isa::Avx512<false>>(dtype, level),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => Self::at::<crate::isa::Avx512<true>>(dtype, level),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("asserted above"),
+        }
+    }
+
+    fn at<I: Isa>(dtype: DType, level: Level) -> Option<Self> {
+        macro_rules! float {
+            ($format:ty, $name:literal) => {
+                Some(Self {
+                    format: $name,
+                    level,
+                    dtype,
+                    x_kind: XKind::F32,
+                    run: float::task::<I, $format>,
+                })
+            };
+        }
+        macro_rules! int8 {
+            ($format:ty) => {
+                Some(Self {
+                    format: <$format as crate::quant::QuantFormat>::NAME,
+                    level,
+                    dtype,
+                    x_kind: int8::x_kind::<$format>(),
+                    run: int8::task::<I, $format>,
+                })
+            };
+        }
+        match dtype {
+            DType::F32 => float!(float::F32, "f32"),
+            DType::F16 => float!(float::F16, "f16"),
+            DType::BF16 => float!(float::Bf16, "bf16"),
+            _ => with_format!(dtype, int8, None),
+        }
+    }
+
+    /// Its name: format and level, as `q4_k/avx512-vnni`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.format, self.level.name())
+    }
+
+    /// The form of activations it takes.
+    pub fn x_kind(&self) -> XKind {
+        self.x_kind
+    }
+}
+
+/// A weight matrix `[n, k]`, rows of quant blocks as they lie in the file.
+#[derive(Clone, Copy)]
+pub struct Weight<'a> {
+    /// What multiplies with it.
+    pub kernel: MatmulKernel,
+    /// Outputs.
+    pub n: usize,
+    /// Inputs.
+    pub k: usize,
+    /// `n` rows of blocks.
+    pub data: &'a [u8],
+}
+
+/// What one tile of one product needs.
+struct Task<'a> {
+    weight: Weight<'a>,
+    row_bytes: usize,
+    x: &'a [f32],
+    activations: &'a Activations,
+}
+
+/// A thread's room for unpacked weights; made at load for the largest `k`.
+pub struct Scratch {
+    /// 16 rows of codes, 4 codes of each row at a time.
+    codes: Vec<[u8; 64]>,
+    scales: Vec<[f32; LANES]>,
+    mins: Vec<[f32; LANES]>,
+}
+
+impl Scratch {
+    /// Room for rows of up to `max_k` weights.
+    pub fn new(max_k: usize) -> Self {
+        let max_k = max_k.next_multiple_of(256);
+        let groups = max_k / 16;
+        Self {
+            codes: vec![[0; 64]; max_k / 4],
+            scales: vec![[0.0; LANES]; groups],
+            mins: vec![[0.0; LANES]; groups],
+        }
+    }
+}
+
+/// Products of one input with several weights, as one job: `outputs[i][m, n_i] = x[m, k] * w_i^T`.
+///
+/// `x` is `[m, k]`; `activations` must hold `x` in every form the kernels take (see
+/// [`Activations::quantize`]); each output is `[m, n_i]` and is overwritten.
+///
+/// # Panics
+/// If a shape does not fit, or more than 4 products are asked for.
+pub fn matmul(
+    context: &Context,
+    products: &mut [(Weight<'_>, &mut [f32])],
+    x: &[f32],
+    activations: &Activations,
+) {
+    let tasks: [Option<Task<'_>>; 4] = std::array::from_fn(|i| {
+        let (weight, output) = products.get(i)?;
+        let weight = *weight;
+        let row_bytes = weight
+            .kernel
+            .dtype
+            .row_bytes(weight.k)
+            .expect("k is whole blocks, checked at load");
+        let m = x.len() / weight.k;
+        assert_eq!(x.len(), m * weight.k, "x is [m, k]");
+        assert_eq!(output.len(), m * weight.n, "y is [m, n]");
+        assert_eq!(
+            weight.data.len(),
+            weight.n * row_bytes,
+            "weights are [n, k]"
+        );
+        activations.assert_holds(weight.kernel.x_kind, m, weight.k);
+        Some(Task {
+            weight,
+            row_bytes,
+            x,
+            activations,
+        })
+    });
+    let mut grids = products
+        .iter_mut()
+        .enumerate()
+        .map(|(i, (weight, output))| {
+            let task = tasks[i].as_ref().expect("made above");
+            let m = (output.len() / weight.n).max(1);
+            // One token: enough bytes to be worth a claim. Many tokens: one panel is plenty.
+            let rows = if m > 8 {
+                1
+            } else {
+                CLAIM_BYTES / (task.row_bytes * LANES)
+            };
+            let fair = weight.n / (LANES * 4 * context.pool.num_threads());
+            Grid::new(output, weight.n, m, LANES * rows.min(fair).max(1))
+        });
+    let run = |grids: &mut [Grid<'_>]| {
+        context.pool.tiles(grids, |i, tile, thread| {
+            let task = tasks[i].as_ref().expect("made above");
+            let mut scratch = lock(&context.scratch[thread]);
+            (task.weight.kernel.run)(task, tile, &mut scratch);
+        });
+    };
+    let mut next = || grids.next().expect("counted");
+    match tasks.iter().flatten().count() {
+        0 => {}
+        1 => run(&mut [next()]),
+        2 => run(&mut [next(), next()]),
+        3 => run(&mut [next(), next(), next()]),
+        _ => run(&mut [next(), next(), next(), next()]),
+    }
+}
+
+fn lock(scratch: &Mutex<Scratch>) -> std::sync::MutexGuard<'_, Scratch> {
+    // Contents are rewritten before they are read, so a panic elsewhere left nothing that matters.
+    scratch
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

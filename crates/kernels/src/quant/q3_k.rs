@@ -1,0 +1,50 @@
+//! Q3_K: 256 weights in 110 bytes; each 16 have a 6-bit scale less 32: `w = d * (sc - 32) * (q - 4)`.
+//!
+//! The third bits are at 0 (bit `2c`, `2c+1` of 32 bytes for chunk `c`), the low pairs at 32, scales at 96.
+
+use super::q2_k::pairs;
+use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u16_at};
+use crate::isa::Isa;
+
+pub(crate) struct Q3K;
+
+impl QuantFormat for Q3K {
+    const NAME: &'static str = "q3_k";
+    const BLOCK_LEN: usize = 256;
+    const BLOCK_BYTES: usize = 110;
+    type Shape = Shape<16, 256, false, false>;
+    const BIAS: u8 = 4;
+
+    #[inline(always)]
+    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
+        let (lo, hi) = pairs(
+            isa,
+            isa.load32(bytes_at(unit, 32 + 32 * (chunk / 2))),
+            chunk,
+        );
+        let high = isa.load32(bytes_at(unit, 0));
+        let four = isa.splat8(4);
+        let (a, b) = match chunk {
+            0 => (isa.shl8::<2>(high), isa.shl8::<1>(high)),
+            1 => (high, isa.shr8::<1>(high)),
+            2 => (isa.shr8::<2>(high), isa.shr8::<3>(high)),
+            _ => (isa.shr8::<4>(high), isa.shr8::<5>(high)),
+        };
+        (isa.or(lo, isa.and(a, four)), isa.or(hi, isa.and(b, four)))
+    }
+
+    #[inline(always)]
+    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
+        let d = isa.f16(u16_at(unit, 108));
+        let packed = bytes_at::<12>(unit, 96);
+        for g in 0..16 {
+            let low = if g < 8 {
+                packed[g] & 15
+            } else {
+                packed[g - 8] >> 4
+            };
+            let high = packed[8 + g % 4] >> (2 * (g / 4)) & 3;
+            ws[g] = d * (f32::from(low | high << 4) - 32.0);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Products: near an f64 oracle within what int8 activations cost, and the same bits however computed.
+
+use kernels::{Activations, Context, Level, MatmulKernel, Weight, XKind, matmul};
+use tensor::DType;
+
+use crate::random::Random;
+
+fn weight_types() -> impl Iterator<Item = DType> {
+    DType::ALL
+        .iter()
+        .copied()
+        .filter(|&dtype| MatmulKernel::new(dtype, Level::Scalar).is_some())
+}
+
+/// `y[m, n]` at a level, with `num_threads`, feeding `step` tokens at a time.
+fn product(
+    level: Level,
+    num_threads: usize,
+    dtype: DType,
+    (data, n, k): (&[u8], usize, usize),
+    x: &[f32],
+    step: usize,
+) -> Vec<f32> {
+    let context = Context::new(level, num_threads, k).expect("threads");
+    let kernel = MatmulKernel::new(dtype, level).expect("a weight type");
+    let weight = Weight { kernel, n, k, data };
+    let mut y = vec![f32::NAN; x.len() / k * n];
+    let mut activations = Activations::new(step, k);
+    for (x, y) in x.chunks(step * k).zip(y.chunks_mut(step * n)) {
+        activations.quantize(&context, x, k, [kernel.x_kind()].into_iter());
+        matmul(&context, &mut [(weight, y)], x, &activations);
+    }
+    y
+}
+
+#[test]
+fn every_type_of_the_issue_has_a_kernel() {
+    assert_eq!(
+        weight_types().count(),
+        29,
+        "26 quant formats and three float types"
+    );
+}
+
+#[test]
+fn products_are_near_an_f64_oracle() {
+    for dtype in weight_types() {
+        let (m, n, k) = (3, 19, 512);
+        let mut random = Random(7);
+        let data = random.blocks(dtype, n * k);
+        let x = random.floats(m * k);
+        let mut w = vec![0.0; n * k];
+        tensor::dequantize(dtype, &data, &mut w);
+        let y = product(Level::Scalar, 1, dtype, (&data, n, k), &x, m);
+        let kernel = MatmulKernel::new(dtype, Level::Scalar).expect("a weight type");
+        for (i, &y) in y.iter().enumerate() {
+            let (w, x) = (&w[i % n * k..][..k], &x[i / n * k..][..k]);
+            let terms = || w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
+            let (exact, size): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
+            // An int8 activation is off by at most half a step, 1/254 of its block's largest (here 1).
+            let steps: f64 = w.iter().map(|&w| f64::from(w).abs() / 254.0).sum();
+            let bound = match kernel.x_kind() {
+                XKind::F32 => size * 1e-6,
+                // Errors of 512 steps are independent: their sum stays far below the worst case.
+                _ => steps / 3.0 + size * 1e-6,
+            };
+            assert!(
+                (f64::from(y) - exact).abs() <= bound,
+                "{dtype} [{i}]: {y} for {exact}, bound {bound}"
+            );
+        }
+    }
+}
+
+#[test]
+fn products_with_exact_activations_are_exact_to_rounding() {
+    // Activations that int8 holds without error: then only float rounding is left, and a wrong
+    // scale, bias or minimum shows at once.
+    for dtype in weight_types() {
+        let (m, n, k) = (5, 33, 768);
+        let mut random = Random(11);
+        let data = random.blocks(dtype, n * k);
+        let mut x: Vec<f32> = (0..m * k)
+            .map(|_| (random.next() % 255) as f32 - 127.0)
+            .collect();
+        x.iter_mut().step_by(32).for_each(|x| *x = 127.0);
+        let mut w = vec![0.0; n * k];
+        tensor::dequantize(dtype, &data, &mut w);
+        for step in [1, m] {
+            let y = product(Level::Scalar, 1, dtype, (&data, n, k), &x, step);
+            for (i, &y) in y.iter().enumerate() {
+                let (w, x) = (&w[i % n * k..][..k], &x[i / n * k..][..k]);
+                let terms = || w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
+                let (exact, size): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
+                assert!(
+                    (f64::from(y) - exact).abs() <= size * 2e-6,
+                    "{dtype} [{i}]: {y} for {exact}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn all_levels_batches_and_threads_give_the_same_bits() {
+    for dtype in weight_types() {
+        // Ragged on purpose: rows no multiple of 16 or 4, and rows of an odd number of blocks of 32.
+        let block = dtype.block_len();
+        let odd = if block <= 32 { 32 * 9 } else { block * 3 };
+        for (n, k) in [(1, odd), (16, odd), (37, 1024), (130, odd)] {
+            let m = 21;
+            let mut random = Random(n as u64 + 1);
+            let data = random.blocks(dtype, n * k);
+            let x = random.floats(m * k);
+            let expected = product(Level::Scalar, 1, dtype, (&data, n, k), &x, 1);
+            assert!(expected.iter().all(|y| y.is_finite()), "{dtype}");
+            for level in Level::available() {
+                for (threads, step) in [(1, 1), (2, m), (2, 7), (3, 2), (1, 4)] {
+                    let y = product(level, threads, dtype, (&data, n, k), &x, step);
+                    let differs = y
+                        .iter()
+                        .zip(&expected)
+                        .position(|(a, b)| a.to_bits() != b.to_bits());
+                    assert_eq!(
+                        differs,
+                        None,
+                        "{dtype} {} n={n} k={k} threads={threads} step={step}",
+                        level.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn several_products_of_one_input_run_as_one_job() {
+    let context = Context::new(Level::best(), 2, 256).expect("threads");
+    let mut random = Random(3);
+    let x = random.floats(2 * 256);
+    let mut activations = Activations::new(2, 256);
+    let types = [DType::Q4_K, DType::Q8_0, DType::F16];
+    let data = types.map(|dtype| random.blocks(dtype, 48 * 256));
+    let kernel = |i: usize| MatmulKernel::new(types[i], Level::best()).expect("a weight type");
+    activations.quantize(&context, &x, 256, (0..3).map(|i| kernel(i).x_kind()));
+    let mut joint = [vec![0.0; 2 * 48], vec![0.0; 2 * 48], vec![0.0; 2 * 48]];
+    let weight = |i: usize| Weight {
+        kernel: kernel(i),
+        n: 48,
+        k: 256,
+        data: &data[i],
+    };
+    let [a, b, c] = &mut joint;
+    matmul(
+        &context,
+        &mut [(weight(0), a), (weight(1), b), (weight(2), c)],
+        &x,
+        &activations,
+    );
+    for i in 0..3 {
+        let mut single = vec![0.0; 2 * 48];
+        matmul(&context, &mut [(weight(i), &mut single)], &x, &activations);
+        assert_eq!(single, joint[i]);
+    }
+}
