@@ -7,16 +7,63 @@
 
 #![deny(unsafe_code)]
 
+mod attention;
+mod elementwise;
 mod isa;
 mod matmul;
+mod norm;
 mod pool;
 mod quant;
+mod rope;
+mod vector;
 
 use std::sync::Mutex;
 
+pub use attention::{AttentionShape, BLOCK_TOKENS, BatchView, attention, store_kv};
+pub use elementwise::{add, silu_mul};
 pub use isa::Level;
-pub use matmul::{Activations, MatmulKernel, Scratch, Weight, XKind, matmul};
+pub use matmul::{Activations, MatmulKernel, Weight, XKind, matmul};
+pub use norm::rms_norm;
 pub use pool::{Grid, Pool, Tile};
+pub use rope::{Pairing, RopeTable, rope};
+
+/// Upper bounds that the threads' scratch room is made for, at load.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Longest weight row.
+    pub max_k: usize,
+    /// Widest attention head.
+    pub max_head_dim: usize,
+}
+
+/// A thread's room for unpacked weights and for one KV block.
+struct Scratch {
+    /// 16 weight rows of codes, 4 codes of each row at a time.
+    codes: Vec<[u8; 64]>,
+    /// Scales and minimums of 16 weight rows, per group of weights.
+    scales: Vec<[f32; isa::LANES]>,
+    mins: Vec<[f32; isa::LANES]>,
+    /// Keys and values of one head in one KV block, widened.
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    /// Weighted values of the queries under way.
+    acc: Vec<f32>,
+}
+
+impl Scratch {
+    fn new(sizes: Sizes) -> Self {
+        let max_k = sizes.max_k.next_multiple_of(256);
+        let head = sizes.max_head_dim.next_multiple_of(isa::LANES);
+        Self {
+            codes: vec![[0; 64]; max_k / 4],
+            scales: vec![[0.0; isa::LANES]; max_k / 16],
+            mins: vec![[0.0; isa::LANES]; max_k / 16],
+            keys: vec![0.0; head * BLOCK_TOKENS],
+            values: vec![0.0; head * BLOCK_TOKENS],
+            acc: vec![0.0; head * attention::MAX_QUERIES],
+        }
+    }
+}
 
 /// What every operation runs on; made once, at load.
 pub struct Context {
@@ -26,18 +73,18 @@ pub struct Context {
 }
 
 impl Context {
-    /// Threads, a level, and room in each thread for weight rows of up to `max_k`.
+    /// Threads, a level, and scratch room in each thread.
     ///
     /// # Errors
     /// If the system refuses a thread.
     ///
     /// # Panics
     /// If the CPU lacks the level.
-    pub fn new(level: Level, num_threads: usize, max_k: usize) -> std::io::Result<Self> {
+    pub fn new(level: Level, num_threads: usize, sizes: Sizes) -> std::io::Result<Self> {
         assert!(level.is_available(), "the CPU lacks {}", level.name());
         let pool = Pool::new(num_threads)?;
         let scratch = (0..pool.num_threads())
-            .map(|_| Mutex::new(Scratch::new(max_k)))
+            .map(|_| Mutex::new(Scratch::new(sizes)))
             .collect();
         Ok(Self {
             level,

@@ -6,7 +6,8 @@
 
 use std::marker::PhantomData;
 
-use super::{Scratch, Task};
+use super::Task;
+use crate::Scratch;
 use crate::isa::{Isa, LANES, Op};
 use crate::pool::Tile;
 

@@ -12,7 +12,8 @@
 //! the same function, [`accumulate`], in both.
 
 use super::activations::XRow;
-use super::{Scratch, Task, XKind};
+use super::{Task, XKind};
+use crate::Scratch;
 use crate::isa::{Isa, LANES, Op};
 use crate::pool::Tile;
 use crate::quant::{CodeShape, MAX_GROUPS, QuantFormat};

@@ -13,10 +13,10 @@ use std::sync::Mutex;
 pub use activations::{Activations, XKind};
 use tensor::DType;
 
-use crate::Context;
 use crate::isa::{Isa, LANES, Level};
 use crate::pool::{Grid, Tile};
 use crate::quant::with_format;
+use crate::{Context, Scratch};
 
 /// Bytes of weights worth one claim of a thread.
 const CLAIM_BYTES: usize = 32 * 1024;
@@ -114,27 +114,6 @@ struct Task<'a> {
     activations: &'a Activations,
 }
 
-/// A thread's room for unpacked weights; made at load for the largest `k`.
-pub struct Scratch {
-    /// 16 rows of codes, 4 codes of each row at a time.
-    codes: Vec<[u8; 64]>,
-    scales: Vec<[f32; LANES]>,
-    mins: Vec<[f32; LANES]>,
-}
-
-impl Scratch {
-    /// Room for rows of up to `max_k` weights.
-    pub fn new(max_k: usize) -> Self {
-        let max_k = max_k.next_multiple_of(256);
-        let groups = max_k / 16;
-        Self {
-            codes: vec![[0; 64]; max_k / 4],
-            scales: vec![[0.0; LANES]; groups],
-            mins: vec![[0.0; LANES]; groups],
-        }
-    }
-}
-
 /// Products of one input with several weights, as one job: `outputs[i][m, n_i] = x[m, k] * w_i^T`.
 ///
 /// `x` is `[m, k]`; `activations` must hold `x` in every form the kernels take (see
@@ -204,7 +183,7 @@ pub fn matmul(
     }
 }
 
-fn lock(scratch: &Mutex<Scratch>) -> std::sync::MutexGuard<'_, Scratch> {
+pub(crate) fn lock(scratch: &Mutex<Scratch>) -> std::sync::MutexGuard<'_, Scratch> {
     // Contents are rewritten before they are read, so a panic elsewhere left nothing that matters.
     scratch
         .lock()

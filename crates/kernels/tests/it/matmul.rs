@@ -1,6 +1,6 @@
 //! Products: near an f64 oracle within what int8 activations cost, and the same bits however computed.
 
-use kernels::{Activations, Context, Level, MatmulKernel, Weight, XKind, matmul};
+use kernels::{Activations, Context, Level, MatmulKernel, Sizes, Weight, XKind, matmul};
 use tensor::DType;
 
 use crate::random::Random;
@@ -21,7 +21,15 @@ fn product(
     x: &[f32],
     step: usize,
 ) -> Vec<f32> {
-    let context = Context::new(level, num_threads, k).expect("threads");
+    let context = Context::new(
+        level,
+        num_threads,
+        Sizes {
+            max_k: k,
+            max_head_dim: 16,
+        },
+    )
+    .expect("threads");
     let kernel = MatmulKernel::new(dtype, level).expect("a weight type");
     let weight = Weight { kernel, n, k, data };
     let mut y = vec![f32::NAN; x.len() / k * n];
@@ -135,7 +143,15 @@ fn all_levels_batches_and_threads_give_the_same_bits() {
 
 #[test]
 fn several_products_of_one_input_run_as_one_job() {
-    let context = Context::new(Level::best(), 2, 256).expect("threads");
+    let context = Context::new(
+        Level::best(),
+        2,
+        Sizes {
+            max_k: 256,
+            max_head_dim: 16,
+        },
+    )
+    .expect("threads");
     let mut random = Random(3);
     let x = random.floats(2 * 256);
     let mut activations = Activations::new(2, 256);
