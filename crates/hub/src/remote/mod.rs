@@ -1,0 +1,6 @@
+//! Talking to a hub or any web server: addresses, requests, listings, downloads.
+
+pub(crate) mod api;
+pub(crate) mod download;
+pub(crate) mod http;
+pub(crate) mod url;
