@@ -17,7 +17,7 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// Peak memory allowed, in file lengths. The worst case is a file of nothing but tiny entries: 14 bytes there,
 /// a key and a value here, in a list that doubles as it grows.
-const MAX_MULTIPLE: usize = 12;
+const MAX_MULTIPLE: usize = 16;
 /// And this much on top, in bytes: error messages and the like.
 const MAX_EXTRA: usize = 4096;
 
