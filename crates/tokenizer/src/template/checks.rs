@@ -1,6 +1,6 @@
 //! Jinja's tests, what may stand after `is`.
 
-use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
+use minijinja::value::{ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value};
 
 use super::args::Args;
@@ -26,10 +26,16 @@ pub(super) fn register(env: &mut Environment<'static>) {
         ("float", |value| value.is_number() && !value.is_integer()),
         ("number", |value| Number::of(value).is_some()),
         ("string", |value| value.kind() == ValueKind::String),
-        ("mapping", |value| value.kind() == ValueKind::Map),
+        ("mapping", is_dict),
         ("sequence", iterable),
         ("iterable", iterable),
-        ("callable", |value| value.kind() == ValueKind::Plain),
+        // Jinja's Undefined and this engine's macros (maps to it) can be called.
+        ("callable", |value| {
+            value.is_undefined()
+                || value.as_object().is_some_and(|object| {
+                    object.repr() == ObjectRepr::Plain || object.type_name().ends_with("::Macro")
+                })
+        }),
         ("odd", |value| remainder(value, 2) == Some(1)),
         ("even", |value| remainder(value, 2) == Some(0)),
         ("lower", |value| {
@@ -92,6 +98,17 @@ pub(super) fn register(env: &mut Environment<'static>) {
             )
         },
     );
+}
+
+/// Macros and loops are maps to this engine, not to Jinja.
+fn is_dict(value: &Value) -> bool {
+    value.kind() == ValueKind::Map
+        && value.as_object().is_some_and(|object| {
+            let name = object.type_name();
+            !(name.ends_with("::Macro")
+                || name.ends_with("::Loop")
+                || name.ends_with("::Namespace"))
+        })
 }
 
 /// What Python can iterate over and, of that, has a length: the same here.

@@ -1,13 +1,13 @@
 //! Functions that templates may call: Jinja's own and the two that Hugging Face adds.
 
-use minijinja::value::ValueOrKwargs;
+use minijinja::value::{ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value};
 
 use super::args::Args;
 use super::error::{limit, operation, refused};
 use super::limits::meter;
 use super::print::to_text;
-use super::value::{dict, pairs};
+use super::value::{check_depth, dict, items, pairs};
 
 /// Longest `range`, as in Jinja's sandbox.
 const MAX_RANGE: i128 = 100_000;
@@ -56,9 +56,22 @@ fn make_dict(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error> {
     let meter = meter(state);
     let mut all = Vec::new();
     for value in &positional {
-        all.append(&mut pairs(meter, value)?);
+        if value.kind() == ValueKind::Map {
+            all.append(&mut pairs(meter, value)?);
+            continue;
+        }
+        for entry in items(meter, value)? {
+            match &items(meter, &entry)?[..] {
+                [key, value] => all.push((key.clone(), value.clone())),
+                _ => return Err(operation("dict takes a mapping or a list of pairs")),
+            }
+        }
     }
     all.extend(named);
+    // Keys are hashed whole.
+    for (key, _) in &all {
+        check_depth(meter, key)?;
+    }
     dict(meter, all)
 }
 
