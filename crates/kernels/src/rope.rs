@@ -1,5 +1,7 @@
 //! Rotary position embedding (RoPE, Su et al. 2021, arXiv:2104.09864).
 
+use crate::Context;
+
 /// Which two elements of a head are turned together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairing {
@@ -52,7 +54,14 @@ impl RopeTable {
 ///
 /// # Panics
 /// If the table has not `n_tokens` rows or `dim` exceeds `head_dim`.
-pub fn rope(table: &RopeTable, pairing: Pairing, x: &mut [f32], n_heads: usize, head_dim: usize) {
+pub fn rope(
+    context: &Context,
+    table: &RopeTable,
+    pairing: Pairing,
+    x: &mut [f32],
+    n_heads: usize,
+    head_dim: usize,
+) {
     let half = table.dim / 2;
     assert!(table.dim <= head_dim, "turned elements are part of a head");
     assert_eq!(
@@ -63,24 +72,32 @@ pub fn rope(table: &RopeTable, pairing: Pairing, x: &mut [f32], n_heads: usize, 
     if half == 0 {
         return;
     }
-    for (token, turns) in x
+    let tokens = x
         .chunks_exact_mut(n_heads * head_dim)
-        .zip(table.turns.chunks_exact(half))
-    {
+        .zip(table.turns.chunks_exact(half));
+    let run = |(token, turns): (&mut [f32], &[(f32, f32)])| {
         for head in token.chunks_exact_mut(head_dim) {
-            let head = &mut head[..table.dim];
-            match pairing {
-                Pairing::Interleaved => {
-                    for ([a, b], &(cos, sin)) in head.as_chunks_mut::<2>().0.iter_mut().zip(turns) {
-                        (*a, *b) = turn(*a, *b, cos, sin);
-                    }
-                }
-                Pairing::HalfSplit => {
-                    let (low, high) = head.split_at_mut(half);
-                    for ((a, b), &(cos, sin)) in low.iter_mut().zip(high).zip(turns) {
-                        (*a, *b) = turn(*a, *b, cos, sin);
-                    }
-                }
+            turn_head(pairing, &mut head[..table.dim], turns);
+        }
+    };
+    if tokens.len() < 8 {
+        tokens.for_each(run);
+    } else {
+        context.pool.each(tokens, |token, _| run(token));
+    }
+}
+
+fn turn_head(pairing: Pairing, head: &mut [f32], turns: &[(f32, f32)]) {
+    match pairing {
+        Pairing::Interleaved => {
+            for ([a, b], &(cos, sin)) in head.as_chunks_mut::<2>().0.iter_mut().zip(turns) {
+                (*a, *b) = turn(*a, *b, cos, sin);
+            }
+        }
+        Pairing::HalfSplit => {
+            let (low, high) = head.split_at_mut(turns.len());
+            for ((a, b), &(cos, sin)) in low.iter_mut().zip(high).zip(turns) {
+                (*a, *b) = turn(*a, *b, cos, sin);
             }
         }
     }

@@ -1,1 +1,32 @@
-//! Under construction.
+//! Decoders as data over one layer: an architecture's config, its weights, the forward pass.
+//!
+//! A family file in [`arch`] turns metadata into a [`config::ModelConfig`]; from there on nothing knows
+//! a model's name. The forward pass takes a [`Batch`], a list of tokens with positions of any number
+//! of sequences, and gives logits; keys and values live in a [`KvCache`] of blocks that the caller
+//! hands out. It knows nothing of requests, samplers or text.
+
+#![forbid(unsafe_code)]
+
+pub mod arch;
+mod batch;
+mod cache;
+pub mod config;
+mod error;
+pub mod hparams;
+mod layer;
+mod model;
+pub mod names;
+mod ops;
+mod probe;
+mod rope;
+mod weights;
+mod workspace;
+
+pub use batch::Batch;
+pub use cache::KvCache;
+pub use error::LoadError;
+pub use kernels::{BLOCK_TOKENS, Level};
+pub use model::{LoadOptions, Model};
+pub use probe::{NoProbe, Probe};
+pub use weights::{Linear, Loader};
+pub use workspace::Workspace;

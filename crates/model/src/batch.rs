@@ -1,0 +1,89 @@
+//! What one step computes: tokens with positions, of any number of sequences.
+
+use kernels::{BLOCK_TOKENS, BatchView};
+
+/// A list of tokens. There is no prefill and no decode: a prompt is many tokens, a reply one at a time.
+///
+/// A sequence's tokens must come in order of position, and everything before them must have been
+/// computed, in this batch or an earlier one.
+#[derive(Clone, Debug, Default)]
+pub struct Batch<'a> {
+    /// Token ids.
+    pub tokens: Vec<u32>,
+    /// Position of each in its sequence.
+    pub positions: Vec<u32>,
+    /// Index into `block_tables` of each.
+    pub sequences: Vec<u32>,
+    /// Rows of the batch whose logits are wanted, ascending.
+    pub outputs: Vec<usize>,
+    /// For each sequence, its KV blocks in order.
+    pub block_tables: Vec<&'a [u32]>,
+}
+
+impl<'a> Batch<'a> {
+    /// A batch of consecutive tokens of one sequence, the first at `position`.
+    pub fn of_sequence(tokens: &[u32], position: usize, block_table: &'a [u32]) -> Self {
+        let mut batch = Self::default();
+        batch.push_sequence(tokens, position, block_table);
+        batch
+    }
+
+    /// Adds consecutive tokens of one more sequence.
+    pub fn push_sequence(&mut self, tokens: &[u32], position: usize, block_table: &'a [u32]) {
+        let sequence = self.block_tables.len() as u32;
+        self.block_tables.push(block_table);
+        self.tokens.extend_from_slice(tokens);
+        self.positions
+            .extend((position..position + tokens.len()).map(|p| p as u32));
+        self.sequences.extend(tokens.iter().map(|_| sequence));
+    }
+
+    /// Number of tokens.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there are no tokens.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    pub(crate) fn view(&self) -> BatchView<'_> {
+        BatchView {
+            positions: &self.positions,
+            sequences: &self.sequences,
+            block_tables: &self.block_tables,
+        }
+    }
+
+    /// # Panics
+    /// If the batch does not fit the model: the engine makes batches, users do not.
+    pub(crate) fn check(&self, vocab_size: usize, num_blocks: usize) {
+        let n = self.tokens.len();
+        assert_eq!(
+            (self.positions.len(), self.sequences.len()),
+            (n, n),
+            "one position per token"
+        );
+        assert!(
+            self.tokens.iter().all(|&t| (t as usize) < vocab_size),
+            "tokens are of the vocabulary"
+        );
+        assert!(
+            self.outputs.iter().all(|&row| row < n),
+            "outputs are rows of the batch"
+        );
+        for (&position, &sequence) in self.positions.iter().zip(&self.sequences) {
+            let blocks = self.block_tables[sequence as usize];
+            assert!(
+                (position as usize) < blocks.len() * BLOCK_TOKENS,
+                "every position has a KV block"
+            );
+        }
+        let all = self.block_tables.iter().copied().flatten();
+        assert!(
+            all.copied().all(|b| (b as usize) < num_blocks),
+            "KV blocks are of the cache"
+        );
+    }
+}

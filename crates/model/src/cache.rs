@@ -1,0 +1,69 @@
+//! Keys and values of all sequences: one pool of KV blocks, of a size fixed when it is made.
+
+use kernels::{AttentionShape, BLOCK_TOKENS};
+
+use crate::config::{AttentionConfig, Mixer, ModelConfig};
+
+/// The KV blocks of every layer. Block `b` holds the same positions of the same sequence in each layer.
+pub struct KvCache {
+    num_blocks: usize,
+    pub(crate) layers: Vec<LayerCache>,
+}
+
+/// One layer's keys and values in f16 (see [`kernels::attention`] for the layout).
+pub(crate) struct LayerCache {
+    pub(crate) keys: Vec<u16>,
+    pub(crate) values: Vec<u16>,
+}
+
+impl KvCache {
+    /// A cache of `num_blocks` blocks of [`BLOCK_TOKENS`] positions.
+    ///
+    /// Memory is asked for here and touched as blocks are first used.
+    pub fn new(config: &ModelConfig, num_blocks: usize) -> Self {
+        let layers = config
+            .layers
+            .iter()
+            .map(|layer| {
+                let Mixer::Attention(attention) = &layer.mixer;
+                let len = num_blocks * attention_shape(attention).block_len();
+                LayerCache {
+                    keys: vec![0; len],
+                    values: vec![0; len],
+                }
+            })
+            .collect();
+        Self { num_blocks, layers }
+    }
+
+    /// How many blocks there are.
+    pub fn num_blocks(&self) -> usize {
+        self.num_blocks
+    }
+
+    /// Blocks that `num_tokens` positions need.
+    pub fn blocks_for(num_tokens: usize) -> usize {
+        num_tokens.div_ceil(BLOCK_TOKENS)
+    }
+
+    /// Bytes of a cache with room for `num_tokens` positions.
+    pub fn size_bytes(config: &ModelConfig, num_tokens: usize) -> usize {
+        let per_block = config.layers.iter().map(|layer| {
+            let Mixer::Attention(attention) = &layer.mixer;
+            2 * size_of::<u16>() * attention_shape(attention).block_len()
+        });
+        per_block
+            .sum::<usize>()
+            .saturating_mul(Self::blocks_for(num_tokens))
+    }
+}
+
+pub(crate) fn attention_shape(attention: &AttentionConfig) -> AttentionShape {
+    AttentionShape {
+        n_heads: attention.n_heads,
+        n_kv_heads: attention.n_kv_heads,
+        head_dim: attention.head_dim,
+        scale: attention.scale,
+        window: attention.window,
+    }
+}

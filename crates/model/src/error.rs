@@ -1,0 +1,76 @@
+//! Why a model cannot be loaded.
+
+use tensor::DType;
+
+/// Why a file's contents are no model that can run here.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file itself is wrong.
+    #[error(transparent)]
+    Format(#[from] formats::Error),
+    /// No family file for this architecture.
+    #[error("architecture `{found}` is not supported, expected one of {}", known.join(", "))]
+    Architecture {
+        /// What `general.architecture` says.
+        found: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// A hyperparameter makes no sense.
+    #[error("metadata `{key}`: expected {expected}, found {found}")]
+    Hyperparameter {
+        /// The metadata key.
+        key: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The model uses something that is not there yet.
+    #[error("{what} is not supported yet")]
+    Unsupported {
+        /// The thing, with the key or tensor that asks for it.
+        what: String,
+    },
+    /// A tensor is missing.
+    #[error("tensor `{name}` is missing{}", if *vocab_only { "\nhint: the file holds a vocabulary and no weights" } else { "" })]
+    MissingTensor {
+        /// Its name.
+        name: String,
+        /// Whether the file has no tensors at all.
+        vocab_only: bool,
+    },
+    /// A tensor has the wrong shape.
+    #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// By the hyperparameters, outermost first.
+        expected: Vec<usize>,
+        /// In the file.
+        found: Vec<usize>,
+    },
+    /// A tensor's type cannot hold weights.
+    #[error("tensor `{name}`: type {dtype} cannot hold weights")]
+    WeightType {
+        /// Its name.
+        name: String,
+        /// Its type.
+        dtype: DType,
+    },
+    /// The file has a tensor that the family does not know: running without it would be wrong.
+    #[error(
+        "tensor `{name}` is unknown to this architecture\nhint: a newer model, or a wrong `general.architecture`?"
+    )]
+    UnknownTensor {
+        /// Its name.
+        name: String,
+    },
+    /// `INGLE_ISA` asks for something this CPU lacks.
+    #[error("{0}")]
+    Isa(String),
+    /// The system refuses threads.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] std::io::Error),
+}

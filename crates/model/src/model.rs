@@ -1,0 +1,181 @@
+//! A loaded model: weights in their places, and the forward pass over a batch.
+
+use formats::Gguf;
+use kernels::{Level, Sizes};
+
+use crate::batch::Batch;
+use crate::cache::KvCache;
+use crate::config::{Mixer, ModelConfig};
+use crate::layer::Layer;
+use crate::names::Role;
+use crate::ops::Ops;
+use crate::probe::Probe;
+use crate::weights::{Linear, Loader};
+use crate::workspace::{Workspace, max_k, rope_configs};
+use crate::{LoadError, arch};
+
+/// How to load.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// Threads that compute, the caller's included; 0 for as many as this process may use.
+    pub num_threads: usize,
+    /// Level of instructions; the best (or what `INGLE_ISA` says) if none.
+    pub level: Option<Level>,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            num_threads: 0,
+            level: None,
+        }
+    }
+}
+
+/// Weights, mapped from their file, and threads to compute with.
+pub struct Model {
+    config: ModelConfig,
+    ops: Ops,
+    token_embedding: Linear,
+    layers: Vec<Layer>,
+    output_norm: Vec<f32>,
+    output: Linear,
+}
+
+impl Model {
+    /// Finds every tensor and checks it; reads no weights but norms, so it takes milliseconds.
+    ///
+    /// # Errors
+    /// Whatever a [`LoadError`] says.
+    pub fn load(gguf: &Gguf, options: &LoadOptions) -> Result<Self, LoadError> {
+        let level = match options.level {
+            Some(level) => level,
+            None => Level::from_env().map_err(LoadError::Isa)?,
+        };
+        let loader = Loader::new(gguf, level);
+        let config = arch::config(gguf.metadata(), &loader)?;
+        let (d, vocab_size) = (config.d_model, config.vocab_size);
+        let token_embedding = loader.linear(Role::TokenEmbedding, 0, vocab_size, d)?;
+        let output = if loader.has(Role::Output, 0) {
+            loader.linear(Role::Output, 0, vocab_size, d)?
+        } else {
+            token_embedding.tied()
+        };
+        let layers = (0..config.layers.len()).map(|layer| Layer::load(&config, layer, &loader));
+        let layers = layers.collect::<Result<_, _>>()?;
+        let output_norm = loader.vector(Role::OutputNorm, 0, d)?;
+        loader.finish()?;
+        let heads = config.layers.iter().map(|layer| {
+            let Mixer::Attention(attention) = &layer.mixer;
+            attention.head_dim
+        });
+        let sizes = Sizes {
+            max_k: max_k(&config),
+            max_head_dim: heads.max().unwrap_or(0),
+        };
+        let ops = Ops::new(level, num_threads(options), sizes)?;
+        Ok(Self {
+            config,
+            ops,
+            token_embedding,
+            layers,
+            output_norm,
+            output,
+        })
+    }
+
+    /// The architecture, as data.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Level of instructions in use.
+    pub fn level(&self) -> Level {
+        self.ops.context().level()
+    }
+
+    /// Threads that compute.
+    pub fn num_threads(&self) -> usize {
+        self.ops.context().pool().num_threads()
+    }
+
+    /// Every weight matrix, in the order of use; a tied output comes again at the end.
+    pub fn linears(&self) -> impl Iterator<Item = &Linear> {
+        let layers = self.layers.iter().flat_map(Layer::linears);
+        std::iter::once(&self.token_embedding)
+            .chain(layers)
+            .chain([&self.output])
+    }
+
+    /// Computes a batch: keys and values go to `cache`, and the logits of `batch.outputs` are returned,
+    /// `[n_outputs, vocab_size]`.
+    ///
+    /// # Panics
+    /// If the batch is larger than the workspace, or does not fit the model or the cache: the engine
+    /// makes batches, users do not.
+    pub fn forward<'w>(
+        &self,
+        batch: &Batch<'_>,
+        cache: &mut KvCache,
+        w: &'w mut Workspace,
+        probe: &mut dyn Probe,
+    ) -> &'w [f32] {
+        let (m, d) = (batch.len(), self.config.d_model);
+        assert!(
+            m <= w.max_tokens,
+            "{m} tokens, the workspace has room for {}",
+            w.max_tokens
+        );
+        assert!(
+            batch.outputs.len() <= w.max_outputs,
+            "more outputs than the workspace has room for"
+        );
+        batch.check(self.config.vocab_size, cache.num_blocks());
+        for (table, rope) in w.ropes.iter_mut().zip(rope_configs(&self.config)) {
+            table.fill(
+                batch.positions.iter().copied(),
+                &rope.frequencies,
+                rope.magnitude,
+            );
+        }
+        self.ops
+            .embed(&self.token_embedding, &batch.tokens, &mut w.x[..m * d]);
+        probe.tap("inp_embd", None, &w.x[..m * d]);
+        for (index, (layer, cache)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
+            layer.forward(index, &self.ops, batch.view(), cache, w, probe);
+        }
+        self.head(&batch.outputs, w, probe)
+    }
+
+    /// Norm and output matrix for some rows of `w.x`.
+    fn head<'w>(&self, rows: &[usize], w: &'w mut Workspace, probe: &mut dyn Probe) -> &'w [f32] {
+        let d = self.config.d_model;
+        let len = rows.len() * d;
+        for (i, &row) in rows.iter().enumerate() {
+            w.delta[i * d..(i + 1) * d].copy_from_slice(&w.x[row * d..(row + 1) * d]);
+        }
+        let normed = &mut w.normed[..len];
+        self.ops.norm(
+            self.config.output_norm,
+            &self.output_norm,
+            &w.delta[..len],
+            normed,
+        );
+        probe.tap("result_norm", None, normed);
+        let logits = &mut w.logits[..rows.len() * self.config.vocab_size];
+        if !rows.is_empty() {
+            self.ops
+                .linear(normed, &mut w.activations, [(&self.output, &mut *logits)]);
+        }
+        probe.tap("result_output", None, logits);
+        logits
+    }
+}
+
+/// Threads this process may use; container quotas are respected.
+fn num_threads(options: &LoadOptions) -> usize {
+    match options.num_threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    }
+}

@@ -1,0 +1,131 @@
+//! The operations that a forward pass is written in, in one place.
+//!
+//! Layers call these and touch no detail of the machine; a second backend means a second file like this.
+
+use kernels::{Activations, BatchView, Context, Level, Pairing, RopeTable, Sizes};
+
+use crate::cache::{LayerCache, attention_shape};
+use crate::config::{Activation, AttentionConfig, NormConfig};
+use crate::weights::Linear;
+
+/// The CPU.
+pub(crate) struct Ops {
+    context: Context,
+}
+
+impl Ops {
+    pub(crate) fn new(level: Level, num_threads: usize, sizes: Sizes) -> std::io::Result<Self> {
+        Ok(Self {
+            context: Context::new(level, num_threads, sizes)?,
+        })
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Rows `tokens` of `table` into `x` `[n_tokens, d_model]`.
+    pub(crate) fn embed(&self, table: &Linear, tokens: &[u32], x: &mut [f32]) {
+        let rows = tokens.iter().zip(x.chunks_exact_mut(table.k));
+        self.context
+            .pool()
+            .each(rows, |(&token, row), _| table.row(token as usize, row));
+    }
+
+    /// `out = norm(x) * gain`, row by row.
+    pub(crate) fn norm(&self, config: NormConfig, gain: &[f32], x: &[f32], out: &mut [f32]) {
+        let NormConfig::Rms { eps } = config;
+        kernels::rms_norm(&self.context, x, gain, eps, out);
+    }
+
+    /// One input through several matrices as one job: each output is `[n_tokens, n]`.
+    pub(crate) fn linear<const N: usize>(
+        &self,
+        x: &[f32],
+        activations: &mut Activations,
+        mut products: [(&Linear, &mut [f32]); N],
+    ) {
+        let k = products[0].0.k;
+        let kinds = products
+            .each_ref()
+            .map(|(linear, _)| linear.kernel.x_kind());
+        activations.quantize(&self.context, x, k, kinds.into_iter());
+        let mut jobs = products
+            .each_mut()
+            .map(|(linear, out)| (linear.weight(), &mut **out));
+        kernels::matmul(&self.context, &mut jobs, x, activations);
+        for (linear, out) in products {
+            if let Some(bias) = &linear.bias {
+                for row in out.chunks_exact_mut(linear.n) {
+                    kernels::add(&self.context, row, bias);
+                }
+            }
+        }
+    }
+
+    /// Turns queries and keys by their positions.
+    pub(crate) fn rope(
+        &self,
+        table: &RopeTable,
+        pairing: Pairing,
+        attention: &AttentionConfig,
+        q: &mut [f32],
+        k: &mut [f32],
+    ) {
+        kernels::rope(
+            &self.context,
+            table,
+            pairing,
+            q,
+            attention.n_heads,
+            attention.head_dim,
+        );
+        kernels::rope(
+            &self.context,
+            table,
+            pairing,
+            k,
+            attention.n_kv_heads,
+            attention.head_dim,
+        );
+    }
+
+    /// Stores keys and values, then attends.
+    pub(crate) fn attention(
+        &self,
+        config: &AttentionConfig,
+        batch: BatchView<'_>,
+        (q, k, v): (&[f32], &[f32], &[f32]),
+        cache: &mut LayerCache,
+        out: &mut [f32],
+    ) {
+        let shape = attention_shape(config);
+        kernels::store_kv(
+            &self.context,
+            &shape,
+            batch,
+            (k, v),
+            (&mut cache.keys, &mut cache.values),
+        );
+        kernels::attention(
+            &self.context,
+            &shape,
+            batch,
+            q,
+            (&cache.keys, &cache.values),
+            out,
+        );
+    }
+
+    /// `gate = activation(gate) * up`.
+    pub(crate) fn gate(&self, activation: Activation, gate: &mut [f32], up: &[f32]) {
+        match activation {
+            Activation::Silu => kernels::silu_mul(&self.context, gate, up),
+        }
+    }
+
+    /// `x += delta`.
+    pub(crate) fn add(&self, x: &mut [f32], delta: &[f32]) {
+        kernels::add(&self.context, x, delta);
+    }
+}
