@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::value::{Array, Scalar, Strings, Text, Value};
+use super::text::{Strings, Text};
+use super::value::{Array, Scalar, Value};
 
 /// A type that a metadata value can be read as.
 ///

@@ -19,6 +19,7 @@ mod index;
 mod metadata;
 mod read;
 mod split;
+mod text;
 mod value;
 mod write;
 
@@ -35,7 +36,8 @@ use crate::{Bytes, Error};
 pub use self::get::{FromScalar, FromValue};
 pub use self::metadata::Metadata;
 pub use self::split::part_name;
-pub use self::value::{Array, Scalar, Strings, Text, Value, ValueType};
+pub use self::text::{Strings, Text};
+pub use self::value::{Array, Scalar, Value, ValueType};
 pub use self::write::GgufWriter;
 
 /// Alignment of tensor data where `general.alignment` does not say otherwise, in bytes.

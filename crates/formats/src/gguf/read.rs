@@ -7,7 +7,8 @@ use tensor::DType;
 
 use super::cursor::Cursor;
 use super::index::NameIndex;
-use super::value::{Array, Number, Strings, Text, Value, ValueType};
+use super::text::{Strings, Text};
+use super::value::{Array, Number, Value, ValueType};
 use super::{
     DEFAULT_ALIGNMENT, Gguf, MAX_ALIGNMENT, MAX_DIMS, MAX_KEY_BYTES, MAX_NAME_BYTES,
     MAX_STRING_BYTES, Metadata, Tensor,

@@ -1,7 +1,8 @@
 //! Metadata values: thirteen types, arrays packed by element type.
 
-use std::borrow::Cow;
 use std::fmt;
+
+use super::text::{Strings, Text};
 
 macro_rules! value_types {
     ($($variant:ident = $id:literal, $name:literal;)*) => {
@@ -99,80 +100,60 @@ pub enum Scalar {
     Bool(bool),
 }
 
+/// A `match` on a [`Value`] or [`Array`] that treats all number types alike.
+macro_rules! match_numbers {
+    ($enum:ident, $value:expr, $x:ident => $number:expr, $($rest:tt)*) => {
+        match $value {
+            $enum::U8($x) => $number,
+            $enum::I8($x) => $number,
+            $enum::U16($x) => $number,
+            $enum::I16($x) => $number,
+            $enum::U32($x) => $number,
+            $enum::I32($x) => $number,
+            $enum::U64($x) => $number,
+            $enum::I64($x) => $number,
+            $enum::F32($x) => $number,
+            $enum::F64($x) => $number,
+            $($rest)*
+        }
+    };
+}
+pub(super) use match_numbers;
+
 impl Value {
     /// The type as the file has it.
     pub fn value_type(&self) -> ValueType {
-        match self {
-            Self::U8(_) => ValueType::U8,
-            Self::I8(_) => ValueType::I8,
-            Self::U16(_) => ValueType::U16,
-            Self::I16(_) => ValueType::I16,
-            Self::U32(_) => ValueType::U32,
-            Self::I32(_) => ValueType::I32,
-            Self::F32(_) => ValueType::F32,
+        match_numbers!(Self, self, x => number_type(std::slice::from_ref(x)),
             Self::Bool(_) => ValueType::Bool,
             Self::String(_) => ValueType::String,
             Self::Array(_) => ValueType::Array,
-            Self::U64(_) => ValueType::U64,
-            Self::I64(_) => ValueType::I64,
-            Self::F64(_) => ValueType::F64,
-        }
+        )
     }
 
     /// The number or truth value; `None` for strings and arrays.
     pub fn scalar(&self) -> Option<Scalar> {
-        Some(match *self {
-            Self::U8(x) => x.scalar(),
-            Self::I8(x) => x.scalar(),
-            Self::U16(x) => x.scalar(),
-            Self::I16(x) => x.scalar(),
-            Self::U32(x) => x.scalar(),
-            Self::I32(x) => x.scalar(),
-            Self::F32(x) => x.scalar(),
-            Self::Bool(x) => Scalar::Bool(x),
-            Self::U64(x) => x.scalar(),
-            Self::I64(x) => x.scalar(),
-            Self::F64(x) => x.scalar(),
-            Self::String(_) | Self::Array(_) => return None,
-        })
+        match_numbers!(Self, self, x => Some(x.scalar()),
+            Self::Bool(x) => Some(Scalar::Bool(*x)),
+            Self::String(_) | Self::Array(_) => None,
+        )
     }
 }
 
 impl Array {
     /// Type of the elements.
     pub fn elem_type(&self) -> ValueType {
-        match self {
-            Self::U8(_) => ValueType::U8,
-            Self::I8(_) => ValueType::I8,
-            Self::U16(_) => ValueType::U16,
-            Self::I16(_) => ValueType::I16,
-            Self::U32(_) => ValueType::U32,
-            Self::I32(_) => ValueType::I32,
-            Self::F32(_) => ValueType::F32,
+        match_numbers!(Self, self, x => number_type(x),
             Self::Bool(_) => ValueType::Bool,
             Self::String(_) => ValueType::String,
-            Self::U64(_) => ValueType::U64,
-            Self::I64(_) => ValueType::I64,
-            Self::F64(_) => ValueType::F64,
-        }
+        )
     }
 
     /// Number of elements.
     pub fn len(&self) -> usize {
-        match self {
-            Self::U8(x) => x.len(),
-            Self::I8(x) => x.len(),
-            Self::U16(x) => x.len(),
-            Self::I16(x) => x.len(),
-            Self::U32(x) => x.len(),
-            Self::I32(x) => x.len(),
-            Self::F32(x) => x.len(),
+        match_numbers!(Self, self, x => x.len(),
             Self::Bool(x) => x.len(),
             Self::String(x) => x.len(),
-            Self::U64(x) => x.len(),
-            Self::I64(x) => x.len(),
-            Self::F64(x) => x.len(),
-        }
+        )
     }
 
     /// Whether there are no elements.
@@ -182,25 +163,17 @@ impl Array {
 
     /// The elements as numbers or truth values; `None` for strings.
     pub fn scalars(&self) -> Option<Box<dyn Iterator<Item = Scalar> + '_>> {
-        Some(match self {
-            Self::U8(x) => scalars(x),
-            Self::I8(x) => scalars(x),
-            Self::U16(x) => scalars(x),
-            Self::I16(x) => scalars(x),
-            Self::U32(x) => scalars(x),
-            Self::I32(x) => scalars(x),
-            Self::F32(x) => scalars(x),
-            Self::Bool(x) => Box::new(x.iter().map(|&x| Scalar::Bool(x))),
-            Self::U64(x) => scalars(x),
-            Self::I64(x) => scalars(x),
-            Self::F64(x) => scalars(x),
-            Self::String(_) => return None,
-        })
+        Some(
+            match_numbers!(Self, self, x => Box::new(x.iter().map(|x| x.scalar())),
+                Self::Bool(x) => Box::new(x.iter().map(|&x| Scalar::Bool(x))),
+                Self::String(_) => return None,
+            ),
+        )
     }
 }
 
-fn scalars<T: Number>(numbers: &[T]) -> Box<dyn Iterator<Item = Scalar> + '_> {
-    Box::new(numbers.iter().map(|x| x.scalar()))
+fn number_type<T: Number>(_: &[T]) -> ValueType {
+    T::TYPE
 }
 
 /// What a value is, in a few words: `i64 -5`, `string "llama"`, `array of 32000 string`.
@@ -217,129 +190,10 @@ impl fmt::Display for Value {
     }
 }
 
-/// A string as the file has it: meant to be UTF-8, but any bytes (token strings sometimes are).
-#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(Box<[u8]>);
-
-impl Text {
-    /// The bytes as they stand in the file.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The text, if it is UTF-8.
-    pub fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
-    }
-
-    /// The text, with U+FFFD where it is not UTF-8.
-    pub fn to_str_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
-    }
-}
-
-impl From<&[u8]> for Text {
-    fn from(bytes: &[u8]) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        text.as_bytes().into()
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_str_lossy())
-    }
-}
-
-/// Quoted, and cut after 60 characters: a chat template can have pages.
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 60;
-        // Four bytes per character at most: a longer head would be cut anyway.
-        let head = String::from_utf8_lossy(&self.0[..self.0.len().min(4 * SHOWN + 4)]);
-        let shown: String = head.chars().take(SHOWN).collect();
-        let rest = if shown.len() < self.0.len() && head.len() > shown.len() {
-            "…"
-        } else {
-            ""
-        };
-        write!(f, "{shown:?}{rest}")
-    }
-}
-
-/// An array of strings: all bytes in one piece, and where each string ends.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Strings {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Strings {
-    /// Room for `count` strings of `bytes` bytes together.
-    pub(super) fn with_capacity(count: usize, bytes: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(bytes),
-            ends: Vec::with_capacity(count),
-        }
-    }
-
-    /// Adds a string at the end.
-    pub fn push(&mut self, string: impl AsRef<[u8]>) {
-        self.bytes.extend_from_slice(string.as_ref());
-        self.ends.push(self.bytes.len());
-    }
-
-    /// Number of strings.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there are no strings.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The bytes of string `i`, as they stand in the file.
-    pub fn get(&self, i: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(i)?;
-        let start = if i == 0 { 0 } else { self.ends[i - 1] };
-        Some(&self.bytes[start..end])
-    }
-
-    /// The bytes of every string, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        (0..self.len()).map(|i| self.get(i).expect("i is below len"))
-    }
-
-    /// Every string as text, with U+FFFD where it is not UTF-8.
-    pub fn iter_lossy(&self) -> impl ExactSizeIterator<Item = Cow<'_, str>> {
-        self.iter().map(String::from_utf8_lossy)
-    }
-}
-
-impl<S: AsRef<[u8]>> FromIterator<S> for Strings {
-    fn from_iter<I: IntoIterator<Item = S>>(strings: I) -> Self {
-        let mut all = Self::default();
-        strings.into_iter().for_each(|string| all.push(string));
-        all
-    }
-}
-
-/// The first few, as text.
-impl fmt::Debug for Strings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} strings ", self.len())?;
-        f.debug_list().entries(self.iter_lossy().take(8)).finish()
-    }
-}
-
 /// A number type of the format, stored little-endian.
 pub(super) trait Number: Copy {
+    /// Its number and name in the format.
+    const TYPE: ValueType;
     /// From exactly as many bytes as the type has.
     fn from_le(bytes: &[u8]) -> Self;
     /// Appends the bytes.
@@ -348,8 +202,10 @@ pub(super) trait Number: Copy {
 }
 
 macro_rules! numbers {
-    ($($type:ty => $scalar:ident;)*) => {$(
+    ($($type:ty => $variant:ident $scalar:ident;)*) => {$(
         impl Number for $type {
+            const TYPE: ValueType = ValueType::$variant;
+
             fn from_le(bytes: &[u8]) -> Self {
                 Self::from_le_bytes(bytes.try_into().expect("the caller takes as many bytes as the type has"))
             }
@@ -366,6 +222,14 @@ macro_rules! numbers {
 }
 
 numbers! {
-    u8 => Int; i8 => Int; u16 => Int; i16 => Int; u32 => Int; i32 => Int; u64 => Int; i64 => Int;
-    f32 => Float; f64 => Float;
+    u8 => U8 Int;
+    i8 => I8 Int;
+    u16 => U16 Int;
+    i16 => I16 Int;
+    u32 => U32 Int;
+    i32 => I32 Int;
+    u64 => U64 Int;
+    i64 => I64 Int;
+    f32 => F32 Float;
+    f64 => F64 Float;
 }

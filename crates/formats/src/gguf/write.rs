@@ -6,7 +6,7 @@ use std::io::Write;
 
 use tensor::DType;
 
-use super::value::{Array, Number, Value};
+use super::value::{Array, Number, Value, match_numbers};
 use super::{
     DEFAULT_ALIGNMENT, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_STRING_BYTES, Metadata, Tensor, read,
     split,
@@ -207,40 +207,20 @@ fn check_len(what: &'static str, found: usize, min: u64, max: u64) -> Result<(),
 
 fn put_value(value: &Value, out: &mut Vec<u8>) {
     value.value_type().id().put_le(out);
-    match value {
-        Value::U8(x) => x.put_le(out),
-        Value::I8(x) => x.put_le(out),
-        Value::U16(x) => x.put_le(out),
-        Value::I16(x) => x.put_le(out),
-        Value::U32(x) => x.put_le(out),
-        Value::I32(x) => x.put_le(out),
-        Value::F32(x) => x.put_le(out),
-        Value::U64(x) => x.put_le(out),
-        Value::I64(x) => x.put_le(out),
-        Value::F64(x) => x.put_le(out),
+    match_numbers!(Value, value, x => x.put_le(out),
         Value::Bool(x) => out.push(u8::from(*x)),
         Value::String(text) => put_string(text.as_bytes(), out),
         Value::Array(array) => put_array(array, out),
-    }
+    )
 }
 
 fn put_array(array: &Array, out: &mut Vec<u8>) {
     array.elem_type().id().put_le(out);
     (array.len() as u64).put_le(out);
-    match array {
-        Array::U8(x) => put_numbers(x, out),
-        Array::I8(x) => put_numbers(x, out),
-        Array::U16(x) => put_numbers(x, out),
-        Array::I16(x) => put_numbers(x, out),
-        Array::U32(x) => put_numbers(x, out),
-        Array::I32(x) => put_numbers(x, out),
-        Array::F32(x) => put_numbers(x, out),
-        Array::U64(x) => put_numbers(x, out),
-        Array::I64(x) => put_numbers(x, out),
-        Array::F64(x) => put_numbers(x, out),
+    match_numbers!(Array, array, x => put_numbers(x, out),
         Array::Bool(x) => out.extend(x.iter().map(|&x| u8::from(x))),
         Array::String(x) => x.iter().for_each(|text| put_string(text, out)),
-    }
+    )
 }
 
 fn put_numbers<T: Number>(numbers: &[T], out: &mut Vec<u8>) {
