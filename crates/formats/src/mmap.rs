@@ -7,7 +7,8 @@
 //!
 //! * **The contents change.** Rust assumes that bytes behind a shared slice stand still. We read them as plain
 //!   numbers only: every index, length and string that steers our code is copied out of the mapping while the
-//!   file is parsed (see [`crate::gguf`]), so changed pages can give wrong weights, not wrong addresses.
+//!   file is parsed (see [`crate::gguf`]), so changed pages can give wrong weights, not wrong addresses. (To the
+//!   letter of the language even that is undefined behaviour; no user of `mmap` can rule it out alone.)
 //! * **The file shrinks.** Pages behind the new end cannot be read any more: the kernel raises `SIGBUS` and
 //!   the process dies. The length is taken after the file was opened and everything is checked against it, so
 //!   a file that is short *at open* is an ordinary error; one that is cut later is not.
