@@ -54,10 +54,17 @@ struct Scratch {
 }
 
 impl Bpe {
-    pub(crate) fn new(tables: &mut VocabTables, vocab: &Vocab, pre: PreTokenizer) -> Result<Self, Error> {
+    pub(crate) fn new(
+        tables: &mut VocabTables,
+        vocab: &Vocab,
+        pre: PreTokenizer,
+    ) -> Result<Self, Error> {
         let rules = std::mem::take(&mut tables.merges);
         if rules.is_empty() && tables.pre != "kimi-k2" {
-            return Err(Error::Missing { kind: vocab.kind.name(), table: "merges" });
+            return Err(Error::Missing {
+                kind: vocab.kind.name(),
+                table: "merges",
+            });
         }
         let mut bpe = Self {
             pre,
@@ -68,9 +75,17 @@ impl Bpe {
         };
         let mut joined = String::new();
         for (rank, rule) in rules.iter().enumerate() {
-            let bad = || Error::Merge { index: rank, text: rule.clone() };
+            let bad = || Error::Merge {
+                index: rank,
+                text: rule.clone(),
+            };
             // From the second byte on, because a part may itself start with a space.
-            let space = rule.bytes().skip(1).position(|byte| byte == b' ').ok_or_else(bad)? + 1;
+            let space = rule
+                .bytes()
+                .skip(1)
+                .position(|byte| byte == b' ')
+                .ok_or_else(bad)?
+                + 1;
             let (left, right) = (&rule[..space], &rule[space + 1..]);
             if right.is_empty() {
                 return Err(bad());
@@ -79,12 +94,17 @@ impl Bpe {
             joined.push_str(left);
             joined.push_str(right);
             let [left, right, merged] = [left, right, &joined].map(|part| bpe.symbol(vocab, part));
-            bpe.merges.entry((left, right)).or_insert((rank as u32, merged));
+            bpe.merges
+                .entry((left, right))
+                .or_insert((rank as u32, merged));
         }
         for byte in 0..=255u8 {
             let text = byte_level::char_of(byte).to_string();
-            bpe.byte_ids[usize::from(byte)] =
-                if bpe.pre.traits.plain_text { vocab.byte_id(byte) } else { vocab.text_id(&text) };
+            bpe.byte_ids[usize::from(byte)] = if bpe.pre.traits.plain_text {
+                vocab.byte_id(byte)
+            } else {
+                vocab.text_id(&text)
+            };
             let symbol = bpe.known_symbol(vocab, &text);
             bpe.byte_symbols.push(symbol);
         }
@@ -96,9 +116,13 @@ impl Bpe {
         let mut scratch = Scratch::default();
         if self.pre.traits.plain_text {
             let text = text.replace(' ', SPACE);
-            self.pre.split(&text, |piece| self.encode_piece(vocab, piece, &mut scratch, out));
+            self.pre.split(&text, |piece| {
+                self.encode_piece(vocab, piece, &mut scratch, out)
+            });
         } else {
-            self.pre.split(text, |piece| self.encode_piece(vocab, piece, &mut scratch, out));
+            self.pre.split(text, |piece| {
+                self.encode_piece(vocab, piece, &mut scratch, out)
+            });
         }
     }
 
@@ -126,11 +150,19 @@ impl Bpe {
             }
         } else {
             for (i, byte) in piece.bytes().enumerate() {
-                push_symbol(&mut scratch.symbols, self.byte_symbols[usize::from(byte)], i..i + 1);
+                push_symbol(
+                    &mut scratch.symbols,
+                    self.byte_symbols[usize::from(byte)],
+                    i..i + 1,
+                );
             }
         }
         self.merge(scratch);
-        for symbol in scratch.symbols.iter().filter(|symbol| !symbol.bytes.is_empty()) {
+        for symbol in scratch
+            .symbols
+            .iter()
+            .filter(|symbol| !symbol.bytes.is_empty())
+        {
             if (symbol.id as usize) < vocab.len() {
                 out.push(symbol.id);
             } else {
@@ -154,7 +186,9 @@ impl Bpe {
             if symbols[left].id != left_id || right == END || symbols[right].id != right_id {
                 continue;
             }
-            let Some(&(_, merged)) = self.merges.get(&(left_id, right_id)) else { continue };
+            let Some(&(_, merged)) = self.merges.get(&(left_id, right_id)) else {
+                continue;
+            };
             let next = symbols[right].next;
             symbols[left].id = merged;
             symbols[left].next = next;
@@ -199,7 +233,10 @@ impl Bpe {
 
     /// The symbol of a string, if it has one.
     fn known_symbol(&self, vocab: &Vocab, text: &str) -> u32 {
-        vocab.id(text).or_else(|| self.extra.get(text).copied()).unwrap_or(NO_SYMBOL)
+        vocab
+            .id(text)
+            .or_else(|| self.extra.get(text).copied())
+            .unwrap_or(NO_SYMBOL)
     }
 }
 
@@ -209,5 +246,10 @@ fn push_symbol(symbols: &mut Vec<Symbol>, id: u32, bytes: Range<usize>) {
     if let Some(prev) = symbols.last_mut() {
         prev.next = at;
     }
-    symbols.push(Symbol { id, prev: at.checked_sub(1).unwrap_or(END), next: END, bytes });
+    symbols.push(Symbol {
+        id,
+        prev: at.checked_sub(1).unwrap_or(END),
+        next: END,
+        bytes,
+    });
 }

@@ -22,7 +22,10 @@ impl CharsMap {
     /// Parses the blob; an empty one is an empty table.
     pub(crate) fn new(blob: &[u8]) -> Result<Self, Error> {
         if blob.is_empty() {
-            return Ok(Self { units: vec![], replacements: String::new() });
+            return Ok(Self {
+                units: vec![],
+                replacements: String::new(),
+            });
         }
         let bad = |expected: String, found: String| Error::Charsmap { expected, found };
         let (size, rest) = blob
@@ -31,15 +34,21 @@ impl CharsMap {
         let size = u32::from_le_bytes(*size) as usize;
         if size > rest.len() || size % 4 != 0 {
             let found = format!("{size} with {} bytes after it", rest.len());
-            return Err(bad("a trie size that is a multiple of 4 and fits".into(), found));
+            return Err(bad(
+                "a trie size that is a multiple of 4 and fits".into(),
+                found,
+            ));
         }
         let (units, replacements) = rest.split_at(size);
-        let units = units.chunks_exact(4).map(|unit| {
-            u32::from_le_bytes(unit.try_into().expect("chunks are 4 bytes"))
-        });
+        let units = units
+            .chunks_exact(4)
+            .map(|unit| u32::from_le_bytes(unit.try_into().expect("chunks are 4 bytes")));
         let replacements = std::str::from_utf8(replacements)
             .map_err(|error| bad("replacements in UTF-8".into(), error.to_string()))?;
-        Ok(Self { units: units.collect(), replacements: replacements.to_owned() })
+        Ok(Self {
+            units: units.collect(),
+            replacements: replacements.to_owned(),
+        })
     }
 
     /// The longest rule that `text` starts with: how many bytes it replaces, and with what.
@@ -48,7 +57,9 @@ impl CharsMap {
         let mut at = offset(*self.units.first()?);
         for (i, &byte) in text.as_bytes().iter().take(MAX_KEY).enumerate() {
             at ^= u32::from(byte);
-            let Some(&unit) = self.units.get(at as usize) else { break };
+            let Some(&unit) = self.units.get(at as usize) else {
+                break;
+            };
             if byte == 0 || label(unit) != u32::from(byte) {
                 break;
             }

@@ -20,12 +20,19 @@ pub struct Detokenizer {
 impl Detokenizer {
     /// For a whole text. `skip_special` leaves control tokens out, otherwise their names are text.
     pub fn new(skip_special: bool) -> Self {
-        Self { skip_special, at_start: true, pending: Vec::new() }
+        Self {
+            skip_special,
+            at_start: true,
+            pending: Vec::new(),
+        }
     }
 
     /// For text that goes on after a prompt: its first space is real.
     pub fn continuing(skip_special: bool) -> Self {
-        Self { at_start: false, ..Self::new(skip_special) }
+        Self {
+            at_start: false,
+            ..Self::new(skip_special)
+        }
     }
 
     /// The characters that `id` completes; often one piece of a word, sometimes nothing.

@@ -12,9 +12,7 @@ pub enum Error {
     #[error("the vocabulary names no tokenizer\nhint: `tokenizer.ggml.model` is missing or `none`")]
     NoTokenizer,
     /// A kind that exists but is not supported, or is unknown.
-    #[error(
-        "tokenizer kind: expected one of `gpt2`, `gemma4`, `llama`, `bert`, `t5`, found `{0}`"
-    )]
+    #[error("tokenizer kind: expected one of `gpt2`, `gemma4`, `llama`, `bert`, `t5`, found `{0}`")]
     Kind(String),
     /// A pre-tokenizer that the table does not have.
     #[error("pre-tokenizer `{name}` is unknown\nhint: {hint}")]

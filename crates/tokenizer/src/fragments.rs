@@ -32,7 +32,10 @@ impl Splitter {
             let ids = (0..vocab.len() as u32).filter(|&id| wanted(vocab.token_type(id)));
             Trie::new(ids.map(|id| (vocab.texts[id as usize].as_bytes(), id)))
         };
-        Self { user_defined: trie(|t| t == TokenType::UserDefined), all: trie(is_special) }
+        Self {
+            user_defined: trie(|t| t == TokenType::UserDefined),
+            all: trie(is_special),
+        }
     }
 
     /// Passes the fragments of `text` to `emit`, in order.
@@ -43,7 +46,11 @@ impl Splitter {
         parse_special: bool,
         mut emit: impl FnMut(Fragment<'t>),
     ) {
-        let trie = if parse_special { &self.all } else { &self.user_defined };
+        let trie = if parse_special {
+            &self.all
+        } else {
+            &self.user_defined
+        };
         let mut start = 0; // of the text not yet emitted
         let mut at = 0;
         while at < text.len() && !trie.is_empty() {
@@ -54,7 +61,11 @@ impl Splitter {
             // Keys are whole characters, so both ends are character boundaries.
             let strip = vocab.strip(id);
             let before = &text[start..at];
-            let before = if strip.left { before.trim_end_matches(is_space) } else { before };
+            let before = if strip.left {
+                before.trim_end_matches(is_space)
+            } else {
+                before
+            };
             if !before.is_empty() {
                 emit(Fragment::Text(before));
             }

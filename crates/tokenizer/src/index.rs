@@ -19,7 +19,10 @@ impl TextIndex {
     /// Indexes all of `texts`. Of equal texts the first is found.
     pub(crate) fn new(texts: &[String]) -> Self {
         let n_slots = (texts.len() * 2).next_power_of_two().max(2);
-        let mut index = Self { slots: vec![EMPTY; n_slots], hasher: RandomState::new() };
+        let mut index = Self {
+            slots: vec![EMPTY; n_slots],
+            hasher: RandomState::new(),
+        };
         for (id, text) in texts.iter().enumerate() {
             let slot = index.slot(texts, text);
             if index.slots[slot] == EMPTY {

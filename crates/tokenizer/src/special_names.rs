@@ -76,8 +76,13 @@ const FIM_MID: &[&str] = &[
     "<|middle|>",
 ];
 const FIM_PAD: &[&str] = &["<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]"];
-const FIM_REP: &[&str] =
-    &["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"];
+const FIM_REP: &[&str] = &[
+    "<|fim_repo|>",
+    "<|repo_name|>",
+    "<fim-repo>",
+    "<REPO>",
+    "<reponame>",
+];
 const FIM_SEP: &[&str] = &["<|file_sep|>"];
 
 /// Texts that a harmony-style reply is made of and that must stay visible.
@@ -152,8 +157,14 @@ fn forget_inner_ends(vocab: &mut Vocab, eog: &mut Vec<u32>) {
 /// a few encoders take the space before their mask; Phi-3 takes what follows most special tokens.
 fn strip_rules(vocab: &Vocab, model_name: &str) -> Vec<(u32, Strip)> {
     let name = model_name.to_ascii_lowercase();
-    let left = Strip { left: true, right: false };
-    let right = Strip { left: false, right: true };
+    let left = Strip {
+        left: true,
+        right: false,
+    };
+    let right = Strip {
+        left: false,
+        right: true,
+    };
     if name.contains("phi-3") || name.contains("phi3") {
         let kept = ["<unk>", "<s>", "<|endoftext|>"];
         let special = (0..vocab.len() as u32).filter(|&id| {
@@ -174,5 +185,8 @@ fn strip_rules(vocab: &Vocab, model_name: &str) -> Vec<(u32, Strip)> {
 
 /// Whether tokens of this type are looked for in the text before anything else.
 pub(crate) fn is_special(token_type: TokenType) -> bool {
-    matches!(token_type, TokenType::Control | TokenType::UserDefined | TokenType::Unknown)
+    matches!(
+        token_type,
+        TokenType::Control | TokenType::UserDefined | TokenType::Unknown
+    )
 }

@@ -50,13 +50,22 @@ impl SentencePiece {
 
     /// Appends the tokens of `text`, which follows a special token or starts the input if `at_start`.
     pub(crate) fn encode(&self, vocab: &Vocab, text: &str, at_start: bool, out: &mut Vec<u32>) {
-        let prefix = if at_start && self.add_space_prefix { SPACE } else { "" };
+        let prefix = if at_start && self.add_space_prefix {
+            SPACE
+        } else {
+            ""
+        };
         let text = format!("{prefix}{}", text.replace(' ', SPACE));
         let mut symbols: Vec<Symbol> = Vec::with_capacity(text.len());
         for (start, c) in text.char_indices() {
             let at = symbols.len();
             let prev = at.checked_sub(1).unwrap_or(END);
-            symbols.push(Symbol { start, len: c.len_utf8(), prev, next: at + 1 });
+            symbols.push(Symbol {
+                start,
+                len: c.len_utf8(),
+                prev,
+                next: at + 1,
+            });
         }
         if let Some(last) = symbols.last_mut() {
             last.next = END;
@@ -119,7 +128,11 @@ impl SentencePiece {
             return;
         }
         if let Some(id) = vocab.text_id(&text[start..start + len]) {
-            queue.push(Candidate { score: vocab.scores[id as usize], left, len });
+            queue.push(Candidate {
+                score: vocab.scores[id as usize],
+                left,
+                len,
+            });
         }
     }
 }
@@ -127,7 +140,9 @@ impl SentencePiece {
 impl Ord for Candidate {
     /// By score, then leftmost first.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.score.total_cmp(&other.score).then(other.left.cmp(&self.left))
+        self.score
+            .total_cmp(&other.score)
+            .then(other.left.cmp(&self.left))
     }
 }
 

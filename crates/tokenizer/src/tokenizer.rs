@@ -1,5 +1,6 @@
 //! The tokenizer itself: special tokens, then the kind's own rules, then the tokens at both ends.
 
+use crate::Error;
 use crate::bpe::Bpe;
 use crate::fragments::{Fragment, Splitter};
 use crate::pretokenizer::PreTokenizer;
@@ -8,7 +9,6 @@ use crate::tables::{SpecialIds, TokenType, VocabTables};
 use crate::unigram::Unigram;
 use crate::vocab::{Kind, Vocab};
 use crate::wordpiece::WordPiece;
-use crate::Error;
 
 /// Text to token ids and back, for one vocabulary.
 ///
@@ -41,7 +41,11 @@ impl Tokenizer {
         if tables.kind == "gemma4" {
             tables.pre = "gemma4".to_owned();
         }
-        let pre = if kind == Kind::Bpe { Some(PreTokenizer::new(&tables.pre)?) } else { None };
+        let pre = if kind == Kind::Bpe {
+            Some(PreTokenizer::new(&tables.pre)?)
+        } else {
+            None
+        };
         let byte_level = pre.as_ref().is_some_and(|pre| !pre.traits.plain_text);
         let vocab = Vocab::new(&mut tables, kind, byte_level)?;
 
@@ -51,7 +55,11 @@ impl Tokenizer {
             Kind::SentencePiece | Kind::WordPiece => (true, false),
             Kind::Unigram => (false, true),
         };
-        let SpecialIds { bos: bos_id, eos: eos_id, .. } = vocab.special;
+        let SpecialIds {
+            bos: bos_id,
+            eos: eos_id,
+            ..
+        } = vocab.special;
         let add_bos = wanted(tables.add_bos, bos, bos_id, "add_bos_token", "BOS")?;
         let add_eos = wanted(tables.add_eos, eos, eos_id, "add_eos_token", "EOS")?;
         let add_sep = tables.add_sep.unwrap_or(kind == Kind::WordPiece);
@@ -64,7 +72,14 @@ impl Tokenizer {
                 Model::SentencePiece(Box::new(SentencePiece::new(&tables, &vocab)))
             }
         };
-        Ok(Self { splitter: Splitter::new(&vocab), vocab, model, add_bos, add_eos, add_sep })
+        Ok(Self {
+            splitter: Splitter::new(&vocab),
+            vocab,
+            model,
+            add_bos,
+            add_eos,
+            add_sep,
+        })
     }
 
     /// The tokens of `text`.
@@ -81,23 +96,24 @@ impl Tokenizer {
         let mut out = Vec::new();
         out.extend(before.filter(|_| add_special));
         let mut at_start = true; // of the text, or after a special token
-        self.splitter.split(&self.vocab, text, parse_special, |fragment| {
-            let text = match fragment {
-                Fragment::Token(id) => {
-                    out.push(id);
-                    at_start = true;
-                    return;
+        self.splitter
+            .split(&self.vocab, text, parse_special, |fragment| {
+                let text = match fragment {
+                    Fragment::Token(id) => {
+                        out.push(id);
+                        at_start = true;
+                        return;
+                    }
+                    Fragment::Text(text) => text,
+                };
+                match &self.model {
+                    Model::Bpe(bpe) => bpe.encode(&self.vocab, text, &mut out),
+                    Model::SentencePiece(spm) => spm.encode(&self.vocab, text, at_start, &mut out),
+                    Model::WordPiece(wordpiece) => wordpiece.encode(text, &mut out),
+                    Model::Unigram(unigram) => unigram.encode(&self.vocab, text, &mut out),
                 }
-                Fragment::Text(text) => text,
-            };
-            match &self.model {
-                Model::Bpe(bpe) => bpe.encode(&self.vocab, text, &mut out),
-                Model::SentencePiece(spm) => spm.encode(&self.vocab, text, at_start, &mut out),
-                Model::WordPiece(wordpiece) => wordpiece.encode(text, &mut out),
-                Model::Unigram(unigram) => unigram.encode(&self.vocab, text, &mut out),
-            }
-            at_start = false;
-        });
+                at_start = false;
+            });
         out.extend(after.filter(|_| add_special));
         out
     }
@@ -164,7 +180,10 @@ impl Tokenizer {
 
     /// Whether `id` is no text: a control token or the unknown token.
     pub fn is_control(&self, id: u32) -> bool {
-        matches!(self.token_type(id), Some(TokenType::Control | TokenType::Unknown))
+        matches!(
+            self.token_type(id),
+            Some(TokenType::Control | TokenType::Unknown)
+        )
     }
 
     /// What `id` stands for; `None` if it is not in the vocabulary.

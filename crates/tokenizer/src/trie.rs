@@ -28,13 +28,19 @@ impl Trie {
     ///
     /// The keys together must be shorter than 2^32 bytes; the vocabulary checks that.
     pub(crate) fn new<'a>(keys: impl IntoIterator<Item = (&'a [u8], u32)>) -> Self {
-        let mut keys: Vec<(&[u8], u32)> =
-            keys.into_iter().filter(|(key, _)| !key.is_empty()).collect();
+        let mut keys: Vec<(&[u8], u32)> = keys
+            .into_iter()
+            .filter(|(key, _)| !key.is_empty())
+            .collect();
         keys.sort_by_key(|&(key, _)| key); // stable, so the first of equal keys stays first
         keys.dedup_by_key(|(key, _)| *key);
 
         let mut trie = Self {
-            nodes: vec![Node { first_child: 0, n_children: 0, value: NONE }],
+            nodes: vec![Node {
+                first_child: 0,
+                n_children: 0,
+                value: NONE,
+            }],
             labels: vec![0],
             starts: [false; 256],
         };
@@ -55,7 +61,11 @@ impl Trie {
             while lo < hi {
                 let byte = keys[lo].0[depth];
                 let n = keys[lo..hi].partition_point(|(key, _)| key[depth] == byte);
-                trie.nodes.push(Node { first_child: 0, n_children: 0, value: NONE });
+                trie.nodes.push(Node {
+                    first_child: 0,
+                    n_children: 0,
+                    value: NONE,
+                });
                 trie.labels.push(byte);
                 ranges.push((lo, lo + n, depth + 1));
                 trie.nodes[node].n_children += 1;
@@ -77,8 +87,13 @@ impl Trie {
     }
 
     /// All keys that `text` starts with, shortest first: lengths and ids.
-    pub(crate) fn prefixes<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = (usize, u32)> + 'a {
-        let rejected = text.first().is_none_or(|&byte| !self.starts[usize::from(byte)]);
+    pub(crate) fn prefixes<'a>(
+        &'a self,
+        text: &'a [u8],
+    ) -> impl Iterator<Item = (usize, u32)> + 'a {
+        let rejected = text
+            .first()
+            .is_none_or(|&byte| !self.starts[usize::from(byte)]);
         let mut node = if rejected { None } else { Some(0) };
         let mut depth = 0;
         std::iter::from_fn(move || {
@@ -95,9 +110,16 @@ impl Trie {
     }
 
     fn child(&self, node: u32, byte: u8) -> Option<u32> {
-        let Node { first_child, n_children, .. } = self.nodes[node as usize];
+        let Node {
+            first_child,
+            n_children,
+            ..
+        } = self.nodes[node as usize];
         let labels = &self.labels[first_child as usize..(first_child + n_children) as usize];
-        labels.binary_search(&byte).ok().map(|i| first_child + i as u32)
+        labels
+            .binary_search(&byte)
+            .ok()
+            .map(|i| first_child + i as u32)
     }
 }
 

@@ -35,7 +35,10 @@ struct Best {
 
 impl Unigram {
     pub(crate) fn new(tables: &VocabTables, vocab: &Vocab) -> Result<Self, Error> {
-        let missing = Error::Missing { kind: vocab.kind.name(), table: "an unknown token" };
+        let missing = Error::Missing {
+            kind: vocab.kind.name(),
+            table: "an unknown token",
+        };
         let ids = || 0..vocab.len() as u32;
         let text = ids().filter(|&id| vocab.is_text(id));
         let normal = ids().filter(|&id| vocab.token_type(id) == TokenType::Normal);
@@ -54,7 +57,11 @@ impl Unigram {
     /// Appends the tokens of `text`.
     pub(crate) fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
         let text = self.normalize(text);
-        let unreached = Best { score: f64::NEG_INFINITY, start: 0, id: self.unk };
+        let unreached = Best {
+            score: f64::NEG_INFINITY,
+            start: 0,
+            id: self.unk,
+        };
         let mut best = vec![unreached; text.len() + 1];
         best[0].score = 0.0;
         for (start, c) in text.char_indices() {
@@ -62,14 +69,22 @@ impl Unigram {
             let mut offer = |len: usize, score: f64, id: u32| {
                 let at = &mut best[start + len];
                 if base + score > at.score {
-                    *at = Best { score: base + score, start, id };
+                    *at = Best {
+                        score: base + score,
+                        start,
+                        id,
+                    };
                 }
             };
             let mut covered = false;
             for (len, id) in self.tokens.prefixes(&text.as_bytes()[start..]) {
                 covered |= len == c.len_utf8();
                 let user_defined = vocab.token_type(id) == TokenType::UserDefined;
-                let score = if user_defined { 0.0 } else { f64::from(vocab.scores[id as usize]) };
+                let score = if user_defined {
+                    0.0
+                } else {
+                    f64::from(vocab.scores[id as usize])
+                };
                 offer(len, score, id);
             }
             if !covered {
@@ -100,8 +115,10 @@ impl Unigram {
         let mut gap = true; // spaces, or the start of the text, since the last other character
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
-            let (len, replacement) =
-                self.charsmap.longest(rest).unwrap_or((c.len_utf8(), &rest[..c.len_utf8()]));
+            let (len, replacement) = self
+                .charsmap
+                .longest(rest)
+                .unwrap_or((c.len_utf8(), &rest[..c.len_utf8()]));
             for c in replacement.chars() {
                 match c {
                     ' ' if self.merge_spaces => gap = true,

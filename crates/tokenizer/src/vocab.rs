@@ -52,9 +52,12 @@ impl Kind {
         let none = SpecialIds::default();
         match self {
             Self::Bpe => none,
-            Self::SentencePiece => {
-                SpecialIds { bos: Some(1), eos: Some(2), unk: Some(0), ..none }
-            }
+            Self::SentencePiece => SpecialIds {
+                bos: Some(1),
+                eos: Some(2),
+                unk: Some(0),
+                ..none
+            },
             Self::WordPiece => SpecialIds {
                 bos: Some(101),
                 unk: Some(100),
@@ -63,7 +66,12 @@ impl Kind {
                 mask: Some(103),
                 ..none
             },
-            Self::Unigram => SpecialIds { eos: Some(1), unk: Some(2), pad: Some(0), ..none },
+            Self::Unigram => SpecialIds {
+                eos: Some(1),
+                unk: Some(2),
+                pad: Some(0),
+                ..none
+            },
         }
     }
 }
@@ -87,17 +95,36 @@ pub(crate) struct Vocab {
 
 impl Vocab {
     /// Takes the per-token tables out of `tables` and checks them.
-    pub(crate) fn new(tables: &mut VocabTables, kind: Kind, byte_level: bool) -> Result<Self, Error> {
+    pub(crate) fn new(
+        tables: &mut VocabTables,
+        kind: Kind,
+        byte_level: bool,
+    ) -> Result<Self, Error> {
         let mut texts = std::mem::take(&mut tables.tokens);
         if texts.is_empty() {
-            return Err(Error::Missing { kind: kind.name(), table: "tokens" });
+            return Err(Error::Missing {
+                kind: kind.name(),
+                table: "tokens",
+            });
         }
         let n = texts.len();
-        let found = texts.iter().map(String::len).sum::<usize>().saturating_add(n);
+        let found = texts
+            .iter()
+            .map(String::len)
+            .sum::<usize>()
+            .saturating_add(n);
         if found > MAX_TEXT {
-            return Err(Error::TooLarge { table: "tokens", limit: MAX_TEXT, found });
+            return Err(Error::TooLarge {
+                table: "tokens",
+                limit: MAX_TEXT,
+                found,
+            });
         }
-        for (id, text) in texts.iter_mut().enumerate().filter(|(_, text)| text.is_empty()) {
+        for (id, text) in texts
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, text)| text.is_empty())
+        {
             *text = format!("[EMPTY_{id}]"); // an empty text would match everywhere
         }
 
@@ -106,7 +133,9 @@ impl Vocab {
             types => {
                 check_length("token types", n, types.len())?;
                 let types = types.iter().take(n).enumerate();
-                types.map(|(id, &number)| TokenType::from_gguf(id, number)).collect::<Result<_, _>>()?
+                types
+                    .map(|(id, &number)| TokenType::from_gguf(id, number))
+                    .collect::<Result<_, _>>()?
             }
         };
         let scores = match std::mem::take(&mut tables.scores) {
@@ -119,8 +148,17 @@ impl Vocab {
 
         let index = TextIndex::new(&texts);
         let special = resolve(tables.special, kind.default_special(), n);
-        let mut vocab =
-            Self { kind, byte_level, texts, scores, types, index, special, eog: vec![], strip: vec![] };
+        let mut vocab = Self {
+            kind,
+            byte_level,
+            texts,
+            scores,
+            types,
+            index,
+            special,
+            eog: vec![],
+            strip: vec![],
+        };
         special_names::apply(&mut vocab, &tables.model_name);
         Ok(vocab)
     }
@@ -154,7 +192,8 @@ impl Vocab {
     /// Id of the fallback token of one byte: `<0x0A>`, or else the byte's own character.
     pub(crate) fn byte_id(&self, byte: u8) -> Option<u32> {
         let own = || self.text_id(char::from(byte).encode_utf8(&mut [0; 4]));
-        self.id(&format!("<0x{byte:02X}>")).or_else(|| byte.is_ascii().then(own).flatten())
+        self.id(&format!("<0x{byte:02X}>"))
+            .or_else(|| byte.is_ascii().then(own).flatten())
     }
 
     /// Whether the token ends the generation.
@@ -221,7 +260,15 @@ fn parse_byte(text: &str) -> Option<u8> {
 }
 
 fn check_length(table: &'static str, expected: usize, found: usize) -> Result<(), Error> {
-    if found < expected { Err(Error::Length { table, expected, found }) } else { Ok(()) }
+    if found < expected {
+        Err(Error::Length {
+            table,
+            expected,
+            found,
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// What the file says where that is in range, else the default where that is in range.

@@ -24,7 +24,10 @@ pub(crate) struct WordPiece {
 
 impl WordPiece {
     pub(crate) fn new(tables: &VocabTables, vocab: &Vocab) -> Result<Self, Error> {
-        let missing = Error::Missing { kind: vocab.kind.name(), table: "an unknown token" };
+        let missing = Error::Missing {
+            kind: vocab.kind.name(),
+            table: "an unknown token",
+        };
         let lowercase = tables.lowercase.unwrap_or(true);
         let ids = (0..vocab.len() as u32).filter(|&id| vocab.is_text(id));
         Ok(Self {
@@ -60,12 +63,18 @@ impl WordPiece {
         };
         let text: String = text.chars().filter(clean).collect();
         let text: String = if self.strip_accents {
-            text.nfd().filter(|&c| !classes::is_nonspacing_mark(c)).collect()
+            text.nfd()
+                .filter(|&c| !classes::is_nonspacing_mark(c))
+                .collect()
         } else {
             text
         };
         // Per character: `str::to_lowercase` would treat a final sigma differently.
-        if self.lowercase { text.chars().flat_map(char::to_lowercase).collect() } else { text }
+        if self.lowercase {
+            text.chars().flat_map(char::to_lowercase).collect()
+        } else {
+            text
+        }
     }
 
     /// Appends the tokens of `word`, which starts with [`SPACE`], and leaves it with nothing else.

@@ -19,8 +19,17 @@ pub(crate) enum Rule {
 }
 
 /// Cuts `text[piece]` by `rule`, passing each part to `emit` in order.
-pub(super) fn split(rule: Rule, text: &str, piece: Range<usize>, emit: &mut impl FnMut(Range<usize>)) {
-    let in_run = if rule == Rule::Numbers { is_number } else { is_decimal };
+pub(super) fn split(
+    rule: Rule,
+    text: &str,
+    piece: Range<usize>,
+    emit: &mut impl FnMut(Range<usize>),
+) {
+    let in_run = if rule == Rule::Numbers {
+        is_number
+    } else {
+        is_decimal
+    };
     let mut start = piece.start; // of the part not yet emitted
     let mut at = piece.start;
     while at < piece.end {
@@ -57,20 +66,28 @@ mod tests {
 
     fn cut(rule: Rule, text: &str) -> Vec<&str> {
         let mut parts = Vec::new();
-        split(rule, text, 0..text.len(), &mut |part| parts.push(&text[part]));
+        split(rule, text, 0..text.len(), &mut |part| {
+            parts.push(&text[part])
+        });
         parts
     }
 
     #[test]
     fn groups_count_from_the_right() {
-        assert_eq!(cut(Rule::Numbers, "a1234567b"), ["a", "1", "234", "567", "b"]);
+        assert_eq!(
+            cut(Rule::Numbers, "a1234567b"),
+            ["a", "1", "234", "567", "b"]
+        );
         assert_eq!(cut(Rule::Numbers, "123456"), ["123", "456"]);
         assert_eq!(cut(Rule::Numbers, ""), [""; 0]);
     }
 
     #[test]
     fn a_word_character_after_the_run_keeps_it_whole() {
-        assert_eq!(cut(Rule::BeforeBoundary, "x12345 67890y"), ["x", "12", "345", " 67890y"]);
+        assert_eq!(
+            cut(Rule::BeforeBoundary, "x12345 67890y"),
+            ["x", "12", "345", " 67890y"]
+        );
         assert_eq!(cut(Rule::BeforeBoundary, "1234_"), ["1234_"]);
     }
 

@@ -67,17 +67,24 @@ impl PreTokenizer {
     /// The rules that `tokenizer.ggml.pre` names; empty means `default`.
     pub(crate) fn new(name: &str) -> Result<Self, Error> {
         let name = if name.is_empty() { "default" } else { name };
-        let family = names::FAMILIES.iter().find(|family| family.names.contains(&name));
+        let family = names::FAMILIES
+            .iter()
+            .find(|family| family.names.contains(&name));
         let family = family.ok_or_else(|| Error::PreTokenizer {
             name: name.to_owned(),
             hint: hint(name),
         })?;
-        Ok(Self { traits: family.traits, rules: family.splits.iter().map(Rule::new).collect() })
+        Ok(Self {
+            traits: family.traits,
+            rules: family.splits.iter().map(Rule::new).collect(),
+        })
     }
 
     /// Passes the pieces of `text` to `piece`, in order. Together they are the text.
     pub(crate) fn split<'t>(&self, text: &'t str, mut piece: impl FnMut(&'t str)) {
-        self.apply(&self.rules, text, 0..text.len(), &mut |part| piece(&text[part]));
+        self.apply(&self.rules, text, 0..text.len(), &mut |part| {
+            piece(&text[part])
+        });
     }
 
     /// Applies the first rule and, inside each of its parts, the others: depth first, so nothing is stored.
@@ -99,7 +106,11 @@ impl PreTokenizer {
 
 /// All names of `tokenizer.ggml.pre` that are understood, sorted.
 pub fn pre_tokenizer_names() -> Vec<&'static str> {
-    let mut names: Vec<_> = names::FAMILIES.iter().flat_map(|family| family.names).copied().collect();
+    let mut names: Vec<_> = names::FAMILIES
+        .iter()
+        .flat_map(|family| family.names)
+        .copied()
+        .collect();
     names.sort_unstable();
     names
 }
@@ -115,8 +126,15 @@ impl Rule {
             Some(head) => Regex::new_many(&[head, r"\s+"]),
             None => Regex::new(pattern),
         };
-        let tail = if pattern.ends_with(TAIL) { tail } else { Tail::None };
-        Self::Regex(regex.expect("every pattern of the table compiles: there is a test"), tail)
+        let tail = if pattern.ends_with(TAIL) {
+            tail
+        } else {
+            Tail::None
+        };
+        Self::Regex(
+            regex.expect("every pattern of the table compiles: there is a test"),
+            tail,
+        )
     }
 
     /// Cuts `text[part]` into matches and gaps.
@@ -131,7 +149,9 @@ impl Rule {
             // The piece is a text of its own: what lies before it must not be seen.
             let rest = &text[start..];
             let input = Input::new(rest).anchored(Anchored::No);
-            let Some(found) = regex.search(&input) else { break };
+            let Some(found) = regex.search(&input) else {
+                break;
+            };
             if found.start() > 0 {
                 emit(start..start + found.start());
             }
@@ -139,7 +159,7 @@ impl Rule {
             start = if found.pattern().as_usize() == 1 {
                 split_spaces(text, run, tail, emit)
             } else if run.is_empty() {
-                break // no pattern of the table matches nothing
+                break; // no pattern of the table matches nothing
             } else {
                 emit(run.clone());
                 run.end
@@ -158,8 +178,12 @@ fn split_spaces(
     tail: Tail,
     emit: &mut impl FnMut(Range<usize>),
 ) -> usize {
-    let last = text[run.clone()].chars().next_back().map_or(run.start, |c| run.end - c.len_utf8());
-    if run.end == text.len() && tail != Tail::PowersOfTwo || last == run.start {
+    let last = text[run.clone()]
+        .chars()
+        .next_back()
+        .map_or(run.start, |c| run.end - c.len_utf8());
+    let at_end = run.end == text.len();
+    if last == run.start || (at_end && tail != Tail::PowersOfTwo) {
         emit(run.clone());
         return run.end;
     }
@@ -167,13 +191,18 @@ fn split_spaces(
         emit(run.start..last);
         return last;
     }
-    let end = if run.end == text.len() { run.end } else { last };
+    let end = if at_end { run.end } else { last };
     let mut n_left = text[run.start..end].chars().count();
     let mut start = run.start;
     while n_left > 0 {
-        let size = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1].into_iter().find(|&size| size <= n_left);
+        let size = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1]
+            .into_iter()
+            .find(|&size| size <= n_left);
         let size = size.unwrap_or(1);
-        let cut = text[start..end].char_indices().nth(size).map_or(end, |(offset, _)| start + offset);
+        let cut = text[start..end]
+            .char_indices()
+            .nth(size)
+            .map_or(end, |(offset, _)| start + offset);
         emit(start..cut);
         start = cut;
         n_left -= size;
@@ -184,7 +213,10 @@ fn split_spaces(
 /// Names the known pre-tokenizer nearest to `name`, or says where the list is.
 fn hint(name: &str) -> String {
     let names = pre_tokenizer_names();
-    let near = names.iter().map(|known| (distance(name, known), known)).min();
+    let near = names
+        .iter()
+        .map(|known| (distance(name, known), known))
+        .min();
     match near {
         Some((steps, known)) if steps <= 2 => format!("did you mean `{known}`?"),
         _ => format!("{} names are known: {}", names.len(), names.join(", ")),
@@ -206,3 +238,6 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+#[cfg(test)]
+mod tests;
