@@ -9,10 +9,12 @@ use super::limits::meter;
 use super::ops;
 use super::value::{Number, is_list};
 
+type Check = fn(&Value) -> bool;
+
 /// Registers them.
 pub(super) fn register(env: &mut Environment<'static>) {
-    let simple: [(&'static str, fn(&Value) -> bool); 20] = [
-        ("defined", |value| !value.is_undefined()),
+    let simple = [
+        ("defined", (|value| !value.is_undefined()) as Check),
         ("undefined", Value::is_undefined),
         ("none", Value::is_none),
         ("boolean", |value| value.kind() == ValueKind::Bool),

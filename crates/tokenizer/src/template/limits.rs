@@ -74,11 +74,11 @@ impl Meter {
         Ok(())
     }
 
-    /// Pays for looking at `bytes`; the 16 more stand for the call itself.
+    /// Pays for looking at `bytes`; the 64 more stand for the call itself.
     pub(super) fn work(&mut self, bytes: usize) -> Result<(), Error> {
         self.work_left = self
             .work_left
-            .checked_sub(bytes.saturating_add(16))
+            .checked_sub(bytes.saturating_add(64))
             .ok_or_else(|| limit(format!("{} bytes of work", self.limits.work_bytes)))?;
         Ok(())
     }

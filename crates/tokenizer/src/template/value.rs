@@ -158,13 +158,17 @@ fn walk(meter: &mut Meter, value: &Value, depth: usize, no_cycles: bool) -> Resu
         value.kind(),
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable
     ) {
-        // A stored key is hashed whole.
-        return meter.work(value.as_str().map_or(0, str::len));
+        // A stored key is hashed whole, which is slower than a look.
+        return meter.work(
+            value
+                .as_str()
+                .map_or(0, |text| text.len().saturating_mul(8)),
+        );
     }
     if depth > MAX_VALUE_DEPTH {
         return Err(limit(format!("{MAX_VALUE_DEPTH} nested values")));
     }
-    meter.work(value.len().unwrap_or(0).saturating_mul(16))?;
+    meter.work(value.len().unwrap_or(0).saturating_mul(64))?;
     let Some(object) = value.as_object() else {
         return Ok(());
     };
