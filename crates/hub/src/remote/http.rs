@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request, header};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::url::Url;
 use crate::config::{Config, Token};
@@ -71,10 +72,12 @@ impl Http {
         let endpoint = Url::parse(&config.endpoint).map_err(|reason| Error::NotPossible {
             what: format!("HF_ENDPOINT is `{}`: {reason}", config.endpoint),
         })?;
+        let tls = TlsConfig::builder().root_certs(root_certs(config)?).build();
         let builder = || {
             Agent::config_builder()
                 .http_status_as_error(false)
                 .max_redirects(0)
+                .tls_config(tls.clone())
                 .user_agent(USER_AGENT)
                 .accept_encoding("identity")
                 .timeout_resolve(Some(config.timeouts.connect))
@@ -223,6 +226,26 @@ impl Answer {
     }
 }
 
+/// The certificates of the settings' file, or the built-in ones.
+fn root_certs(config: &Config) -> Result<RootCerts, Error> {
+    let Some(path) = &config.ca_file else {
+        return Ok(RootCerts::WebPki);
+    };
+    let pem = std::fs::read(path).map_err(|error| Error::io("read certificates", path, error))?;
+    // Bundles of operating systems hold comments and the odd broken entry: skipped.
+    let certificates: Vec<_> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        let what = format!("`{}` (SSL_CERT_FILE) holds no certificate", path.display());
+        return Err(Error::NotPossible { what });
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
 /// Text from outside, fit for a message: no control characters, not longer than `limit`.
 pub(crate) fn printable(text: &str, limit: usize) -> String {
     text.chars()
@@ -270,7 +293,10 @@ fn failure(url: &Url, error: ureq::Error) -> Failure {
 
 fn io_failure(error: &std::io::Error) -> Failure {
     use std::io::ErrorKind as K;
-    let reason = error.to_string();
+    let mut reason = error.to_string();
+    if reason.contains("certificate") {
+        reason += " (behind a proxy that inspects TLS, set SSL_CERT_FILE to its certificates)";
+    }
     match error.kind() {
         K::ConnectionRefused
         | K::HostUnreachable

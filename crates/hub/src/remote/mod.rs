@@ -3,4 +3,5 @@
 pub(crate) mod api;
 pub(crate) mod download;
 pub(crate) mod http;
+pub(crate) mod retry;
 pub(crate) mod url;

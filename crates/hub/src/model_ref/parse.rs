@@ -1,59 +1,15 @@
-//! The names that people give to models, parsed once.
-//!
-//! | text | meaning |
-//! |---|---|
-//! | `user/repo`, `user/repo:QUANT`, `user/repo:file.gguf`, `user/repo@revision:…` | hub repository |
-//! | the same after `hf.co/`, `huggingface.co/`, `hf://` | the same |
-//! | `https://huggingface.co/user/repo[/blob/rev/file.gguf]` | the same, as browsers show it |
-//! | `https://host/….gguf` | that file |
-//! | `file://…`, `/…`, `./…`, `../…`, `C:\…`, `….gguf` | local file or folder |
-//! | `smollm2`, `smollm2:Q8_0` | short name of the catalogue, optionally another quantisation |
+//! Text → [`ModelRef`]: a pure function.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
+use super::suggest::similar;
+use super::{MAIN, ModelRef, RepoRef, Tag};
 use crate::catalogue::{CATALOGUE, Entry};
 use crate::error::Error;
 use crate::remote::url::{Url, percent_decode};
 
-/// A parsed model name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ModelRef {
-    /// A local file or folder.
-    Path(PathBuf),
-    /// The https (or http) address of a GGUF file.
-    Url(String),
-    /// A file of a hub repository.
-    Repo(RepoRef),
-    /// A short name.
-    Catalogue(&'static Entry),
-}
-
-/// A model in a hub repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RepoRef {
-    /// `org/name`.
-    pub repo: String,
-    /// Branch, tag or commit; `main` unless given.
-    pub revision: String,
-    /// Which of its files.
-    pub tag: Tag,
-}
-
-/// Which file of a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tag {
-    /// Q4_K_M if there is one, else the first GGUF file.
-    Default,
-    /// The file with this quantisation in its name, in any case.
-    Quant(String),
-    /// This file (path in the repository, or its last component).
-    File(String),
-}
-
 impl ModelRef {
-    /// Reads a name; see the table at the top of this module. Looks at no file and no network.
+    /// Reads a name; see the table of the forms at [`ModelRef`]. Looks at no file and no network.
     ///
     /// # Errors
     /// [`Error::BadName`], or [`Error::UnknownName`] for a word that is no short name.
@@ -89,72 +45,6 @@ impl ModelRef {
         match text.contains('/') {
             true => parse_repo(text, text).map(Self::Repo),
             false => parse_short(text),
-        }
-    }
-
-    /// The repository behind a hub or short name.
-    pub fn repo(&self) -> Option<RepoRef> {
-        match self {
-            Self::Repo(repo) => Some(repo.clone()),
-            Self::Catalogue(entry) => Some(RepoRef {
-                repo: entry.repo.to_owned(),
-                revision: MAIN.to_owned(),
-                tag: Tag::parse(entry.tag),
-            }),
-            Self::Path(_) | Self::Url(_) => None,
-        }
-    }
-}
-
-/// The branch that a name without revision means.
-pub(crate) const MAIN: &str = "main";
-
-impl FromStr for ModelRef {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::parse(text)
-    }
-}
-
-impl fmt::Display for ModelRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Url(url) => f.write_str(url),
-            Self::Repo(repo) => repo.fmt(f),
-            Self::Catalogue(entry) => f.write_str(entry.name),
-        }
-    }
-}
-
-impl fmt::Display for RepoRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.repo)?;
-        if self.revision != MAIN {
-            write!(f, "@{}", self.revision)?;
-        }
-        match &self.tag {
-            Tag::Default => Ok(()),
-            Tag::Quant(tag) | Tag::File(tag) => write!(f, ":{tag}"),
-        }
-    }
-}
-
-impl Tag {
-    fn parse(text: &str) -> Self {
-        match text {
-            "" => Self::Default,
-            file if is_gguf(file) => Self::File(file.to_owned()),
-            quant => Self::Quant(quant.to_owned()),
-        }
-    }
-
-    /// For messages: what was asked for.
-    pub(crate) fn wanted(&self) -> &str {
-        match self {
-            Self::Default => "*.gguf",
-            Self::Quant(text) | Self::File(text) => text,
         }
     }
 }
@@ -319,7 +209,8 @@ fn file_url(rest: &str) -> Option<ModelRef> {
         .then(|| ModelRef::Path(PathBuf::from(path)))
 }
 
-fn is_gguf(name: &str) -> bool {
+/// Whether the name ends in `.gguf`, in any case.
+pub(super) fn is_gguf(name: &str) -> bool {
     name.len() > 5 && name.to_ascii_lowercase().ends_with(".gguf")
 }
 
@@ -331,45 +222,6 @@ fn redact(url: &str) -> String {
         }
         _ => url.to_owned(),
     }
-}
-
-/// The short names nearest to a word, best first.
-fn similar(text: &str) -> Vec<String> {
-    let text = text.to_ascii_lowercase();
-    let mut scored: Vec<(usize, &str)> = CATALOGUE
-        .iter()
-        .map(|entry| {
-            let stem = entry.name.split(':').next().unwrap_or(entry.name);
-            let by_prefix = text.starts_with(stem) || stem.starts_with(&text);
-            let distance = edit_distance(&text, entry.name).min(edit_distance(&text, stem));
-            (
-                if by_prefix { distance.min(1) } else { distance },
-                entry.name,
-            )
-        })
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-        .collect();
-    scored.sort();
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, name)| name.to_owned())
-        .collect()
-}
-
-/// Levenshtein distance in bytes.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
