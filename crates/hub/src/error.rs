@@ -244,6 +244,16 @@ pub enum Error {
         name: String,
     },
 
+    /// A hub name failed, and a file or folder of the same name is here.
+    #[error("{hub}\nhint: there is a local `{name}`; write `./{name}` to mean it")]
+    LocalNamesake {
+        /// The name.
+        name: String,
+        /// What the hub said.
+        #[source]
+        hub: Box<Self>,
+    },
+
     /// The operation does not fit this kind of name.
     #[error("{what}")]
     NotPossible {
@@ -289,6 +299,7 @@ impl Error {
     pub(crate) fn is_unreachable(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
+            Self::LocalNamesake { hub, .. } => hub.is_unreachable(),
             Self::Status { status, .. } => matches!(status, 502..=504),
             _ => false,
         }

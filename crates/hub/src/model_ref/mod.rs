@@ -59,12 +59,19 @@ impl ModelRef {
     pub fn repo(&self) -> Option<RepoRef> {
         match self {
             Self::Repo(repo) => Some(repo.clone()),
-            Self::Catalogue(entry) => Some(RepoRef {
-                repo: entry.repo.to_owned(),
-                revision: MAIN.to_owned(),
-                tag: Tag::parse(entry.tag),
-            }),
+            Self::Catalogue(entry) => Some(entry.repo_ref()),
             Self::Path(_) | Self::Url(_) => None,
+        }
+    }
+}
+
+impl Entry {
+    /// What the short name stands for on the hub.
+    pub fn repo_ref(&self) -> RepoRef {
+        RepoRef {
+            repo: self.repo.to_owned(),
+            revision: MAIN.to_owned(),
+            tag: Tag::parse(self.tag),
         }
     }
 }

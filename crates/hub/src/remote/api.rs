@@ -16,6 +16,7 @@ use crate::config::Retry;
 use crate::error::Error;
 use crate::model_ref::RepoRef;
 use crate::progress::Meter;
+use crate::select::is_model;
 
 /// A repository at one revision.
 #[derive(Debug)]
@@ -271,6 +272,8 @@ fn listing<'a>(
     let commit = commit
         .map(|commit| safe_word(&host, "commit", &commit))
         .transpose()?;
+    // An odd name of some other file is none of our business.
+    let files = files.filter(|(path, _)| is_safe_path(path) || is_model(path));
     let files = files.map(|(path, sha256)| {
         if !is_safe_path(path) {
             let value = path.escape_debug().to_string();

@@ -38,7 +38,7 @@ pub(crate) struct Job {
     pub(crate) dest: PathBuf,
 }
 
-/// Runs the job. The caller holds the lock of `dest`.
+/// Runs the job and returns the file's size. The caller holds the lock of `dest`.
 ///
 /// # Errors
 /// Every network error after its retries; a checksum that stays wrong; a full disk.
@@ -47,7 +47,7 @@ pub(crate) fn run(
     retry: &Retry,
     job: &Job,
     meter: &mut Meter<'_>,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let mut partial = Partial::open(&job.partial, meter)?;
     let mut size = job.size;
     if size.is_some_and(|size| partial.len() > size) {
@@ -71,9 +71,9 @@ pub(crate) fn run(
             }
         }
     }
+    let bytes = partial.len();
     partial.publish(&job.dest)?;
-    meter.phase(Phase::Done);
-    Ok(())
+    Ok(bytes)
 }
 
 /// Why an attempt ended before the last byte.

@@ -254,3 +254,24 @@ fn cancelling_keeps_what_is_there() {
     assert!(hub.list().incomplete[0].bytes >= 600_000);
     hub.resolve(&parse("org/repo"), &mut ()).unwrap();
 }
+
+#[test]
+fn an_expired_cdn_address_is_asked_for_again() {
+    let (server, cdn) = (one_file(), one_file());
+    server.state().cdn = Some(cdn.url.clone());
+    cdn.data_faults(&[Fault::CutAfter(40_000), Fault::Status(403, vec![])]);
+    hub(&TempDir::new(), &server)
+        .resolve(&parse("org/repo"), &mut ())
+        .unwrap();
+    assert_eq!(server.seen("GET", "/resolve/").len(), 3);
+}
+
+#[test]
+fn a_local_namesake_is_pointed_out() {
+    // Tests run in the crate's folder, which has `src/remote`.
+    let error = hub(&TempDir::new(), &one_file())
+        .resolve(&parse("src/remote"), &mut ())
+        .unwrap_err();
+    assert!(matches!(error, Error::LocalNamesake { .. }), "{error}");
+    assert!(error.to_string().contains("`./src/remote`"), "{error}");
+}

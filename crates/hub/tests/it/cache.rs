@@ -103,6 +103,8 @@ fn several_here_and_no_default_asks_the_hub_or_takes_the_first() {
     put(&cache.0, "a/b", "c1", "x-Q2_K.gguf", &[1; 11], true);
     let model = alone(&cache.0).resolve(&parse("a/b"), &mut ()).unwrap();
     assert_eq!(model.name, "a/b:Q2_K");
+    let error = alone(&cache.0).remove(&parse("a/b")).unwrap_err();
+    assert!(matches!(error, Error::Ambiguous { .. }), "{error}");
     let error = alone(&cache.0)
         .resolve_local(&parse("a/b:Q6_K"))
         .unwrap_err()

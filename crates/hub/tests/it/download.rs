@@ -315,6 +315,14 @@ fn two_at_once_download_once() {
 
 #[test]
 fn unsafe_names_from_a_server_are_refused() {
+    let odd = [
+        ("notes: v2?.md", content(1, 9)),
+        ("m-Q4_K_M.gguf", content(1, 9)),
+    ];
+    let server = Server::with("org/repo", &odd);
+    hub(&TempDir::new(), &server)
+        .resolve(&parse("org/repo"), &mut ())
+        .unwrap();
     let server = Server::with("org/repo", &[("../../evil.gguf", content(1, 100))]);
     let cache = TempDir::new();
     let error = hub(&cache, &server)
@@ -380,9 +388,9 @@ fn an_exact_file_of_a_repository() {
 fn a_stalled_connection_is_given_up() {
     let (server, bytes) = one_file();
     let cache = TempDir::new();
-    server.data_faults(&[Fault::Slow(150_000, Duration::from_millis(1500))]);
+    server.data_faults(&[Fault::Slow(150_000, Duration::from_millis(2500))]);
     let mut config = config(&cache.0, &server.url);
-    config.timeouts.idle = Duration::from_millis(300);
+    config.timeouts.idle = Duration::from_millis(700);
     let found = Hub::new(config)
         .resolve(&parse("org/repo"), &mut ())
         .unwrap();

@@ -4,9 +4,12 @@
 //! settings are passed as values, never through the environment.
 
 mod access;
+#[cfg(unix)]
 mod cache;
 mod download;
+#[cfg(unix)]
 mod kill;
+#[cfg(unix)]
 mod package;
 mod server;
 mod support;
