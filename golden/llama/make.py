@@ -2,7 +2,7 @@
 """Makes the golden values of this folder with a built llama.cpp from npm (see `llama_capi.py`).
 
 usage: make.py JOB... --models DIR [--work DIR] [--cpu LEVEL]
-JOB: greedy | logits | tiny | stories | all. DIR holds SmolLM2-135M-Instruct.Q4_1.gguf and, for `tiny`,
+JOB: greedy | logits | exact | tiny | stories | all. DIR holds SmolLM2-135M-Instruct.Q4_1.gguf and, for `tiny`,
 the synthetic files that the command lines in `tiny_logits.json` write.
 
 All values but those under `spread` come from llama.cpp with weight repacking off, on 1 thread, the prompt
@@ -20,6 +20,7 @@ import tempfile
 
 import numpy as np
 
+from dequantized import dequantized
 from gguf_v1 import upgrade
 from llama_capi import PACKAGE, RELEASE, Library, Model, fetch_package
 
@@ -40,19 +41,20 @@ PROMPTS = [
     "Die Hauptstadt von Deutschland ist Berlin. Die Stadt",
 ]
 LOGITS_PROMPT = "The quick brown fox jumps over the lazy dog, and then it runs away"
+JOBS = ["greedy", "logits", "exact", "tiny", "stories"]
 TINY = ["Q4_0", "Q8_0", "Q2_K", "Q6_K", "Q4_K_M", "F16"]
 TINY_TOKENS = [1, 450, 4996, 17354, 1701, 29916, 12500, 975, 278, 17366, 11203, 29889]
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("jobs", nargs="+", choices=["greedy", "logits", "tiny", "stories", "all"])
+    parser.add_argument("jobs", nargs="+", choices=[*JOBS, "all"])
     parser.add_argument("--models", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "llama-package")
     parser.add_argument("--cpu", help="llama.cpp's backend level, e.g. icelake; default: its own choice")
     options = parser.parse_args()
     library = Library(fetch_package(options.work), options.cpu)
-    jobs = ["greedy", "logits", "tiny", "stories"] if "all" in options.jobs else options.jobs
+    jobs = JOBS if "all" in options.jobs else options.jobs
     for job in jobs:
         globals()[job](library, options)
 
@@ -105,6 +107,23 @@ def logits(library, options):
         plain = model.decode(tokens)
     write("logits.json", header(library, path, repack=False), prompt=LOGITS_PROMPT, tokens=tokens,
           spread=spread(library, path, tokens, plain), positions=positions(plain, 64))
+
+
+def exact(library, options):
+    """The greedy texts and logits again, from the same weights as F32: no rounding to int8 anywhere."""
+    path = options.models / SMOLLM2
+    with tempfile.TemporaryDirectory() as folder:
+        wide = pathlib.Path(folder) / "f32.gguf"
+        dequantized(path, wide)
+        with Model(library, wide, repack=False) as model:
+            records = [greedy_record(model, prompt) for prompt in PROMPTS]
+            model.clear()
+            tokens = model.tokenize(LOGITS_PROMPT)
+            plain = model.decode(tokens)
+        how_far = spread(library, wide, tokens, plain)
+    write("exact.json", header(library, path, steps=GREEDY_STEPS, repack=False, weights="dequantised to F32"),
+          prompts=records, logits_prompt=LOGITS_PROMPT, logits_tokens=tokens, spread=how_far,
+          positions=positions(plain, 64))
 
 
 def tiny(library, options):
