@@ -18,6 +18,8 @@ pub struct Config {
     pub token: Option<Token>,
     /// Certificates (PEM) to trust instead of the built-in Mozilla roots.
     pub ca_file: Option<PathBuf>,
+    /// Ollama's store, which is only read.
+    pub ollama_dir: Option<PathBuf>,
     /// Use what is on the disk and nothing else.
     pub offline: bool,
     /// Where catalogue models come from.
@@ -111,6 +113,7 @@ impl Config {
             endpoint: DEFAULT_ENDPOINT.to_owned(),
             token: None,
             ca_file: None,
+            ollama_dir: None,
             offline: false,
             source: Source::Auto,
             pip: pip
@@ -130,6 +133,7 @@ impl Config {
     /// | token | `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, file `HF_TOKEN_PATH`, file `HF_HOME`/token |
     /// | hub | `HF_ENDPOINT` |
     /// | certificates | `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` (for a proxy that inspects TLS) |
+    /// | Ollama's store | `OLLAMA_MODELS`, `~`/.ollama/models |
     /// | no network | `HF_HUB_OFFLINE` (1, true, yes, on) |
     /// | source | `INGLE_SOURCE` (`hub`, `package`) |
     ///
@@ -180,6 +184,9 @@ impl Config {
             .into_iter()
             .find_map(get)
             .map(expand);
+        config.ollama_dir = get("OLLAMA_MODELS")
+            .map(expand)
+            .or_else(|| home.as_ref().map(|home| home.join(".ollama/models")));
         config.offline = text("HF_HUB_OFFLINE").is_some_and(|value| is_true(&value));
         config.source = match text("INGLE_SOURCE").as_deref() {
             None | Some("auto") => Source::Auto,

@@ -33,7 +33,7 @@ impl Hub {
             };
         }
         match model {
-            ModelRef::Path(_) => self.resolve_local(model),
+            ModelRef::Path(_) | ModelRef::Ollama { .. } => self.resolve_local(model),
             ModelRef::Url(text) => self.fetch_url(text, progress),
             ModelRef::Repo(repo) => self.fetch_repo(repo, progress).or_else(|error| {
                 let other_build = local::find_repo(&self.config().cache_dir, repo, true)?;

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::local;
 use crate::model_ref::{ModelRef, RepoRef, Tag};
+use crate::ollama;
 use crate::progress::Progress;
 use crate::remote::url::Url;
 
@@ -93,7 +94,7 @@ impl Hub {
     /// # Errors
     /// As [`Hub::resolve`].
     pub fn pull(&self, model: &ModelRef, progress: &mut dyn Progress) -> Result<LocalModel, Error> {
-        if matches!(model, ModelRef::Path(_)) {
+        if matches!(model, ModelRef::Path(_) | ModelRef::Ollama { .. }) {
             return self.resolve_local(model);
         }
         let here = self.find(model, true)?;
@@ -118,6 +119,9 @@ impl Hub {
     /// [`Error::NotCached`], [`Error::Busy`], or [`Error::NotPossible`] for a local path.
     pub fn remove(&self, model: &ModelRef) -> Result<u64, Error> {
         match model {
+            ModelRef::Ollama { .. } => Err(Error::NotPossible {
+                what: format!("`{model}` belongs to Ollama; remove it with `ollama rm`"),
+            }),
             ModelRef::Path(path) => Err(Error::NotPossible {
                 what: format!(
                     "`{}` is your own file, not in the cache; delete it yourself",
@@ -177,6 +181,10 @@ impl Hub {
             ModelRef::Url(text) => local::find_url(cache, &parse_url(text)?),
             ModelRef::Repo(repo) => local::find_repo(cache, repo, lenient),
             ModelRef::Catalogue(entry) => self.find_entry(entry, lenient),
+            ModelRef::Ollama { name, tag } => match &self.config.ollama_dir {
+                Some(store) => ollama::find(store, name, tag).map(Some),
+                None => Ok(None),
+            },
         }
     }
 

@@ -25,6 +25,7 @@ mod fetch;
 mod hub;
 mod local;
 mod model_ref;
+mod ollama;
 mod package;
 mod progress;
 mod remote;

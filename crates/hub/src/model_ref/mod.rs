@@ -20,6 +20,7 @@ use crate::error::Error;
 /// | `https://host/….gguf` | that file |
 /// | `file://…`, `/…`, `./…`, `../…`, `C:\…`, `….gguf` | local file or folder |
 /// | `smollm2`, `smollm2:Q8_0` | short name of the catalogue, optionally another quantisation |
+/// | `ollama:name[:tag]` | what Ollama downloaded, read where it lies |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelRef {
     /// A local file or folder.
@@ -30,6 +31,13 @@ pub enum ModelRef {
     Repo(RepoRef),
     /// A short name.
     Catalogue(&'static Entry),
+    /// A model in Ollama's own store, which is only read.
+    Ollama {
+        /// `llama3.2` or `someone/model`.
+        name: String,
+        /// `latest` unless given.
+        tag: String,
+    },
 }
 
 /// A model in a hub repository.
@@ -60,7 +68,7 @@ impl ModelRef {
         match self {
             Self::Repo(repo) => Some(repo.clone()),
             Self::Catalogue(entry) => Some(entry.repo_ref()),
-            Self::Path(_) | Self::Url(_) => None,
+            Self::Path(_) | Self::Url(_) | Self::Ollama { .. } => None,
         }
     }
 }
@@ -94,6 +102,7 @@ impl fmt::Display for ModelRef {
             Self::Url(url) => f.write_str(url),
             Self::Repo(repo) => repo.fmt(f),
             Self::Catalogue(entry) => f.write_str(entry.name),
+            Self::Ollama { name, tag } => write!(f, "ollama:{name}:{tag}"),
         }
     }
 }

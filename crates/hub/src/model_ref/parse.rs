@@ -31,6 +31,9 @@ impl ModelRef {
         if let Some(rest) = text.strip_prefix("hf://") {
             return parse_repo(rest, text).map(Self::Repo);
         }
+        if let Some(name) = text.strip_prefix("ollama:") {
+            return parse_ollama(name).ok_or_else(|| bad("Ollama's names are `ollama:name[:tag]`"));
+        }
         if text.contains("://") {
             return parse_url(text);
         }
@@ -189,6 +192,19 @@ fn parse_short(text: &str) -> Result<ModelRef, Error> {
     })
 }
 
+/// `name`, `name:tag`, `namespace/name:tag`.
+fn parse_ollama(text: &str) -> Option<ModelRef> {
+    let (name, tag) = text.split_once(':').unwrap_or((text, "latest"));
+    let (namespace, model) = name.split_once('/').unwrap_or(("library", name));
+    let valid = [namespace, model, tag]
+        .iter()
+        .all(|part| crate::cache::is_safe_name(part));
+    valid.then(|| ModelRef::Ollama {
+        name: name.to_owned(),
+        tag: tag.to_owned(),
+    })
+}
+
 fn looks_like_path(text: &str) -> bool {
     let drive = text.len() >= 3
         && text.as_bytes()[0].is_ascii_alphabetic()
@@ -241,6 +257,10 @@ mod tests {
         let quant = |text: &str| Tag::Quant(text.to_owned());
         let file = |text: &str| Tag::File(text.to_owned());
         let path = |text: &str| ModelRef::Path(text.into());
+        let ollama = |name: &str, tag: &str| ModelRef::Ollama {
+            name: name.into(),
+            tag: tag.into(),
+        };
         let table = [
             ("a/b", repo("a/b", "main", Tag::Default)),
             (" a/b:Q8_0 ", repo("a/b", "main", quant("Q8_0"))),
@@ -282,6 +302,8 @@ mod tests {
             ("C:\\m\\x.gguf", path("C:\\m\\x.gguf")),
             ("file:///m/x%20y.gguf", path("/m/x y.gguf")),
             ("file://localhost/m/x.gguf", path("/m/x.gguf")),
+            ("ollama:qwen3", ollama("qwen3", "latest")),
+            ("ollama:me/qwen3:8b", ollama("me/qwen3", "8b")),
             ("smollm2", ModelRef::Catalogue(&CATALOGUE[0])),
             ("SmolLM2:135M", ModelRef::Catalogue(&CATALOGUE[0])),
             (
@@ -326,6 +348,8 @@ mod tests {
             ("https://me:secret@h.org/x.gguf", "password"),
             ("ftp://h.org/x.gguf", "https"),
             ("file://relative", "file URL"),
+            ("ollama:../x", "Ollama's names"),
+            ("ollama:a/b/c", "Ollama's names"),
         ];
         for (text, reason) in table {
             let error = ModelRef::parse(text).unwrap_err().to_string();

@@ -14,9 +14,9 @@ use super::url::{Url, percent_encode};
 use crate::cache::{is_safe_name, is_safe_path};
 use crate::config::Retry;
 use crate::error::Error;
-use crate::model_ref::RepoRef;
+use crate::model_ref::{RepoRef, Tag};
 use crate::progress::Meter;
-use crate::select::is_model;
+use crate::select::{all_parts, is_model};
 
 /// A repository at one revision.
 #[derive(Debug)]
@@ -49,6 +49,18 @@ pub(crate) struct FileHead {
     pub(crate) commit: Option<String>,
 }
 
+impl Listing {
+    /// As if the repository held this file (all its parts) and nothing else.
+    fn only(file: &str) -> Self {
+        let remote = |path| RemoteFile { path, sha256: None };
+        let files = all_parts(file).into_iter().map(remote).collect();
+        Self {
+            commit: None,
+            files,
+        }
+    }
+}
+
 /// Listings are not longer than this.
 const LISTING_LIMIT: u64 = 64 << 20;
 const MAX_PAGES: usize = 200;
@@ -69,7 +81,11 @@ pub(crate) fn list(
     let answer = request(http, retry, &url, Ask::default(), meter)?;
     if answer.status == 404 && answer.header("x-error-code").is_none() {
         let url = http.at_endpoint(&format!("{base}/tree/{revision}?recursive=true"))?;
-        return list_tree(http, retry, repo, url, meter);
+        return match (list_tree(http, retry, repo, url, meter), &repo.tag) {
+            // A plain file server in the hub's shape: the file itself will tell.
+            (Err(Error::NotFound { .. }), Tag::File(file)) => Ok(Listing::only(file)),
+            (outcome, _) => outcome,
+        };
     }
     let (json, url) = json_body(answer, &repo_at(repo))?;
     let commit = json.get("sha").and_then(Value::as_str).map(str::to_owned);

@@ -264,3 +264,36 @@ fn an_empty_or_absent_cache_is_no_error() {
             .is_empty()
     );
 }
+
+#[test]
+fn models_of_ollama_are_used_where_they_lie() {
+    let (cache, store) = (TempDir::new(), TempDir::new());
+    let hash = "ab".repeat(32);
+    let blob = store.0.join(format!("blobs/sha256-{hash}"));
+    let manifest = store
+        .0
+        .join("manifests/registry.ollama.ai/library/tiny/latest");
+    for path in [&blob, &manifest] {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+    }
+    let media = "application/vnd.ollama.image.model";
+    let json = format!(r#"{{"layers":[{{"mediaType":"{media}","digest":"sha256:{hash}"}}]}}"#);
+    fs::write(&manifest, json).unwrap();
+    let ollama_dir = Some(store.0.clone());
+    let hub = Hub::new(Config {
+        ollama_dir,
+        ..config(&cache.0, "http://127.0.0.1:1")
+    });
+    let error = hub.resolve(&parse("ollama:tiny"), &mut ()).unwrap_err();
+    assert!(
+        error.to_string().contains("ollama pull tiny:latest"),
+        "{error}"
+    );
+    fs::write(&blob, [0; 77]).unwrap();
+    let found = hub.resolve(&parse("ollama:tiny"), &mut ()).unwrap();
+    assert_eq!((found.files, found.total_bytes), (vec![blob], 77));
+    assert!(matches!(
+        hub.remove(&parse("ollama:tiny")),
+        Err(Error::NotPossible { .. })
+    ));
+}

@@ -397,3 +397,21 @@ fn a_stalled_connection_is_given_up() {
     assert!(std::fs::read(&found.files[0]).unwrap() == bytes);
     assert_eq!(server.seen("GET", "/resolve/").len(), 2);
 }
+
+#[test]
+fn a_mirror_without_listings_still_has_files() {
+    let (server, bytes) = one_file();
+    server.state().no_listing = true;
+    let cache = TempDir::new();
+    let hub = hub(&cache, &server);
+    let error = hub.resolve(&parse("org/repo"), &mut ()).unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    let found = hub
+        .resolve(&parse("org/repo:m-Q4_K_M.gguf"), &mut ())
+        .unwrap();
+    assert!(std::fs::read(&found.files[0]).unwrap() == bytes);
+    let error = hub
+        .resolve(&parse("org/repo:other.gguf"), &mut ())
+        .unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+}

@@ -63,6 +63,8 @@ pub(crate) struct State {
     pub(crate) token: Option<String>,
     /// Only the older listing in pages of two.
     pub(crate) tree_only: bool,
+    /// No listings at all, only files.
+    pub(crate) no_listing: bool,
     /// Instead of the right one.
     pub(crate) etag: Option<String>,
     pub(crate) seen: Vec<Seen>,
@@ -260,7 +262,7 @@ impl Server {
         };
         let state = self.state();
         let files: Vec<_> = state.files.iter().filter(|(of, _, _)| of == repo).collect();
-        if files.is_empty() {
+        if files.is_empty() || state.no_listing {
             return None;
         }
         let entry = |(_, path, content): &&(String, String, Vec<u8>)| {
