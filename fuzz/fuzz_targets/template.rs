@@ -18,7 +18,9 @@ static INPUT: LazyLock<TemplateInput> = LazyLock::new(|| TemplateInput {
         ]},
         {"role": "tool", "content": "12:00", "tool_call_id": "1"},
     ]),
-    tools: Some(json!([{"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}])),
+    tools: Some(
+        json!([{"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}]),
+    ),
     add_generation_prompt: true,
     bos_token: "<s>".to_owned(),
     eos_token: "</s>".to_owned(),
@@ -26,6 +28,8 @@ static INPUT: LazyLock<TemplateInput> = LazyLock::new(|| TemplateInput {
 });
 
 fuzz_target!(|source: &str| {
-    let Ok(template) = ChatTemplate::new(source) else { return };
+    let Ok(template) = ChatTemplate::new(source) else {
+        return;
+    };
     let _ = template.render(&INPUT);
 });
