@@ -70,26 +70,39 @@ pub(crate) fn choose(models: &[ModelFiles], tag: &Tag) -> Result<ModelFiles, NoC
             some => some,
         },
     };
-    // "Unsloth dynamic" builds stand beside plain ones of the same name.
-    let plain: Vec<&ModelFiles> = candidates
-        .iter()
-        .copied()
-        .filter(|m| !has_quant(&m.parts[0], "UD"))
-        .collect();
-    let first_parts = |list: &[ModelFiles]| list.iter().map(|m| m.parts[0].clone()).collect();
-    let model = match (candidates.as_slice(), plain.as_slice()) {
-        ([], _) => return Err(NoChoice::None(first_parts(models))),
-        ([one], _) | (_, [one]) => *one,
-        (several, _) => {
-            return Err(NoChoice::Several(
-                several.iter().map(|m| m.parts[0].clone()).collect(),
-            ));
-        }
+    let model = match narrowed(&candidates).as_slice() {
+        [] => return Err(NoChoice::None(first_parts(models.iter()))),
+        [one] => *one,
+        _ => return Err(NoChoice::Several(first_parts(candidates.into_iter()))),
     };
     match &model.missing {
         Some(part) => Err(NoChoice::Missing(part.clone())),
         None => Ok(model.clone()),
     }
+}
+
+/// Drops candidates that a better one of the same name stands for: the split copy of a whole file,
+/// and "Unsloth dynamic" builds beside plain ones.
+fn narrowed<'a>(candidates: &[&'a ModelFiles]) -> Vec<&'a ModelFiles> {
+    let is_whole = |model: &ModelFiles| model.parts.len() == 1;
+    let same_stem = |a: &ModelFiles, b: &ModelFiles| stem(&a.parts[0]) == stem(&b.parts[0]);
+    let mut left = candidates.to_vec();
+    left.retain(|model| {
+        is_whole(model)
+            || !candidates
+                .iter()
+                .any(|c| is_whole(c) && same_stem(c, model))
+    });
+    let plain: Vec<_> = left
+        .iter()
+        .copied()
+        .filter(|m| !has_quant(&m.parts[0], "UD"))
+        .collect();
+    if plain.len() == 1 { plain } else { left }
+}
+
+fn first_parts<'a>(models: impl Iterator<Item = &'a ModelFiles>) -> Vec<String> {
+    models.map(|model| model.parts[0].clone()).collect()
 }
 
 /// The quantisation that a name without tag means.
@@ -256,6 +269,11 @@ mod tests {
         assert_eq!(
             pick(&[one, three], &Tag::Default),
             Err(NoChoice::Missing(two.to_owned()))
+        );
+        let whole = "q/m-Q4_K_M.gguf";
+        assert_eq!(
+            pick(&[whole, one, two, three], &Tag::Default).unwrap(),
+            [whole]
         );
         assert_eq!(all_parts("m-00004-of-00003.gguf").len(), 1);
         assert_eq!(all_parts("m-00001-of-99999.gguf").len(), 1);
