@@ -1,3 +1,4 @@
 //! Under construction.
 
+pub mod sampler;
 pub mod vocab;

@@ -1,0 +1,49 @@
+//! Log-probabilities of the model itself: log-softmax of the raw logits, before bias, penalties
+//! and temperature.
+
+use super::candidates::Candidates;
+
+/// Log-probability of `chosen` and those of the `n` best tokens, best first.
+///
+/// A single pass for the maximum and one for the sum, which is in f64; the best are selected, not
+/// sorted out of the whole vocabulary. `work` is overwritten.
+pub(super) fn of(
+    logits: &[f32],
+    chosen: u32,
+    n: usize,
+    work: &mut Candidates,
+) -> (f32, Vec<(u32, f32)>) {
+    work.load(logits);
+    let max = f64::from(work.best().logit);
+    let log_sum = if max.is_finite() {
+        max + work
+            .list
+            .iter()
+            .map(|c| (f64::from(c.logit) - max).exp())
+            .sum::<f64>()
+            .ln()
+    } else {
+        f64::NAN
+    };
+    // Without any finite logit the distribution is uniform, as for drawing.
+    let uniform = -(logits.len() as f64).ln();
+    let logprob = |logit: f32| {
+        (if log_sum.is_nan() {
+            uniform
+        } else {
+            f64::from(logit) - log_sum
+        }) as f32
+    };
+    let chosen = logprob(work.list[chosen as usize].logit);
+    if n == 0 {
+        return (chosen, Vec::new());
+    }
+    work.keep_top(n);
+    let mut best = work.list.clone();
+    best.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id)));
+    best.truncate(n);
+    (
+        chosen,
+        best.into_iter().map(|c| (c.id, logprob(c.logit))).collect(),
+    )
+}
