@@ -32,7 +32,7 @@ impl CharsMap {
             .split_first_chunk()
             .ok_or_else(|| bad("a size of 4 bytes".into(), format!("{} bytes", blob.len())))?;
         let size = u32::from_le_bytes(*size) as usize;
-        if size > rest.len() || size % 4 != 0 {
+        if size > rest.len() || !size.is_multiple_of(4) {
             let found = format!("{size} with {} bytes after it", rest.len());
             return Err(bad(
                 "a trie size that is a multiple of 4 and fits".into(),

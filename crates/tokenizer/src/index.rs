@@ -1,9 +1,11 @@
 //! Token text to id, without a second copy of the texts.
 //!
 //! An open-addressing table of ids only: 4 bytes per slot instead of a map's key and value. The hash is
-//! the standard library's keyed one, so a hostile file cannot choose texts that collide.
+//! seeded, so a file cannot hold texts that were chosen to collide.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 const EMPTY: u32 = u32::MAX;
 
@@ -21,7 +23,7 @@ impl TextIndex {
         let n_slots = (texts.len() * 2).next_power_of_two().max(2);
         let mut index = Self {
             slots: vec![EMPTY; n_slots],
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         };
         for (id, text) in texts.iter().enumerate() {
             let slot = index.slot(texts, text);

@@ -14,6 +14,7 @@ mod detokenizer;
 mod error;
 mod fragments;
 mod index;
+mod merge;
 mod pretokenizer;
 mod special_names;
 mod spm;

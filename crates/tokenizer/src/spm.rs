@@ -2,17 +2,12 @@
 //! symbol, again and again; what is no token in the end is written as bytes (Kudo & Richardson 2018,
 //! arXiv:1808.06226).
 //!
-//! The whole text is one word here, so the pairs wait in a heap: O(n log n).
-//! Of SentencePiece's normalisation only the escaped space is done: GGUF stores no more for this kind.
+//! The whole text is one word here. Of SentencePiece's normalisation only the escaped space is done: GGUF
+//! stores no more for this kind.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-
+use crate::merge::{MAX_WORD, Merger, NONE};
 use crate::tables::VocabTables;
 use crate::vocab::{SPACE, Vocab};
-
-/// No neighbour.
-const END: usize = usize::MAX;
 
 /// What SentencePiece BPE needs besides the vocabulary.
 #[derive(Debug, Clone)]
@@ -20,23 +15,7 @@ pub(crate) struct SentencePiece {
     pub(crate) add_space_prefix: bool,
     byte_ids: [Option<u32>; 256],
     /// No token is longer, so longer texts need no lookup.
-    max_len: usize,
-}
-
-/// Part of the text in a doubly linked list; empty once merged into its left neighbour.
-struct Symbol {
-    start: usize,
-    len: usize,
-    prev: usize,
-    next: usize,
-}
-
-/// A pair that could become one token. The greatest is merged first.
-struct Candidate {
-    score: f32,
-    left: usize,
-    /// Length of both texts: tells whether either has changed since.
-    len: usize,
+    max_len: u32,
 }
 
 impl SentencePiece {
@@ -44,7 +23,7 @@ impl SentencePiece {
         Self {
             add_space_prefix: tables.add_space_prefix.unwrap_or(true),
             byte_ids: std::array::from_fn(|byte| vocab.byte_id(byte as u8)),
-            max_len: vocab.texts.iter().map(String::len).max().unwrap_or(0),
+            max_len: vocab.texts.iter().map(String::len).max().unwrap_or(0) as u32,
         }
     }
 
@@ -56,106 +35,74 @@ impl SentencePiece {
             ""
         };
         let text = format!("{prefix}{}", text.replace(' ', SPACE));
-        let mut symbols: Vec<Symbol> = Vec::with_capacity(text.len());
-        for (start, c) in text.char_indices() {
-            let at = symbols.len();
-            let prev = at.checked_sub(1).unwrap_or(END);
-            symbols.push(Symbol {
-                start,
-                len: c.len_utf8(),
-                prev,
-                next: at + 1,
-            });
-        }
-        if let Some(last) = symbols.last_mut() {
-            last.next = END;
-        }
-        self.merge(vocab, &text, &mut symbols);
-        for symbol in symbols.iter().filter(|symbol| symbol.len > 0) {
-            let text = &text[symbol.start..symbol.start + symbol.len];
-            match vocab.text_id(text) {
-                Some(id) => out.push(id),
-                None => {
-                    let id = |byte: u8| self.byte_ids[usize::from(byte)].or(vocab.special.unk);
-                    out.extend(text.bytes().filter_map(id));
-                }
-            }
+        let mut merger = Merger::default();
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let (word, after) = rest.split_at(rest.floor_char_boundary(MAX_WORD - 1));
+            self.encode_word(vocab, word, &mut merger, out);
+            rest = after;
         }
     }
 
-    fn merge(&self, vocab: &Vocab, text: &str, symbols: &mut [Symbol]) {
-        let mut queue = BinaryHeap::new();
-        for left in 0..symbols.len() {
-            self.consider(vocab, text, symbols, &mut queue, left);
+    fn encode_word(&self, vocab: &Vocab, word: &str, merger: &mut Merger, out: &mut Vec<u32>) {
+        merger.clear();
+        for c in word.chars() {
+            let id = vocab.text_id(c.encode_utf8(&mut [0; 4]));
+            merger.push(id.unwrap_or(NONE), c.len_utf8());
         }
-        while let Some(Candidate { left, len, .. }) = queue.pop() {
-            let right = symbols[left].next;
-            let changed = right == END
-                || symbols[left].len == 0
-                || symbols[left].len + symbols[right].len != len;
-            if changed {
+        let symbols = merger.run(|left, right| {
+            let len = left.len + right.len;
+            if len > self.max_len {
+                return None;
+            }
+            let id = vocab.text_id(&word[left.start as usize..][..len as usize])?;
+            Some((priority(vocab.scores[id as usize]), id))
+        });
+        for symbol in symbols {
+            if symbol.id != NONE {
+                out.push(symbol.id);
                 continue;
             }
-            let next = symbols[right].next;
-            symbols[left].len = len;
-            symbols[left].next = next;
-            symbols[right].len = 0;
-            if next != END {
-                symbols[next].prev = left;
-            }
-            self.consider(vocab, text, symbols, &mut queue, left);
-            if symbols[left].prev != END {
-                self.consider(vocab, text, symbols, &mut queue, symbols[left].prev);
-            }
-        }
-    }
-
-    /// Queues the pair that starts at `left` if its text is a token.
-    fn consider(
-        &self,
-        vocab: &Vocab,
-        text: &str,
-        symbols: &[Symbol],
-        queue: &mut BinaryHeap<Candidate>,
-        left: usize,
-    ) {
-        let Symbol { start, next, .. } = symbols[left];
-        if next == END {
-            return;
-        }
-        let len = symbols[left].len + symbols[next].len;
-        if len > self.max_len {
-            return;
-        }
-        if let Some(id) = vocab.text_id(&text[start..start + len]) {
-            queue.push(Candidate {
-                score: vocab.scores[id as usize],
-                left,
-                len,
-            });
+            let bytes = &word.as_bytes()[symbol.start as usize..][..symbol.len as usize];
+            let id = |byte: &u8| self.byte_ids[usize::from(*byte)].or(vocab.special.unk);
+            out.extend(bytes.iter().filter_map(id));
         }
     }
 }
 
-impl Ord for Candidate {
-    /// By score, then leftmost first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.score
-            .total_cmp(&other.score)
-            .then(other.left.cmp(&self.left))
-    }
+/// A number that is smaller for greater scores, and below [`NONE`].
+///
+/// Of a positive float the bits, read as an integer, grow with its value; of a negative one they shrink.
+fn priority(score: f32) -> u32 {
+    let bits = (score + 0.0).to_bits(); // -0.0 becomes 0.0: equal scores must tie
+    let ascending = if bits >> 31 == 0 {
+        bits | 1 << 31
+    } else {
+        !bits
+    };
+    (!ascending).min(NONE - 1)
 }
 
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priorities_order_as_scores_do() {
+        let scores = [
+            f32::INFINITY,
+            1e9,
+            1.0,
+            f32::MIN_POSITIVE,
+            0.0,
+            -1e-9,
+            -1.0,
+            -31_000.0,
+        ];
+        for pair in scores.windows(2) {
+            assert!(priority(pair[0]) < priority(pair[1]), "{pair:?}");
+        }
+        assert_eq!(priority(0.0), priority(-0.0));
+        assert!(priority(f32::NEG_INFINITY) < NONE && priority(-f32::NAN) < NONE);
     }
 }
-
-impl PartialEq for Candidate {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Candidate {}

@@ -58,8 +58,9 @@ impl WordPiece {
 
     /// Without control characters, and as the model's training text: lowercase, without accents.
     fn normalize(&self, text: &str) -> String {
-        let clean = |c: &char| {
-            c.is_whitespace() || !(*c == '\0' || *c == '\u{fffd}' || classes::is_other(*c))
+        let clean = |c: &char| match c {
+            '\t' | '\n' | '\r' => true,
+            c => *c != char::REPLACEMENT_CHARACTER && !classes::is_control(*c),
         };
         let text: String = text.chars().filter(clean).collect();
         let text: String = if self.strip_accents {

@@ -75,9 +75,9 @@ pub(crate) fn is_punctuation(c: char) -> bool {
     }
 }
 
-/// `\p{C}`: control, format, surrogate, private and unassigned characters.
-pub(crate) fn is_other(c: char) -> bool {
-    static CLASS: LazyLock<CharClass> = LazyLock::new(|| CharClass::new(r"\p{C}"));
+/// `\p{Cc}`, `\p{Cf}` and `\p{Co}`: control, format and private-use characters.
+pub(crate) fn is_control(c: char) -> bool {
+    static CLASS: LazyLock<CharClass> = LazyLock::new(|| CharClass::new(r"[\p{Cc}\p{Cf}\p{Co}]"));
     if c.is_ascii() {
         c.is_ascii_control()
     } else {
@@ -93,7 +93,7 @@ mod tests {
     fn membership() {
         assert!(is_nonspacing_mark('\u{301}') && !is_nonspacing_mark('a'));
         assert!(is_punctuation('$') && is_punctuation('。') && !is_punctuation('€'));
-        assert!(is_other('\u{200d}') && !is_other(' '));
+        assert!(is_control('\u{200d}') && !is_control(' '));
         assert!(is_number('½') && !is_decimal('½') && is_decimal('٣'));
         assert!(is_word('_') && !is_word('-'));
     }

@@ -42,7 +42,8 @@ pub(super) fn split(
             let run = &text[at..run_end];
             let n_digits = run.chars().count();
             for (i, (offset, _)) in run.char_indices().enumerate() {
-                let boundary = (n_digits - i) % 3 == 0 || (i == 0 && rule != Rule::BoundariesOnly);
+                let boundary =
+                    (n_digits - i).is_multiple_of(3) || (i == 0 && rule != Rule::BoundariesOnly);
                 if boundary && start < at + offset {
                     emit(start..at + offset);
                     start = at + offset;
