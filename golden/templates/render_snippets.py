@@ -156,4 +156,5 @@ def main():
     json.dump({"variables": VARIABLES, "snippets": rows}, open(sys.argv[1], "w"), ensure_ascii=False, indent=1)
     print(f"{len(rows)} snippets, {sum('error' in row for row in rows)} refused")
 
-main()
+if __name__ == "__main__":
+    main()

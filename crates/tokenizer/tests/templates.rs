@@ -55,6 +55,38 @@ fn every_rendering_and_refusal_equals_jinjas() {
     );
 }
 
+#[test]
+fn odd_conversations_equal_jinjas() {
+    let read = |name: &str| -> Value { serde_json::from_str(&golden(name)).unwrap() };
+    let (conversations, expected) = (read("more_conversations.json"), read("more_expected.json"));
+    let mut wrong = Vec::new();
+    for (name, rows) in expected.as_object().unwrap() {
+        let template = ChatTemplate::new(&golden(name)).unwrap();
+        for (conversation, row) in rows.as_object().unwrap() {
+            let given = &conversations[conversation];
+            let mut input = input(given);
+            input.extra = given.as_object().unwrap().clone();
+            let result = template.render(&input);
+            // Wording of errors is compared elsewhere.
+            let same = match (&result, row.get("text")) {
+                (Ok(text), Some(expected)) => text == expected.as_str().unwrap(),
+                (result, expected) => result.is_err() && expected.is_none(),
+            };
+            if !same {
+                wrong.push(format!(
+                    "{name} {conversation}: expected {row}\n  found {result:?}"
+                ));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} differ\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
 /// Errors whose text is the engine's own; only that they are errors is compared.
 const OWN_WORDS: [&str; 7] = [
     "{{ missing.attr }}",

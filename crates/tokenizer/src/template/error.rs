@@ -116,8 +116,14 @@ impl TemplateError {
         }
         let detail = error.detail().unwrap_or_default();
         let message = match (error.kind(), detail) {
-            (Kind::InvalidOperation | Kind::SyntaxError, text) if !text.is_empty() => text.into(),
             (kind, "") => kind.to_string(),
+            (
+                Kind::InvalidOperation
+                | Kind::SyntaxError
+                | Kind::UndefinedError
+                | Kind::UnknownMethod,
+                text,
+            ) => text.into(),
             (kind, text) => format!("{kind}: {text}"),
         };
         match error.kind() {

@@ -22,6 +22,7 @@ use minijinja::machinery::ast::*;
 pub(super) mod names {
     pub(in super::super) const CHAIN: &str = "<chain>";
     pub(in super::super) const ITEM: &str = "[]";
+    pub(in super::super) const FIELD: &str = "<field>";
     pub(in super::super) const SLICE: &str = "[:]";
     pub(in super::super) const ITER: &str = "<iter>";
     pub(in super::super) const STORE: &str = "<store>";
@@ -395,7 +396,7 @@ fn spelled<'a>(node: &Expr<'a>) -> Expr<'a> {
             Expr::Const(key) if key.value.as_str().is_some() => {
                 Some(format!("'dict object' has no attribute '{}'", key.value))
             }
-            Expr::Const(key) => Some(format!("'list object' has no element {}", key.value)),
+            Expr::Const(key) => Some(format!("list object has no element {}", key.value)),
             _ => None,
         },
         _ => None,

@@ -32,9 +32,14 @@ pub(super) fn call_method(
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     };
     result.map_err(|error| match error.kind() {
+        // The engine adds which expression was undefined.
         ErrorKind::UnknownMethod => Error::new(
             ErrorKind::UnknownMethod,
-            format!("'{} object' has no attribute '{name}'", type_name(value)),
+            match value.kind() {
+                ValueKind::Undefined => format!("cannot call '{name}'"),
+                ValueKind::None => format!("'None' has no attribute '{name}'"),
+                _ => format!("'{} object' has no attribute '{name}'", type_name(value)),
+            },
         ),
         _ => error,
     })

@@ -262,6 +262,7 @@ fn register_lowered(env: &mut Environment<'static>) {
     }
     add_filter(env, lower::names::CHAIN, ops::chain);
     add_filter(env, lower::names::ITEM, ops::item);
+    add_filter(env, lower::names::FIELD, ops::field);
     add_filter(env, lower::names::SLICE, ops::slice);
     add_filter(env, lower::names::ITER, |state, args| {
         let args = args.names(&["value"])?;

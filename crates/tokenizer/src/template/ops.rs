@@ -384,6 +384,17 @@ pub(super) fn item(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error
     Ok(found.unwrap_or(Value::UNDEFINED))
 }
 
+/// `value.name`; undefined if there is none. Arguments: value, name, spelling of the value.
+pub(super) fn field(_: &mut State<'_, '_>, args: Args) -> Result<Value, Error> {
+    let args = args.names(&["value", "name", "spelling"])?;
+    let value = args.any(0)?;
+    if value.is_undefined() {
+        return Err(undefined(args.text(2)?.unwrap_or("the value is undefined")));
+    }
+    let name = args.text(1)?.unwrap_or_default();
+    Ok(value.get_attr(name).unwrap_or(Value::UNDEFINED))
+}
+
 /// `value[start:stop:step]`. Arguments: value, start, stop, step, spelling of the value.
 pub(super) fn slice(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error> {
     let args = args.names(&["value", "start", "stop", "step", "name"])?;

@@ -94,7 +94,7 @@ fn dict_items(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error> {
     let args = args.names(&["value"])?;
     let value = args.first()?;
     if !matches!(value.kind(), ValueKind::Map | ValueKind::Undefined) {
-        return Err(operation("can only get item pairs from a mapping"));
+        return Err(operation("Can only get item pairs from a mapping."));
     }
     Ok(pairs(meter(state), value)?
         .into_iter()
