@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use crate::merge::{MAX_WORD, Merger, NONE, Symbol};
 use crate::pretokenizer::PreTokenizer;
 use crate::tables::VocabTables;
-use crate::vocab::{SPACE, Vocab};
+use crate::vocab::{SPACE, Vocab, check_size};
 use crate::{Error, byte_level};
 
 /// Merge rules and pre-tokenizer of one vocabulary.
@@ -49,6 +49,7 @@ impl Bpe {
                 table: "merges",
             });
         }
+        check_size("merges", &rules)?;
         let mut bpe = Self {
             pre,
             merges: HashMap::with_capacity_and_hasher(rules.len(), RandomState::default()),

@@ -6,6 +6,23 @@
 //!
 //! [`Tokenizer::new`] takes [`VocabTables`], checks them once, and everything after that cannot fail. This
 //! crate reads no files. Left out: the `rwkv` and `plamo2` kinds, training, and text pairs.
+//!
+//! ```
+//! use tokenizer::{Tokenizer, VocabTables};
+//!
+//! let tables = VocabTables {
+//!     kind: "llama".into(),
+//!     tokens: ["<unk>", "<s>", "</s>", "▁", "h", "i", "hi", "▁hi"].map(String::from).to_vec(),
+//!     scores: vec![0.0, 0.0, 0.0, -9.0, -9.0, -9.0, -2.0, -1.0],
+//!     token_types: vec![2, 3, 3, 1, 1, 1, 1, 1],
+//!     ..VocabTables::default()
+//! };
+//! let tokenizer = Tokenizer::new(tables)?;
+//! let ids = tokenizer.encode("hi hi", true, false);
+//! assert_eq!(ids, [1, 7, 7]);
+//! assert_eq!(tokenizer.decode(&ids, true), "hi hi");
+//! # Ok::<(), tokenizer::Error>(())
+//! ```
 
 mod bpe;
 mod byte_level;

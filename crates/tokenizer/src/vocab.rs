@@ -9,7 +9,7 @@ use crate::special_names::{self, Strip};
 use crate::tables::{SpecialIds, TokenType, VocabTables};
 use crate::{Error, byte_level};
 
-/// Token texts together must stay below this, so that 32-bit offsets into them suffice.
+/// The texts of a table together must stay below this, so that 32-bit ids and offsets suffice.
 const MAX_TEXT: usize = i32::MAX as usize;
 
 /// The kind of tokenizer.
@@ -89,7 +89,7 @@ pub(crate) struct Vocab {
     pub(crate) special: SpecialIds,
     /// Ids that end the generation, sorted.
     eog: Vec<u32>,
-    /// Tokens that swallow the whitespace around them; parallel to nothing, sorted by id.
+    /// The few tokens that take whitespace beside them, sorted by id.
     strip: Vec<(u32, Strip)>,
 }
 
@@ -108,18 +108,7 @@ impl Vocab {
             });
         }
         let n = texts.len();
-        let found = texts
-            .iter()
-            .map(String::len)
-            .sum::<usize>()
-            .saturating_add(n);
-        if found > MAX_TEXT {
-            return Err(Error::TooLarge {
-                table: "tokens",
-                limit: MAX_TEXT,
-                found,
-            });
-        }
+        check_size("tokens", &texts)?;
         for (id, text) in texts
             .iter_mut()
             .enumerate()
@@ -257,6 +246,19 @@ pub(crate) const SPACE: &str = "▁";
 fn parse_byte(text: &str) -> Option<u8> {
     let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
     u8::from_str_radix(digits, 16).ok()
+}
+
+/// Checks that all of `texts` can be addressed with 32-bit offsets.
+pub(crate) fn check_size(table: &'static str, texts: &[String]) -> Result<(), Error> {
+    let found = texts.iter().map(|text| text.len() + 1).sum();
+    if found > MAX_TEXT {
+        return Err(Error::TooLarge {
+            table,
+            limit: MAX_TEXT,
+            found,
+        });
+    }
+    Ok(())
 }
 
 fn check_length(table: &'static str, expected: usize, found: usize) -> Result<(), Error> {

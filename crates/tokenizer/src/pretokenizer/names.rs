@@ -1,7 +1,7 @@
 //! Which splitting rules each `tokenizer.ggml.pre` name means: the whole table.
 //!
-//! Names and rules are facts of the GGUF ecosystem (llama.cpp `src/llama-vocab.cpp`, version of 2026-11,
-//! and the `tokenizer.json` of each model). Where llama.cpp approximates a model's own expression because
+//! Names and rules are facts of the GGUF ecosystem (llama.cpp `src/llama-vocab.cpp`, as of late 2026, and
+//! the `tokenizer.json` of each model). Where llama.cpp approximates a model's own expression because
 //! its regex engine lacks a feature, the model's own stands here; on the text that models see both agree.
 
 use super::Split::{self, Digits, Regex};
@@ -111,7 +111,8 @@ const CJK: Split = Regex("[一-龥぀-ゟ゠-ヿ]+");
 const LINES: Split = Regex(r"[^\n]+|\n+");
 const BLOOM: Split = Regex(r" ?[^(\s|.,!?…。，、।۔،)]+");
 
-/// Letters of scripts with two cases, as DeepSeek-LLM lists them.
+/// Letters of scripts with two cases, as DeepSeek-LLM lists them. By code point, because some of them are
+/// not normalised and would not survive every editor.
 const DEEPSEEK_CASED: Split = Regex(concat!(
     r"\s?[A-Za-z",
     r"\x{B5}\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{1BA}\x{1BC}-\x{1BF}\x{1C4}-\x{293}\x{295}-\x{2AF}",
