@@ -122,16 +122,32 @@ impl Candidates {
     }
 
     /// Keeps the `k` with the largest logits; all, if there are no more than that.
+    ///
+    /// One pass over the list: most candidates are only compared with the worst of the best so far,
+    /// which a selection raises each time twice as many as needed have come together.
     pub(super) fn keep_top(&mut self, k: usize) {
         if k == 0 || k >= self.list.len() {
             return;
         }
-        self.scratch.clear();
-        self.scratch
-            .extend(self.list.iter().map(|&c| Ranked::new(c.logit, c, 0.0)));
-        let (_, &mut last, _) = self.scratch.select_nth_unstable_by(k - 1, Ranked::order);
-        self.list
-            .retain(|&c| Ranked::order(&Ranked::new(c.logit, c, 0.0), &last).is_le());
+        let Self { list, scratch, .. } = self;
+        scratch.clear();
+        let mut least = f32::NEG_INFINITY;
+        for &c in &*list {
+            // An equal one that comes later has a higher id and is worse.
+            if c.logit > least || scratch.len() < k {
+                scratch.push(Ranked::new(c.logit, c, 0.0));
+                if scratch.len() == 2 * k {
+                    least = keep_best(scratch, k);
+                }
+            }
+        }
+        keep_best(scratch, k);
+        scratch.sort_unstable_by_key(|ranked| ranked.id);
+        list.clear();
+        list.extend(scratch.iter().map(|r| Candidate {
+            id: r.id,
+            logit: r.rank,
+        }));
     }
 
     /// Keeps the shortest run of best-ranked candidates, at least `min_keep`, whose probabilities
@@ -160,6 +176,13 @@ impl Candidates {
             .select_nth_unstable_by(count - 1, Ranked::order);
         self.retain_by_prob(|c, p| Ranked::order(&Ranked::new(rank(p), c, p), &last).is_le());
     }
+}
+
+/// Truncates `items` to the `k` best, in any order; the rank of the worst of them.
+fn keep_best(items: &mut Vec<Ranked>, k: usize) -> f32 {
+    let (_, &mut last, _) = items.select_nth_unstable_by(k - 1, Ranked::order);
+    items.truncate(k);
+    last.rank
 }
 
 /// How many of the best-ranked items it takes until their mass reaches `target`: quickselect by

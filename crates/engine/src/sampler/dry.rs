@@ -114,7 +114,8 @@ impl DryBreakers {
 pub(super) struct DryScratch {
     recent: Vec<u32>,
     repeats: Vec<usize>,
-    longest: HashMap<u32, usize>,
+    /// Tokens that would continue a repetition, with its length.
+    continued: Vec<(u32, usize)>,
 }
 
 /// Penalises tokens that would continue a repetition in `history`.
@@ -136,7 +137,7 @@ pub(super) fn apply(
     let DryScratch {
         recent,
         repeats,
-        longest,
+        continued,
     } = scratch;
     recent.clear();
     recent.extend(last_n(history, params.dry_penalty_last_n).iter().rev());
@@ -148,34 +149,40 @@ pub(super) fn apply(
         return;
     }
     z_values(recent, repeats);
-    longest.clear();
+    continued.clear();
     for (place, &length) in repeats.iter().enumerate().skip(1) {
         let length = length.min(stretch);
         if length >= allowed {
             // What stood right after that earlier occurrence would continue it.
-            let best = longest.entry(recent[place - 1]).or_insert(length);
-            *best = (*best).max(length);
+            continued.push((recent[place - 1], length));
         }
     }
+    continued.sort_unstable();
     // Beyond this exponent the power overflows.
     let max_exponent = if base > 1.000_001 {
         (f32::MAX.ln() / base.ln()) as usize
     } else {
         0
     };
-    for candidate in &mut candidates.list {
-        let Some(&length) = longest.get(&candidate.id) else {
+    for run in continued.chunk_by(|a, b| a.0 == b.0) {
+        let (token, longest) = run[run.len() - 1];
+        let Some(at) = candidates
+            .position(token)
+            .filter(|_| !breakers.is_breaker(token))
+        else {
             continue;
         };
-        if breakers.is_breaker(candidate.id) || candidate.logit == f32::NEG_INFINITY {
-            continue;
-        }
-        let mut exponent = length - allowed;
-        if max_exponent > 0 {
-            exponent = exponent.min(max_exponent);
-        }
+        let exponent = longest - allowed;
+        let exponent = if max_exponent > 0 {
+            exponent.min(max_exponent)
+        } else {
+            exponent
+        };
         let penalty = multiplier * base.powi(i32::try_from(exponent).unwrap_or(i32::MAX));
-        candidate.logit = (candidate.logit - penalty).max(f32::MIN);
+        let logit = &mut candidates.list[at].logit;
+        if *logit > f32::NEG_INFINITY {
+            *logit = (*logit - penalty).max(f32::MIN);
+        }
     }
 }
 

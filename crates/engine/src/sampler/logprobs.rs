@@ -14,14 +14,10 @@ pub(super) fn of(
     work: &mut Candidates,
 ) -> (f32, Vec<(u32, f32)>) {
     work.load(logits);
-    let max = f64::from(work.best().logit);
+    let max = work.best().logit;
     let log_sum = if max.is_finite() {
-        max + work
-            .list
-            .iter()
-            .map(|c| (f64::from(c.logit) - max).exp())
-            .sum::<f64>()
-            .ln()
+        let terms = work.list.iter().map(|c| f64::from((c.logit - max).exp()));
+        f64::from(max) + terms.sum::<f64>().ln()
     } else {
         f64::NAN
     };
