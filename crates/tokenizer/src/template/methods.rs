@@ -8,9 +8,9 @@ use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::args::Args;
+use super::compare::equal;
 use super::error::operation;
 use super::limits::{Meter, meter};
-use super::ops::equal;
 use super::text::{capitalize, is_space, pad, split, split_lines, strip, title};
 use super::value::{dict, is_list, items, pair, pairs, type_name};
 

@@ -14,8 +14,10 @@
 //! Left out on purpose: template inheritance and `include` (there is nothing to load from), HTML
 //! auto-escaping, and the token mask that `{% generation %}` stands for in training.
 
+mod access;
 mod args;
 mod checks;
+mod compare;
 mod error;
 mod filters;
 mod format;
@@ -260,10 +262,10 @@ fn register_lowered(env: &mut Environment<'static>) {
             },
         );
     }
-    add_filter(env, lower::names::CHAIN, ops::chain);
-    add_filter(env, lower::names::ITEM, ops::item);
-    add_filter(env, lower::names::FIELD, ops::field);
-    add_filter(env, lower::names::SLICE, ops::slice);
+    add_filter(env, lower::names::CHAIN, compare::chain);
+    add_filter(env, lower::names::ITEM, access::item);
+    add_filter(env, lower::names::FIELD, access::field);
+    add_filter(env, lower::names::SLICE, access::slice);
     add_filter(env, lower::names::ITER, |state, args| {
         let args = args.names(&["value"])?;
         Ok(Value::from(value::items(meter(state), args.first()?)?))

@@ -14,7 +14,7 @@ use super::error::operation;
 use super::limits::meter;
 use super::print::to_text;
 use super::value::{Number, int, type_name};
-use super::{json, ops};
+use super::{compare, json};
 
 /// Registers them.
 pub(super) fn register(env: &mut Environment<'static>) {
@@ -172,7 +172,7 @@ fn order(
     right: &Value,
 ) -> Result<std::cmp::Ordering, Error> {
     Ok(
-        ops::compare(meter(state), "<", left, right)?.unwrap_or_else(|| {
+        compare::compare(meter(state), "<", left, right)?.unwrap_or_else(|| {
             let float = |value: &Value| Number::of(value).map_or(f64::NAN, Number::as_f64);
             float(left).total_cmp(&float(right))
         }),

@@ -5,10 +5,11 @@ use minijinja::{Environment, Error, State, Value};
 
 use super::{fold, lookup, order};
 use crate::template::args::Args;
+use crate::template::compare::equal;
 use crate::template::error::operation;
 use crate::template::limits::meter;
 use crate::template::methods::join as join_text;
-use crate::template::ops::{self, equal};
+use crate::template::ops;
 use crate::template::print::to_text;
 use crate::template::value::{items, pair, pairs, type_name};
 use crate::template::{Builtin, add_filter};
