@@ -277,13 +277,22 @@ fn slice(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error> {
     Ok(Value::from(columns))
 }
 
+/// Items of a value that is true. `map` and the `select` family do not even look at others, so
+/// that None, say, has no items for them.
+fn items_if_true(state: &mut State<'_, '_>, value: &Value) -> Result<Vec<Value>, Error> {
+    if !value.is_true() {
+        return Ok(Vec::new());
+    }
+    items(meter(state), value)
+}
+
 /// `map(attribute="a", default=d)` or `map("filter", arguments…)`.
 fn map(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error> {
     let (mut positional, named) = args.into_parts();
     if positional.is_empty() {
         return Err(operation("map takes a value"));
     }
-    let all = items(meter(state), &positional.remove(0))?;
+    let all = items_if_true(state, &positional.remove(0))?;
     let option = |name: &str| {
         named
             .iter()
@@ -345,7 +354,7 @@ fn select(
     let mut call = vec![Value::UNDEFINED];
     call.extend(values);
     let mut kept = Vec::new();
-    for item in items(meter(state), &value)? {
+    for item in items_if_true(state, &value)? {
         meter(state).work(64)?;
         let subject = path
             .as_ref()
