@@ -64,6 +64,7 @@ SNIPPETS = r'''
 {{ l | select("odd") | list }} {{ l | reject("odd") | list }} {{ [0, 1, ""] | select | list }} {{ users | selectattr("age", "equalto", 30) | map(attribute="name") | list }} {{ users | selectattr("active") | list | length }} {{ users | rejectattr("active", "defined") | map(attribute="name") | list }} {{ users | selectattr("name", "in", ["Bob"]) | list | length }}
 {% for g, us in users | groupby("age") %}{{ g }}:{{ us | map(attribute="name") | join(",") }};{% endfor %} {{ [1, 2, 3, 4, 5] | batch(2) | list }} {{ [1, 2, 3] | batch(2, "-") | list }} {{ [1, 2, 3, 4, 5] | slice(2) | list }}
 {{ none | selectattr("a") | list }} {{ none | map("upper") | list }} {{ 0 | reject("odd") | list }} {{ "ab" | select("in", "a") | list }}
+{{ "<a>" | safe + "<b>" }} {{ "<a>" + "<b>" | safe + "<c>" }} {{ "<a>" | safe ~ "<b>" }} {{ "<" | e + "&" }} {{ "<" | escape | e }} {{ "<a>" | safe }} {{ [1] | safe + "'" }}
 {{ missing | default("d") }} {{ none | default("d") }} {{ none | default("d", true) }} {{ empty | d("e", boolean=true) }} {{ missing | default }}!
 {{ "3" | int }} {{ "x" | int }} {{ "x" | int(5) }} {{ "3.7" | int }} {{ 3.9 | int }} {{ "ff" | int(base=16) }} {{ "2.5" | float }} {{ "x" | float }} {{ 3 | float }} {{ neg | abs }} {{ true | int }}
 {{ 2.5 | round }} {{ 3.5 | round }} {{ 2.345 | round(2) }} {{ 2.1 | round(method="ceil") }} {{ 2.9 | round(0, "floor") }} {{ 7 | round }} {{ 1234.5 | round(-2) }}

@@ -12,6 +12,7 @@ use super::error::{limit, operation, undefined};
 use super::format::percent_format;
 use super::limits::{Meter, meter};
 use super::print::write_text;
+use super::text::escape_html;
 use super::value::{Number, int, is_list, items, type_name};
 
 /// Applies the operator `symbol`. Arguments: left, right, and how the template spelled each
@@ -75,7 +76,13 @@ fn overflow(symbol: &str) -> Error {
 fn add(meter: &mut Meter, left: &Value, right: &Value) -> Result<Value, Error> {
     if let (Some(a), Some(b)) = (left.as_str(), right.as_str()) {
         meter.make(a.len() + b.len())?;
-        return Ok(Value::from([a, b].concat()));
+        // markupsafe: text joins HTML only after it was escaped.
+        return Ok(match (left.is_safe(), right.is_safe()) {
+            (false, false) => Value::from([a, b].concat()),
+            (true, true) => Value::from_safe_string([a, b].concat()),
+            (true, false) => Value::from_safe_string(a.to_owned() + &escape_html(meter, b)?),
+            (false, true) => Value::from_safe_string(escape_html(meter, a)? + b),
+        });
     }
     if is_list(left) && is_list(right) && left.is_tuple() == right.is_tuple() {
         let mut all = items(meter, left)?;

@@ -3,6 +3,7 @@
 use minijinja::Error;
 
 use super::error::operation;
+use super::limits::Meter;
 
 /// `str.strip(chars)`: `left` and `right` say which ends; no `chars` means whitespace.
 pub(super) fn strip<'t>(text: &'t str, chars: Option<&str>, left: bool, right: bool) -> &'t str {
@@ -146,4 +147,21 @@ pub(super) fn pad(text: &str, width: usize, fill: char, left: bool, right: bool)
         .chain(text.chars())
         .chain(fill_by(missing - before))
         .collect()
+}
+
+/// `text` with the characters that mean something in HTML replaced (markupsafe's spelling).
+pub(super) fn escape_html(meter: &mut Meter, text: &str) -> Result<String, Error> {
+    meter.make(text.len().saturating_mul(5))?;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    Ok(out)
 }

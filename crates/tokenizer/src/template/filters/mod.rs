@@ -29,7 +29,6 @@ pub(super) fn register(env: &mut Environment<'static>) {
         ("round", round),
         ("attr", attr),
         ("string", string),
-        ("safe", string),
         ("tojson", json::tojson),
     ] {
         super::add_filter(env, name, filter);

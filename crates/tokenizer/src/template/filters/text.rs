@@ -7,7 +7,7 @@ use crate::template::args::{Args, Bound};
 use crate::template::error::operation;
 use crate::template::limits::{Meter, meter};
 use crate::template::print::to_text;
-use crate::template::text::{capitalize, is_space, pad, split_lines, strip, title};
+use crate::template::text::{capitalize, escape_html, is_space, pad, split_lines, strip, title};
 use crate::template::{Builtin, add_filter, format, methods};
 
 pub(super) fn register(env: &mut Environment<'static>) {
@@ -35,6 +35,7 @@ pub(super) fn register(env: &mut Environment<'static>) {
         ("escape", escape),
         ("e", escape),
         ("forceescape", escape),
+        ("safe", safe),
     ] {
         add_filter(env, name, filter);
     }
@@ -174,18 +175,16 @@ fn format_filter(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error> 
 }
 
 fn escape(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error> {
-    let (meter, text) = text(state, &args.names(&["value"])?)?;
-    meter.make(text.len().saturating_mul(5))?;
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&#34;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
+    let args = args.names(&["value"])?;
+    if args.first()?.is_safe() {
+        return args.first().cloned();
     }
-    Ok(Value::from(out))
+    let (meter, text) = text(state, &args)?;
+    Ok(Value::from_safe_string(escape_html(meter, &text)?))
+}
+
+/// Marks text as HTML already. Nothing escapes on output here, but Python's `Markup + str` does.
+fn safe(state: &mut State<'_, '_>, args: Args) -> Result<Value, Error> {
+    let (_, text) = text(state, &args.names(&["value"])?)?;
+    Ok(Value::from_safe_string(text))
 }
