@@ -13,6 +13,10 @@
 //!
 //! Left out on purpose: template inheritance and `include` (there is nothing to load from), HTML
 //! auto-escaping, and the token mask that `{% generation %}` stands for in training.
+//!
+//! Where it is kinder than Jinja: the results of `map`, `select` and `dict.items()` are lists, so
+//! they have a length and are valid for `tojson`. Where it is not Jinja: there is no unary plus,
+//! and the line end after `{% raw %}` is dropped.
 
 mod access;
 mod args;
