@@ -1,1 +1,41 @@
-//! Under construction.
+//! Language models on the machine you have.
+//!
+//! ```no_run
+//! use ingle::Model;
+//!
+//! let model = Model::load("smollm2")?;
+//! for piece in model.chat("Why is the sky blue?").stream()? {
+//!     print!("{}", piece?);
+//! }
+//! # Ok::<(), ingle::Error>(())
+//! ```
+//!
+//! A name is a short name of the built-in catalogue, `user/repo[:QUANT]` of the Hugging Face hub, a
+//! path or an https URL. Every blocking call has an `_async` sibling that works on any runtime. A
+//! [`Model`] is a cheap handle; requests on it are carried out one after the other.
+
+#![forbid(unsafe_code)]
+
+pub mod bench;
+mod builder;
+mod chat;
+mod error;
+pub mod memory;
+mod open;
+pub mod perplexity;
+mod request;
+mod sdk;
+mod worker;
+
+pub use builder::ModelBuilder;
+pub use chat::{Chat, Message};
+pub use engine::sampler::{self, SamplerParams};
+pub use engine::{FinishReason, Usage};
+pub use error::Error;
+pub use formats::Gguf;
+pub use hub;
+pub use model::{self, Level};
+pub use open::{chat_template_source, open, resolve, tokenizer};
+pub use request::{AsyncReplyStream, Reply, ReplyStream, Request};
+pub use sdk::{Model, ModelInfo};
+pub use tokenizer::{ChatTemplate, TemplateError, TemplateInput, Tokenizer};

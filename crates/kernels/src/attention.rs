@@ -14,7 +14,7 @@ use std::ops::Range;
 use crate::isa::{Isa, LANES, Op, dispatch};
 use crate::matmul::lock;
 use crate::pool::{Grid, Tile};
-use crate::vector::exp;
+use crate::vector::{exp, padded};
 use crate::{Context, Scratch};
 
 /// Positions in a KV block.
@@ -142,10 +142,8 @@ impl Op for StoreKv<'_> {
 
 #[inline(always)]
 fn halves<I: Isa>(isa: I, x: &[f32]) -> [u16; LANES] {
-    let mut lanes = [0.0; LANES];
-    lanes[..x.len()].copy_from_slice(x);
     let mut out = [0; LANES];
-    isa.store_f16(isa.load(&lanes), &mut out);
+    isa.store_f16(isa.load(&padded(x)), &mut out);
     out
 }
 

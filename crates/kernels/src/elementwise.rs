@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::isa::{Isa, Op, dispatch};
-use crate::vector::{exp, map2};
+use crate::vector::{Pointwise, exp, pointwise};
 
 /// Elements worth one claim of a thread.
 const CLAIM: usize = 4096;
@@ -12,9 +12,7 @@ const CLAIM: usize = 4096;
 /// # Panics
 /// If lengths differ.
 pub fn silu_mul(context: &Context, gate: &mut [f32], up: &[f32]) {
-    zip(context, gate, up, |gate, up| {
-        dispatch(context.level, SiluMul { gate, up })
-    });
+    zip(context, SiluMul, gate, up);
 }
 
 /// `x += y`.
@@ -22,49 +20,52 @@ pub fn silu_mul(context: &Context, gate: &mut [f32], up: &[f32]) {
 /// # Panics
 /// If lengths differ.
 pub fn add(context: &Context, x: &mut [f32], y: &[f32]) {
-    zip(context, x, y, |x, y| dispatch(context.level, Add { x, y }));
+    zip(context, Add, x, y);
 }
 
-fn zip(context: &Context, x: &mut [f32], y: &[f32], f: impl Fn(&mut [f32], &[f32]) + Sync) {
+fn zip<P: Pointwise + Sync>(context: &Context, f: P, x: &mut [f32], y: &[f32]) {
     assert_eq!(x.len(), y.len(), "both have one shape");
     if x.len() <= 2 * CLAIM {
-        return f(x, y);
+        return dispatch(context.level, Zip { f, x, y });
     }
+    let pieces = x.chunks_mut(CLAIM).zip(y.chunks(CLAIM));
     context
         .pool
-        .each(x.chunks_mut(CLAIM).zip(y.chunks(CLAIM)), |(x, y), _| {
-            f(x, y)
-        });
+        .each(pieces, |(x, y), _| dispatch(context.level, Zip { f, x, y }));
 }
 
-struct SiluMul<'a> {
-    gate: &'a mut [f32],
-    up: &'a [f32],
-}
-
-impl Op for SiluMul<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
-        let one = isa.splat(1.0);
-        map2(isa, self.gate, self.up, |gate, up| {
-            let decay = exp(isa, isa.sub(isa.splat(0.0), gate));
-            isa.mul(isa.div(gate, isa.add(one, decay)), up)
-        });
-    }
-}
-
-struct Add<'a> {
+struct Zip<'a, P> {
+    f: P,
     x: &'a mut [f32],
     y: &'a [f32],
 }
 
-impl Op for Add<'_> {
+impl<P: Pointwise> Op for Zip<'_, P> {
     type Output = ();
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        map2(isa, self.x, self.y, |x, y| isa.add(x, y));
+        pointwise(isa, self.f, self.x, self.y);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct SiluMul;
+
+impl Pointwise for SiluMul {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, gate: I::F32, up: I::F32) -> I::F32 {
+        let decay = exp(isa, isa.sub(isa.splat(0.0), gate));
+        isa.mul(isa.div(gate, isa.add(isa.splat(1.0), decay)), up)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Add;
+
+impl Pointwise for Add {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, a: I::F32, b: I::F32) -> I::F32 {
+        isa.add(a, b)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::isa::{Isa, Op, dispatch};
-use crate::vector::{dot, map2};
+use crate::vector::{Pointwise, dot, pointwise};
 
 /// `out = x / sqrt(mean(x²) + eps) * gain`, row by row (RMSNorm, Zhang & Sennrich 2019, arXiv:1910.07467).
 ///
@@ -37,10 +37,19 @@ impl Op for RmsNorm<'_> {
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
         let mean = dot(isa, self.x, self.x) / self.x.len() as f32;
-        let scale = isa.splat(1.0 / (mean + self.eps).sqrt());
+        let scale = 1.0 / (mean + self.eps).sqrt();
         self.out.copy_from_slice(self.x);
-        map2(isa, self.out, self.gain, |x, gain| {
-            isa.mul(isa.mul(x, scale), gain)
-        });
+        pointwise(isa, ScaledProduct(scale), self.out, self.gain);
+    }
+}
+
+/// `a * scale * b`.
+#[derive(Clone, Copy)]
+struct ScaledProduct(f32);
+
+impl Pointwise for ScaledProduct {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, a: I::F32, b: I::F32) -> I::F32 {
+        isa.mul(isa.mul(a, isa.splat(self.0)), b)
     }
 }

@@ -14,7 +14,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Op};
+use super::{Isa, Op, assert_gather};
 
 /// Proof of AVX2, FMA and F16C.
 #[derive(Clone, Copy)]
@@ -52,9 +52,83 @@ fn dot<const WIDE: bool>(w: __m256i, x: __m256i) -> __m256i {
     }
 }
 
+/// Sums of four lanes for each 128-bit half of four rows.
 #[inline(always)]
-fn each(a: V, b: V, f: impl Fn(__m256i, __m256i) -> __m256i) -> V {
-    [f(a[0], b[0]), f(a[1], b[1])]
+fn reduce_half(r0: __m256i, r1: __m256i, r2: __m256i, r3: __m256i) -> __m256i {
+    unsafe {
+        let a = _mm256_add_epi32(_mm256_unpacklo_epi32(r0, r1), _mm256_unpackhi_epi32(r0, r1));
+        let b = _mm256_add_epi32(_mm256_unpacklo_epi32(r2, r3), _mm256_unpackhi_epi32(r2, r3));
+        _mm256_add_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b))
+    }
+}
+
+/// The low 128 bits of four registers.
+#[inline(always)]
+fn low(r0: __m256i, r1: __m256i, r2: __m256i, r3: __m256i) -> V {
+    unsafe {
+        [
+            _mm256_permute2x128_si256::<0x20>(r0, r1),
+            _mm256_permute2x128_si256::<0x20>(r2, r3),
+        ]
+    }
+}
+
+/// The high 128 bits of four registers.
+#[inline(always)]
+fn high(r0: __m256i, r1: __m256i, r2: __m256i, r3: __m256i) -> V {
+    unsafe {
+        [
+            _mm256_permute2x128_si256::<0x31>(r0, r1),
+            _mm256_permute2x128_si256::<0x31>(r2, r3),
+        ]
+    }
+}
+
+/// 4x4 blocks of i32 transposed within each 128-bit half.
+#[inline(always)]
+fn transpose_half(r: [__m256i; 4]) -> [__m256i; 4] {
+    unsafe {
+        let (lo01, hi01) = (
+            _mm256_unpacklo_epi32(r[0], r[1]),
+            _mm256_unpackhi_epi32(r[0], r[1]),
+        );
+        let (lo23, hi23) = (
+            _mm256_unpacklo_epi32(r[2], r[3]),
+            _mm256_unpackhi_epi32(r[2], r[3]),
+        );
+        [
+            _mm256_unpacklo_epi64(lo01, lo23),
+            _mm256_unpackhi_epi64(lo01, lo23),
+            _mm256_unpacklo_epi64(hi01, hi23),
+            _mm256_unpackhi_epi64(hi01, hi23),
+        ]
+    }
+}
+
+#[inline(always)]
+fn exp2_half(n: __m256) -> __m256 {
+    unsafe {
+        let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+    }
+}
+
+/// Eight f16, each in the low half of a lane whose high half is zero.
+#[inline(always)]
+fn f16_half(a: __m256i) -> __m256 {
+    unsafe {
+        let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(a, a));
+        _mm256_cvtph_ps(_mm256_castsi256_si128(words))
+    }
+}
+
+#[inline(always)]
+fn bf16_half(x: &[u16]) -> __m256 {
+    let x: &[u16; 8] = x.first_chunk().expect("half of 16");
+    unsafe {
+        let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().cast()));
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+    }
 }
 
 #[inline(always)]
@@ -120,21 +194,16 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn store_f16(self, x: F, out: &mut [u16; 16]) {
         unsafe {
-            let lo = _mm256_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x[0]);
-            let hi = _mm256_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x[1]);
+            let lo = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x[0]);
+            let hi = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x[1]);
             _mm_storeu_si128(out.as_mut_ptr().cast(), lo);
             _mm_storeu_si128(out[8..].as_mut_ptr().cast(), hi);
         }
     }
     #[inline(always)]
     fn load_bf16(self, x: &[u16; 16]) -> F {
-        unsafe {
-            let wide = |p: &[u16]| {
-                let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.as_ptr().cast()));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
-            };
-            [wide(&x[..8]), wide(&x[8..])]
-        }
+        let (low, high) = x.split_at(8);
+        [bf16_half(low), bf16_half(high)]
     }
     #[inline(always)]
     fn add(self, a: F, b: F) -> F {
@@ -162,7 +231,10 @@ impl Isa for Avx2 {
     }
     #[inline(always)]
     fn abs(self, a: F) -> F {
-        unsafe { a.map(|a| _mm256_andnot_ps(_mm256_set1_ps(-0.0), a)) }
+        unsafe {
+            let sign = _mm256_set1_ps(-0.0);
+            [_mm256_andnot_ps(sign, a[0]), _mm256_andnot_ps(sign, a[1])]
+        }
     }
     #[inline(always)]
     fn mul_add(self, a: F, b: F, c: F) -> F {
@@ -176,23 +248,25 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn round(self, a: F) -> F {
         unsafe {
-            a.map(|a| _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a))
+            const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+            [
+                _mm256_round_ps::<NEAREST>(a[0]),
+                _mm256_round_ps::<NEAREST>(a[1]),
+            ]
         }
     }
     #[inline(always)]
     fn exp2_int(self, n: F) -> F {
-        unsafe {
-            n.map(|n| {
-                let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
-            })
-        }
+        [exp2_half(n[0]), exp2_half(n[1])]
     }
     #[inline(always)]
     fn keep_ge(self, a: F, limit: f32, x: F) -> F {
         unsafe {
             let limit = _mm256_set1_ps(limit);
-            [0, 1].map(|i| _mm256_and_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a[i], limit), x[i]))
+            [
+                _mm256_and_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a[0], limit), x[0]),
+                _mm256_and_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a[1], limit), x[1]),
+            ]
         }
     }
     #[inline(always)]
@@ -232,11 +306,78 @@ impl Isa for Avx2 {
     }
     #[inline(always)]
     fn add_i32(self, a: V, b: V) -> V {
-        unsafe { each(a, b, |a, b| _mm256_add_epi32(a, b)) }
+        unsafe { [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])] }
     }
     #[inline(always)]
     fn to_f32(self, a: V) -> F {
-        unsafe { a.map(|a| _mm256_cvtepi32_ps(a)) }
+        unsafe { [_mm256_cvtepi32_ps(a[0]), _mm256_cvtepi32_ps(a[1])] }
+    }
+
+    #[inline(always)]
+    fn gather(self, data: &[u8], offsets: &[u32; 16], at: usize) -> V {
+        assert_gather(data, offsets, at);
+        unsafe {
+            let base = data.as_ptr().add(at).cast();
+            let low = _mm256_loadu_si256(offsets.as_ptr().cast());
+            let high = _mm256_loadu_si256(offsets[8..].as_ptr().cast());
+            [
+                _mm256_i32gather_epi32::<1>(base, low),
+                _mm256_i32gather_epi32::<1>(base, high),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn low_f16(self, a: V) -> F {
+        unsafe {
+            let low = _mm256_set1_epi32(0xffff);
+            [
+                f16_half(_mm256_and_si256(a[0], low)),
+                f16_half(_mm256_and_si256(a[1], low)),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn high_f16(self, a: V) -> F {
+        let [low, high] = self.shr_i32::<16>(a);
+        [f16_half(low), f16_half(high)]
+    }
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> V {
+        unsafe { [_mm256_set1_epi32(x); 2] }
+    }
+    #[inline(always)]
+    fn and_i32(self, a: V, b: V) -> V {
+        unsafe { [_mm256_and_si256(a[0], b[0]), _mm256_and_si256(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn or_i32(self, a: V, b: V) -> V {
+        unsafe { [_mm256_or_si256(a[0], b[0]), _mm256_or_si256(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn shl_i32<const N: u32>(self, a: V) -> V {
+        unsafe {
+            let n = _mm_cvtsi32_si128(N as i32);
+            [_mm256_sll_epi32(a[0], n), _mm256_sll_epi32(a[1], n)]
+        }
+    }
+    #[inline(always)]
+    fn shr_i32<const N: u32>(self, a: V) -> V {
+        unsafe {
+            let n = _mm_cvtsi32_si128(N as i32);
+            [_mm256_srl_epi32(a[0], n), _mm256_srl_epi32(a[1], n)]
+        }
+    }
+    #[inline(always)]
+    fn sar_i32<const N: u32>(self, a: V) -> V {
+        unsafe {
+            let n = _mm_cvtsi32_si128(N as i32);
+            [_mm256_sra_epi32(a[0], n), _mm256_sra_epi32(a[1], n)]
+        }
+    }
+    #[inline(always)]
+    fn prefetch(self, data: &[u8], at: usize) {
+        // Prefetching never faults, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(data.as_ptr().wrapping_add(at).cast()) }
     }
 
     #[inline(always)]
@@ -333,39 +474,23 @@ impl Isa for Avx2 {
     }
     #[inline(always)]
     fn dot64<const WIDE: bool>(self, lo: __m256i, hi: __m256i, x: V) -> V {
-        each([lo, hi], x, |w, x| dot::<WIDE>(w, x))
+        [dot::<WIDE>(lo, x[0]), dot::<WIDE>(hi, x[1])]
     }
     #[inline(always)]
     fn reduce4(self, [r0, r1, r2, r3]: [V; 4]) -> V {
-        [0, 1].map(|i| unsafe {
-            let a = _mm256_add_epi32(
-                _mm256_unpacklo_epi32(r0[i], r1[i]),
-                _mm256_unpackhi_epi32(r0[i], r1[i]),
-            );
-            let b = _mm256_add_epi32(
-                _mm256_unpacklo_epi32(r2[i], r3[i]),
-                _mm256_unpackhi_epi32(r2[i], r3[i]),
-            );
-            _mm256_add_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b))
-        })
+        [
+            reduce_half(r0[0], r1[0], r2[0], r3[0]),
+            reduce_half(r0[1], r1[1], r2[1], r3[1]),
+        ]
     }
     #[inline(always)]
     fn transpose_quarters(self, [r0, r1, r2, r3]: [V; 4]) -> [V; 4] {
-        unsafe {
-            let low = |i: usize| {
-                [
-                    _mm256_permute2x128_si256::<0x20>(r0[i], r1[i]),
-                    _mm256_permute2x128_si256::<0x20>(r2[i], r3[i]),
-                ]
-            };
-            let high = |i: usize| {
-                [
-                    _mm256_permute2x128_si256::<0x31>(r0[i], r1[i]),
-                    _mm256_permute2x128_si256::<0x31>(r2[i], r3[i]),
-                ]
-            };
-            [low(0), high(0), low(1), high(1)]
-        }
+        [
+            low(r0[0], r1[0], r2[0], r3[0]),
+            high(r0[0], r1[0], r2[0], r3[0]),
+            low(r0[1], r1[1], r2[1], r3[1]),
+            high(r0[1], r1[1], r2[1], r3[1]),
+        ]
     }
     #[inline(always)]
     fn load_codes(self, x: &[u8; 64]) -> V {
@@ -375,7 +500,10 @@ impl Isa for Avx2 {
     fn dot_splat<const WIDE: bool>(self, acc: V, w: V, x: [i8; 4]) -> V {
         unsafe {
             let x = _mm256_set1_epi32(i32::from_le_bytes(x.map(|b| b as u8)));
-            each(acc, w, |acc, w| _mm256_add_epi32(acc, dot::<WIDE>(w, x)))
+            [
+                _mm256_add_epi32(acc[0], dot::<WIDE>(w[0], x)),
+                _mm256_add_epi32(acc[1], dot::<WIDE>(w[1], x)),
+            ]
         }
     }
     #[inline(always)]
@@ -383,15 +511,15 @@ impl Isa for Avx2 {
         unsafe {
             let mut u = [self.zero(); 16];
             for j in 0..4 {
-                let r: [V; 4] = std::array::from_fn(|i| load_pair(&rows[4 * j + i]));
-                let lo01 = each(r[0], r[1], |a, b| _mm256_unpacklo_epi32(a, b));
-                let hi01 = each(r[0], r[1], |a, b| _mm256_unpackhi_epi32(a, b));
-                let lo23 = each(r[2], r[3], |a, b| _mm256_unpacklo_epi32(a, b));
-                let hi23 = each(r[2], r[3], |a, b| _mm256_unpackhi_epi32(a, b));
-                u[4 * j] = each(lo01, lo23, |a, b| _mm256_unpacklo_epi64(a, b));
-                u[4 * j + 1] = each(lo01, lo23, |a, b| _mm256_unpackhi_epi64(a, b));
-                u[4 * j + 2] = each(hi01, hi23, |a, b| _mm256_unpacklo_epi64(a, b));
-                u[4 * j + 3] = each(hi01, hi23, |a, b| _mm256_unpackhi_epi64(a, b));
+                let mut low = [_mm256_setzero_si256(); 4];
+                let mut high = low;
+                for i in 0..4 {
+                    [low[i], high[i]] = load_pair(&rows[4 * j + i]);
+                }
+                let (low, high) = (transpose_half(low), transpose_half(high));
+                for i in 0..4 {
+                    u[4 * j + i] = [low[i], high[i]];
+                }
             }
             for c in 0..4 {
                 let columns = self.transpose_quarters([u[c], u[4 + c], u[8 + c], u[12 + c]]);

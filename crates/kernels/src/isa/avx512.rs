@@ -14,7 +14,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Op};
+use super::{Isa, Op, assert_gather};
 
 /// Proof of AVX-512 F, BW, DQ, VL, FMA and F16C, and of VNNI if `VNNI`.
 #[derive(Clone, Copy)]
@@ -212,6 +212,52 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     }
 
     #[inline(always)]
+    fn gather(self, data: &[u8], offsets: &[u32; 16], at: usize) -> __m512i {
+        assert_gather(data, offsets, at);
+        unsafe {
+            let index = _mm512_loadu_si512(offsets.as_ptr().cast());
+            _mm512_i32gather_epi32::<1>(index, data.as_ptr().add(at).cast())
+        }
+    }
+    #[inline(always)]
+    fn low_f16(self, a: __m512i) -> __m512 {
+        unsafe { _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a)) }
+    }
+    #[inline(always)]
+    fn high_f16(self, a: __m512i) -> __m512 {
+        self.low_f16(self.shr_i32::<16>(a))
+    }
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> __m512i {
+        unsafe { _mm512_set1_epi32(x) }
+    }
+    #[inline(always)]
+    fn and_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_and_si512(a, b) }
+    }
+    #[inline(always)]
+    fn or_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_or_si512(a, b) }
+    }
+    #[inline(always)]
+    fn shl_i32<const N: u32>(self, a: __m512i) -> __m512i {
+        unsafe { _mm512_slli_epi32::<N>(a) }
+    }
+    #[inline(always)]
+    fn shr_i32<const N: u32>(self, a: __m512i) -> __m512i {
+        unsafe { _mm512_srli_epi32::<N>(a) }
+    }
+    #[inline(always)]
+    fn sar_i32<const N: u32>(self, a: __m512i) -> __m512i {
+        unsafe { _mm512_srai_epi32::<N>(a) }
+    }
+    #[inline(always)]
+    fn prefetch(self, data: &[u8], at: usize) {
+        // Prefetching never faults, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(data.as_ptr().wrapping_add(at).cast()) }
+    }
+
+    #[inline(always)]
     fn load32(self, x: &[u8; 32]) -> __m256i {
         unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
     }
@@ -336,8 +382,10 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         unsafe {
             let mut u = [_mm512_setzero_si512(); 16];
             for j in 0..4 {
-                let r: [__m512i; 4] =
-                    std::array::from_fn(|i| _mm512_loadu_si512(rows[4 * j + i].as_ptr().cast()));
+                let mut r = [_mm512_setzero_si512(); 4];
+                for i in 0..4 {
+                    r[i] = _mm512_loadu_si512(rows[4 * j + i].as_ptr().cast());
+                }
                 let lo01 = _mm512_unpacklo_epi32(r[0], r[1]);
                 let hi01 = _mm512_unpackhi_epi32(r[0], r[1]);
                 let lo23 = _mm512_unpacklo_epi32(r[2], r[3]);

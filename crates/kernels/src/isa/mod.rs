@@ -89,6 +89,26 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     fn to_f32(self, a: Self::I32) -> Self::F32;
 
+    // -- 16 rows at a time: fields of quant blocks ------------------------------------------------
+    /// Four bytes at `offsets[r] + at` for each row `r`, as little-endian numbers.
+    ///
+    /// # Panics
+    /// If one of them is outside `data`.
+    fn gather(self, data: &[u8], offsets: &[u32; 16], at: usize) -> Self::I32;
+    /// The low and the high 16 bits of each lane as f16, to f32.
+    fn low_f16(self, a: Self::I32) -> Self::F32;
+    fn high_f16(self, a: Self::I32) -> Self::F32;
+    fn splat_i32(self, x: i32) -> Self::I32;
+    fn and_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn or_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn shl_i32<const N: u32>(self, a: Self::I32) -> Self::I32;
+    /// Shifts in zeros.
+    fn shr_i32<const N: u32>(self, a: Self::I32) -> Self::I32;
+    /// Shifts in the sign.
+    fn sar_i32<const N: u32>(self, a: Self::I32) -> Self::I32;
+    /// Asks for the cache line at `data[at]`, which need not exist.
+    fn prefetch(self, data: &[u8], at: usize);
+
     // -- weight codes: 32 bytes ---------------------------------------------------------------
     fn load32(self, x: &[u8; 32]) -> Self::B32;
     /// The 16 bytes twice.
@@ -127,6 +147,20 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn dot_splat<const WIDE: bool>(self, acc: Self::I32, w: Self::B64, x: [i8; 4]) -> Self::I32;
     /// Transposes 16 rows of 16 groups of 4 bytes.
     fn transpose_codes(self, rows: &[[u8; 64]; 16], out: &mut [[u8; 64]; 16]);
+}
+
+/// # Panics
+/// If four bytes at the farthest of `offsets` are outside `data`.
+#[inline(always)]
+pub(crate) fn assert_gather(data: &[u8], offsets: &[u32; 16], at: usize) {
+    let mut farthest = 0;
+    for &offset in offsets {
+        farthest = offset.max(farthest);
+    }
+    assert!(
+        farthest as usize + at + 4 <= data.len(),
+        "a field lies in its block"
+    );
 }
 
 /// An operation that [`Isa::run`] compiles for a level.

@@ -152,6 +152,50 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
+    fn gather(self, data: &[u8], offsets: &[u32; 16], at: usize) -> Self::I32 {
+        map(*offsets, |offset| {
+            let at = offset as usize + at;
+            i32::from_le_bytes([data[at], data[at + 1], data[at + 2], data[at + 3]])
+        })
+    }
+    #[inline(always)]
+    fn low_f16(self, a: Self::I32) -> Self::F32 {
+        map(a, |a| half::f16::from_bits(a as u16).to_f32())
+    }
+    #[inline(always)]
+    fn high_f16(self, a: Self::I32) -> Self::F32 {
+        map(a, |a| {
+            half::f16::from_bits((a as u32 >> 16) as u16).to_f32()
+        })
+    }
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> Self::I32 {
+        [x; LANES]
+    }
+    #[inline(always)]
+    fn and_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        zip(a, b, |a, b| a & b)
+    }
+    #[inline(always)]
+    fn or_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        zip(a, b, |a, b| a | b)
+    }
+    #[inline(always)]
+    fn shl_i32<const N: u32>(self, a: Self::I32) -> Self::I32 {
+        map(a, |a| a << N)
+    }
+    #[inline(always)]
+    fn shr_i32<const N: u32>(self, a: Self::I32) -> Self::I32 {
+        map(a, |a| (a as u32 >> N) as i32)
+    }
+    #[inline(always)]
+    fn sar_i32<const N: u32>(self, a: Self::I32) -> Self::I32 {
+        map(a, |a| a >> N)
+    }
+    #[inline(always)]
+    fn prefetch(self, _: &[u8], _: usize) {}
+
+    #[inline(always)]
     fn load32(self, x: &[u8; 32]) -> Self::B32 {
         *x
     }

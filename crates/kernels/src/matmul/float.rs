@@ -94,17 +94,22 @@ impl<F: FloatFormat> TileOp<'_, F> {
     fn block<I: Isa, const T: usize>(&mut self, isa: I, n: usize, m: usize) -> usize {
         let (task, k) = (self.task, self.task.weight.k);
         let end = self.tile.cols.end;
-        let rows: [&[u8]; ROWS] = std::array::from_fn(|r| {
+        let mut rows: [&[u8]; ROWS] = [&[]; ROWS];
+        for (r, row) in rows.iter_mut().enumerate() {
             let n = (n + r).min(end - 1);
-            &task.weight.data[n * task.row_bytes..][..task.row_bytes]
-        });
-        let x: [&[f32]; T] = std::array::from_fn(|t| &task.x[(m + t) * k..][..k]);
+            *row = &task.weight.data[n * task.row_bytes..][..task.row_bytes];
+        }
+        let mut x: [&[f32]; T] = [&[]; T];
+        for (t, x) in x.iter_mut().enumerate() {
+            *x = &task.x[(m + t) * k..][..k];
+        }
         let mut acc = [[isa.splat(0.0); T]; ROWS];
         let whole = k / LANES * LANES;
         for at in (0..whole).step_by(LANES) {
-            let xs: [I::F32; T] = std::array::from_fn(|t| {
-                isa.load(x[t][at..at + LANES].first_chunk().expect("16 lanes"))
-            });
+            let mut xs = [isa.splat(0.0); T];
+            for t in 0..T {
+                xs[t] = isa.load(x[t][at..at + LANES].first_chunk().expect("16 lanes"));
+            }
             for r in 0..ROWS {
                 let w = F::load(isa, &rows[r][at * F::BYTES..(at + LANES) * F::BYTES]);
                 for t in 0..T {

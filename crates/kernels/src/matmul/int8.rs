@@ -16,7 +16,7 @@ use super::{Task, XKind};
 use crate::Scratch;
 use crate::isa::{Isa, LANES, Op};
 use crate::pool::Tile;
-use crate::quant::{CodeShape, MAX_GROUPS, QuantFormat};
+use crate::quant::{CodeShape, GroupScales, QuantFormat, Units};
 
 /// Up to this many tokens go one by one through the loop for few.
 const FEW_TOKENS: usize = 3;
@@ -56,16 +56,14 @@ impl<F: QuantFormat> Op for TileOp<'_, F> {
         let cols = self.tile.cols.clone();
         let few = self.tile.rows.len() <= FEW_TOKENS;
         for first in cols.clone().step_by(LANES) {
-            // At the lower edge of the matrix the last row stands in for those that are not there.
-            let rows: [&[u8]; LANES] = std::array::from_fn(|r| {
-                let n = (first + r).min(cols.end - 1);
-                &self.task.weight.data[n * self.task.row_bytes..][..self.task.row_bytes]
-            });
+            let rows = Rows::new(self.task, first, cols.end);
             let width = LANES.min(cols.end - first);
             let start = first - cols.start;
             if few {
                 for m in self.tile.rows.clone() {
-                    let y = few_tokens::<I, F>(isa, &rows, self.x(m));
+                    let x = self.x(m);
+                    let (ws, wm) = (&mut self.scratch.scales, &mut self.scratch.mins);
+                    let y = few_tokens::<I, F>(isa, &rows, x, ws, wm);
                     write(isa, y, &mut self.tile.row(m)[start..start + width]);
                 }
             } else {
@@ -85,9 +83,9 @@ impl<F: QuantFormat> Op for TileOp<'_, F> {
     }
 }
 
-impl<F: QuantFormat> TileOp<'_, F> {
+impl<'a, F: QuantFormat> TileOp<'a, F> {
     #[inline(always)]
-    fn x(&self, m: usize) -> XRow<'_> {
+    fn x(&self, m: usize) -> XRow<'a> {
         self.task
             .activations
             .form(const { x_kind::<F>() })
@@ -103,7 +101,10 @@ impl<F: QuantFormat> TileOp<'_, F> {
         start: usize,
         width: usize,
     ) -> usize {
-        let x = std::array::from_fn(|t| self.x(m + t));
+        let mut x = [self.x(m); T];
+        for (t, x) in x.iter_mut().enumerate() {
+            *x = self.x(m + t);
+        }
         let y = many_tokens::<I, F::Shape, T>(isa, self.scratch, f32::from(F::BIAS), x);
         for (t, y) in y.into_iter().enumerate() {
             write(isa, y, &mut self.tile.row(m + t)[start..start + width]);
@@ -152,59 +153,137 @@ fn accumulate<I: Isa, S: CodeShape>(
     }
 }
 
+/// Sixteen weight rows as they lie in the file.
+struct Rows<'a> {
+    data: &'a [u8],
+    /// Where each row begins in `data`.
+    offsets: [u32; LANES],
+    row_bytes: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows `first ..` of a weight whose rows end at `end`; the last row stands in for those beyond.
+    #[inline(always)]
+    fn new(task: &Task<'a>, first: usize, end: usize) -> Self {
+        let row_bytes = task.row_bytes;
+        let mut offsets = [0; LANES];
+        for (r, offset) in offsets.iter_mut().enumerate() {
+            let row = r.min(end - 1 - first);
+            *offset = u32::try_from(row * row_bytes).expect("16 rows are far below 4 GiB");
+        }
+        Self {
+            data: &task.weight.data[first * row_bytes..],
+            offsets,
+            row_bytes,
+        }
+    }
+
+    /// Calls for each unit; the last block of an odd number of blocks of 32 is followed by one of zeros.
+    #[inline(always)]
+    fn for_each_unit<I: Isa, F: QuantFormat>(&self, isa: I, mut f: impl Unit<I, F>) {
+        let num_units = self.row_bytes / F::UNIT_BYTES;
+        for u in 0..num_units {
+            // Sixteen rows are a stretch of memory: ask for the same part of the next stretch.
+            let ahead = LANES * (self.row_bytes + u * F::UNIT_BYTES);
+            for line in (0..LANES * F::UNIT_BYTES).step_by(64) {
+                isa.prefetch(self.data, ahead + line);
+            }
+            f.run(
+                isa,
+                u,
+                Units::new(self.data, &self.offsets, u * F::UNIT_BYTES),
+            );
+        }
+        let left = self.row_bytes - num_units * F::UNIT_BYTES;
+        if left > 0 {
+            let mut tails = [[0; MAX_TAIL_BYTES]; LANES];
+            let mut offsets = [0; LANES];
+            for (r, tail) in tails.iter_mut().enumerate() {
+                let at = self.offsets[r] as usize + num_units * F::UNIT_BYTES;
+                tail[..left].copy_from_slice(&self.data[at..at + left]);
+                offsets[r] = (r * MAX_TAIL_BYTES) as u32;
+            }
+            f.run(
+                isa,
+                num_units,
+                Units::new(tails.as_flattened(), &offsets, 0),
+            );
+        }
+    }
+}
+
+/// What is done with each unit of 16 rows. (A closure might not be inlined; see [`crate::vector`].)
+trait Unit<I: Isa, F: QuantFormat> {
+    fn run(&mut self, isa: I, u: usize, units: Units<'_>);
+}
+
 /// 16 outputs of one token, from rows as they lie.
 #[inline(always)]
-fn few_tokens<I: Isa, F: QuantFormat>(isa: I, rows: &[&[u8]; LANES], x: XRow<'_>) -> I::F32 {
-    let num_units = rows[0].len() / F::UNIT_BYTES;
+fn few_tokens<I: Isa, F: QuantFormat>(
+    isa: I,
+    rows: &Rows<'_>,
+    x: XRow<'_>,
+    ws: &mut GroupScales,
+    wm: &mut GroupScales,
+) -> I::F32 {
     let mut y = isa.splat(0.0);
-    for u in 0..num_units {
-        let units = std::array::from_fn(|r| &rows[r][u * F::UNIT_BYTES..][..F::UNIT_BYTES]);
-        y = few_tokens_unit::<I, F>(isa, &units, u, x, y);
-    }
-    if rows[0].len() > num_units * F::UNIT_BYTES {
-        let tails = tails::<F>(rows, num_units);
-        let units = std::array::from_fn(|r| &tails[r][..F::UNIT_BYTES]);
-        y = few_tokens_unit::<I, F>(isa, &units, num_units, x, y);
-    }
+    rows.for_each_unit::<I, F>(
+        isa,
+        FewTokens {
+            x,
+            ws,
+            wm,
+            y: &mut y,
+        },
+    );
     y
 }
 
-/// The last block of rows whose length is an odd number of blocks of 32, followed by a block of zeros.
-#[inline(always)]
-fn tails<F: QuantFormat>(rows: &[&[u8]; LANES], num_units: usize) -> [[u8; MAX_TAIL_BYTES]; LANES] {
-    std::array::from_fn(|r| {
-        let mut tail = [0; MAX_TAIL_BYTES];
-        tail[..F::BLOCK_BYTES].copy_from_slice(&rows[r][num_units * F::UNIT_BYTES..]);
-        tail
-    })
+struct FewTokens<'a, I: Isa> {
+    x: XRow<'a>,
+    ws: &'a mut GroupScales,
+    wm: &'a mut GroupScales,
+    y: &'a mut I::F32,
+}
+
+impl<I: Isa, F: QuantFormat> Unit<I, F> for FewTokens<'_, I> {
+    #[inline(always)]
+    fn run(&mut self, isa: I, u: usize, units: Units<'_>) {
+        let num_groups = F::UNIT / F::GROUP;
+        let (ws, wm) = (&mut self.ws[..num_groups], &mut self.wm[..num_groups]);
+        F::scales(isa, &units, ws, wm);
+        *self.y = few_tokens_unit::<I, F>(isa, &units, u, self.x, (ws, wm), *self.y);
+    }
 }
 
 #[inline(always)]
 fn few_tokens_unit<I: Isa, F: QuantFormat>(
     isa: I,
-    units: &[&[u8]; LANES],
+    units: &Units<'_>,
     u: usize,
     x: XRow<'_>,
+    (ws, wm): (&GroupScales, &GroupScales),
     mut y: I::F32,
 ) -> I::F32 {
-    let (mut ws, mut wm) = ([[0.0; LANES]; MAX_GROUPS], [[0.0; LANES]; MAX_GROUPS]);
-    F::scales_of_rows(isa, units, &mut ws, &mut wm);
     let (per_chunk, x_block) = (64 / F::GROUP, const { F::Shape::X_BLOCK });
     let chunks = &x.qs.as_flattened().as_chunks::<64>().0[u * (F::UNIT / 64)..][..F::UNIT / 64];
     let sums = &x.sums[u * (F::UNIT / F::GROUP)..][..F::UNIT / F::GROUP];
     let mut t = isa.splat(0.0);
     for (c, chunk) in chunks.iter().enumerate() {
         let xq = isa.load64(chunk);
-        let quads = std::array::from_fn(|q| {
-            isa.reduce4(std::array::from_fn(|r| {
-                let (lo, hi) = F::codes(isa, units[4 * q + r], c);
-                if const { F::Shape::WIDE } {
+        let mut quads = [isa.zero(); 4];
+        for (q, quad) in quads.iter_mut().enumerate() {
+            let mut rows = [isa.zero(); 4];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let (lo, hi) = F::codes(isa, units.row(4 * q + r, F::UNIT_BYTES), c);
+                *row = if const { F::Shape::WIDE } {
                     isa.dot64::<true>(lo, hi, xq)
                 } else {
                     isa.dot64::<false>(lo, hi, xq)
-                }
-            }))
-        });
+                };
+            }
+            *quad = isa.reduce4(rows);
+        }
         let quarters = isa.transpose_quarters(quads);
         for g in 0..per_chunk {
             let sum = if F::GROUP == 16 {
@@ -235,46 +314,37 @@ fn few_tokens_unit<I: Isa, F: QuantFormat>(
 
 /// Unpacks 16 rows into `scratch`: codes interleaved by fours, scales and minimums per group.
 #[inline(always)]
-fn unpack<I: Isa, F: QuantFormat>(isa: I, rows: &[&[u8]; LANES], scratch: &mut Scratch) {
-    let num_units = rows[0].len() / F::UNIT_BYTES;
-    for u in 0..num_units {
-        let units = std::array::from_fn(|r| &rows[r][u * F::UNIT_BYTES..][..F::UNIT_BYTES]);
-        unpack_unit::<I, F>(isa, &units, u, scratch);
-    }
-    if rows[0].len() > num_units * F::UNIT_BYTES {
-        let tails = tails::<F>(rows, num_units);
-        let units = std::array::from_fn(|r| &tails[r][..F::UNIT_BYTES]);
-        unpack_unit::<I, F>(isa, &units, num_units, scratch);
-    }
+fn unpack<I: Isa, F: QuantFormat>(isa: I, rows: &Rows<'_>, scratch: &mut Scratch) {
+    rows.for_each_unit::<I, F>(isa, Unpack(scratch));
 }
 
-#[inline(always)]
-fn unpack_unit<I: Isa, F: QuantFormat>(
-    isa: I,
-    units: &[&[u8]; LANES],
-    u: usize,
-    scratch: &mut Scratch,
-) {
-    let groups = u * (F::UNIT / F::GROUP)..(u + 1) * (F::UNIT / F::GROUP);
-    F::scales_of_rows(
-        isa,
-        units,
-        &mut scratch.scales[groups.clone()],
-        &mut scratch.mins[groups],
-    );
-    for c in 0..F::UNIT / 64 {
-        let mut codes = [[0; 64]; LANES];
-        for (unit, codes) in units.iter().zip(&mut codes) {
-            let (lo, hi) = F::codes(isa, unit, c);
-            let (low, high) = codes.split_at_mut(32);
-            isa.store32(lo, low.try_into().expect("32 bytes"));
-            isa.store32(hi, high.try_into().expect("32 bytes"));
+struct Unpack<'a>(&'a mut Scratch);
+
+impl<I: Isa, F: QuantFormat> Unit<I, F> for Unpack<'_> {
+    #[inline(always)]
+    fn run(&mut self, isa: I, u: usize, units: Units<'_>) {
+        let Scratch {
+            codes: panel,
+            scales,
+            mins,
+            ..
+        } = &mut *self.0;
+        let groups = u * (F::UNIT / F::GROUP)..(u + 1) * (F::UNIT / F::GROUP);
+        F::scales(isa, &units, &mut scales[groups.clone()], &mut mins[groups]);
+        for c in 0..F::UNIT / 64 {
+            let mut codes = [[0; 64]; LANES];
+            for (r, codes) in codes.iter_mut().enumerate() {
+                let (lo, hi) = F::codes(isa, units.row(r, F::UNIT_BYTES), c);
+                let (low, high) = codes.split_at_mut(32);
+                isa.store32(lo, low.try_into().expect("32 bytes"));
+                isa.store32(hi, high.try_into().expect("32 bytes"));
+            }
+            let at = (u * (F::UNIT / 64) + c) * LANES;
+            let panel = panel[at..at + LANES]
+                .first_chunk_mut()
+                .expect("16 rows of the panel");
+            isa.transpose_codes(&codes, panel);
         }
-        let at = (u * (F::UNIT / 64) + c) * LANES;
-        let panel = scratch.codes[at..at + LANES]
-            .first_chunk_mut()
-            .expect("16 rows of the panel");
-        isa.transpose_codes(&codes, panel);
     }
 }
 
@@ -293,7 +363,10 @@ fn many_tokens<I: Isa, S: CodeShape, const T: usize>(
         for g in 0..per_block {
             let group = block * per_block + g;
             let codes = &scratch.codes[group * quads..][..quads];
-            let xq: [&[[i8; 4]]; T] = std::array::from_fn(|t| &x[t].qs[group * quads..][..quads]);
+            let mut xq: [&[[i8; 4]]; T] = [&[]; T];
+            for t in 0..T {
+                xq[t] = &x[t].qs[group * quads..][..quads];
+            }
             let mut sums = [isa.zero(); T];
             for (i, codes) in codes.iter().enumerate() {
                 let w = isa.load_codes(codes);

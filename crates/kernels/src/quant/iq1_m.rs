@@ -4,10 +4,25 @@ use tensor::{block, grid};
 
 use super::iq1_s::shifted_codes;
 use super::iq2_xxs::four_eights;
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units, bytes_at, u16_at};
 use crate::isa::Isa;
 
 pub(crate) struct Iq1M;
+
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    // Four patterns; their high bits and shifts are the four nibbles of a u16.
+    let qh = u16_at(unit, 32 + 2 * i);
+    let nibble = |k: usize| qh >> (4 * k) & 15;
+    let index = |k: usize| usize::from(unit[4 * i + k]) | usize::from(nibble(k) & 7) << 8;
+    let minus = std::array::from_fn(|k| if nibble(k) & 8 == 0 { 0 } else { 0xff });
+    shifted_codes(
+        isa,
+        &four_eights(|k| grid::IQ1[index(k)]),
+        u32::from_le_bytes(minus),
+    )
+}
 
 impl QuantFormat for Iq1M {
     const NAME: &'static str = "iq1_m";
@@ -18,27 +33,18 @@ impl QuantFormat for Iq1M {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let half = |g: usize| {
-            // Four patterns; their high bits and shifts are the four nibbles of a u16.
-            let qh = u16_at(unit, 32 + 2 * g);
-            let nibble = |k: usize| qh >> (4 * k) & 15;
-            let index = |k: usize| usize::from(unit[4 * g + k]) | usize::from(nibble(k) & 7) << 8;
-            let minus = std::array::from_fn(|k| if nibble(k) & 8 == 0 { 0 } else { 0xff });
-            shifted_codes(
-                isa,
-                &four_eights(|k| grid::IQ1[index(k)]),
-                u32::from_le_bytes(minus),
-            )
-        };
-        (half(2 * chunk), half(2 * chunk + 1))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(_: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        let packed = bytes_at::<8>(unit, 48);
-        let d = block::iq1_m::scale(packed);
-        for g in 0..16 {
-            ws[g] = d * f32::from(2 * block::iq1_m::group_scale(packed, g) + 1) * 0.125;
-        }
+    fn scales<I: Isa>(_: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        units.each_row::<16>(Self::UNIT_BYTES, ws, |unit| {
+            let packed = bytes_at::<8>(unit, 48);
+            let d = block::iq1_m::scale(packed) * 0.125;
+            std::array::from_fn(|g| d * f32::from(2 * block::iq1_m::group_scale(packed, g) + 1))
+        });
     }
 }

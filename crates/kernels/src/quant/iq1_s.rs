@@ -5,7 +5,7 @@
 use tensor::grid;
 
 use super::iq2_xxs::four_eights;
-use super::{MAX_GROUPS, QuantFormat, Shape, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units, u16_at};
 use crate::isa::Isa;
 
 pub(crate) struct Iq1S;
@@ -19,6 +19,15 @@ pub(super) fn shifted_codes<I: Isa>(isa: I, patterns: &[u8; 32], minus: u32) -> 
     isa.add8(isa.add8(eights, isa.splat8(8)), shift)
 }
 
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    let qh = u16_at(unit, 34 + 2 * i);
+    let index = |k: usize| usize::from(unit[2 + 4 * i + k]) | usize::from(qh >> (3 * k) & 7) << 8;
+    let minus = if qh & 0x8000 == 0 { 0 } else { u32::MAX };
+    shifted_codes(isa, &four_eights(|k| grid::IQ1[index(k)]), minus)
+}
+
 impl QuantFormat for Iq1S {
     const NAME: &'static str = "iq1_s";
     const BLOCK_LEN: usize = 256;
@@ -28,21 +37,17 @@ impl QuantFormat for Iq1S {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let group = |g: usize| {
-            let qh = u16_at(unit, 34 + 2 * g);
-            let index =
-                |k: usize| usize::from(unit[2 + 4 * g + k]) | usize::from(qh >> (3 * k) & 7) << 8;
-            let minus = if qh & 0x8000 == 0 { 0 } else { u32::MAX };
-            shifted_codes(isa, &four_eights(|k| grid::IQ1[index(k)]), minus)
-        };
-        (group(2 * chunk), group(2 * chunk + 1))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        let d = isa.f16(u16_at(unit, 0));
-        for g in 0..8 {
-            ws[g] = d * f32::from(2 * (u16_at(unit, 34 + 2 * g) >> 12 & 7) + 1) * 0.125;
-        }
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        units.each_row::<8>(Self::UNIT_BYTES, ws, |unit| {
+            let d = isa.f16(u16_at(unit, 0)) * 0.125;
+            std::array::from_fn(|g| d * f32::from(2 * (u16_at(unit, 34 + 2 * g) >> 12 & 7) + 1))
+        });
     }
 }

@@ -4,18 +4,41 @@
 use tensor::grid;
 
 use super::iq2_xxs::{four_eights, signed_codes, signs_of_sevens};
-use super::{MAX_GROUPS, QuantFormat, Shape, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units, byte, u16_at};
 use crate::isa::Isa;
 
 pub(crate) struct Iq2Xs;
 
-/// Sixteen 4-bit scales at `at`: `d * (sc + 0.5) / 4`.
+/// Sixteen 4-bit scales at `field`: `d * (sc + 0.5) / 4`.
 #[inline(always)]
-pub(super) fn nibble_scales(d: f32, unit: &[u8], at: usize, ws: &mut [f32; MAX_GROUPS]) {
-    for g in 0..16 {
-        let scale = unit[at + g / 2] >> (4 * (g % 2)) & 15;
-        ws[g] = d * (0.5 + f32::from(scale)) * 0.25;
+pub(super) fn nibble_scales<I: Isa>(isa: I, units: &Units<'_>, field: usize, ws: &mut GroupScales) {
+    let d = isa.low_f16(units.gather(isa, 0));
+    for word in 0..2 {
+        let packed = units.gather(isa, field + 4 * word);
+        for j in 0..4 {
+            let both = byte(isa, packed, j);
+            let pair = [isa.and_i32(both, isa.splat_i32(15)), isa.shr_i32::<4>(both)];
+            for (half, sc) in pair.into_iter().enumerate() {
+                let scale = isa.mul(d, isa.add(isa.splat(0.5), isa.to_f32(sc)));
+                isa.store(
+                    isa.mul(scale, isa.splat(0.25)),
+                    &mut ws[8 * word + 2 * j + half],
+                );
+            }
+        }
     }
+}
+
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    let word = |k: usize| u16_at(unit, 2 + 8 * i + 2 * k);
+    let magnitudes = four_eights(|k| grid::IQ2_XS[usize::from(word(k) & 511)]);
+    signed_codes(
+        isa,
+        &magnitudes,
+        signs_of_sevens(|k| u32::from(word(k) >> 9)),
+    )
 }
 
 impl QuantFormat for Iq2Xs {
@@ -27,20 +50,14 @@ impl QuantFormat for Iq2Xs {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let half = |g: usize| {
-            let word = |k: usize| u16_at(unit, 2 + 8 * g + 2 * k);
-            let magnitudes = four_eights(|k| grid::IQ2_XS[usize::from(word(k) & 511)]);
-            signed_codes(
-                isa,
-                &magnitudes,
-                signs_of_sevens(|k| u32::from(word(k) >> 9)),
-            )
-        };
-        (half(2 * chunk), half(2 * chunk + 1))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        nibble_scales(isa.f16(u16_at(unit, 0)), unit, 66, ws);
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        nibble_scales(isa, units, 66, ws);
     }
 }

@@ -3,7 +3,7 @@
 
 use tensor::grid;
 
-use super::{MAX_GROUPS, QuantFormat, Shape, u16_at, u32_at};
+use super::{GroupScales, QuantFormat, Shape, Units, u16_at, u32_at};
 use crate::isa::Isa;
 
 pub(crate) struct Iq2Xxs;
@@ -35,6 +35,15 @@ pub(super) fn signs_of_sevens(seven: impl Fn(usize) -> u32) -> u32 {
     }))
 }
 
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    let at = 2 + 8 * i;
+    let packed = u32_at(unit, at + 4);
+    let magnitudes = four_eights(|k| grid::IQ2_XXS[usize::from(unit[at + k])]);
+    signed_codes(isa, &magnitudes, signs_of_sevens(|k| packed >> (7 * k)))
+}
+
 impl QuantFormat for Iq2Xxs {
     const NAME: &'static str = "iq2_xxs";
     const BLOCK_LEN: usize = 256;
@@ -44,20 +53,17 @@ impl QuantFormat for Iq2Xxs {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let group = |g: usize| {
-            let at = 2 + 8 * g;
-            let packed = u32_at(unit, at + 4);
-            let magnitudes = four_eights(|k| grid::IQ2_XXS[usize::from(unit[at + k])]);
-            signed_codes(isa, &magnitudes, signs_of_sevens(|k| packed >> (7 * k)))
-        };
-        (group(2 * chunk), group(2 * chunk + 1))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        let d = isa.f16(u16_at(unit, 0));
-        for g in 0..8 {
-            ws[g] = d * (0.5 + (u32_at(unit, 6 + 8 * g) >> 28) as f32) * 0.25;
-        }
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        units.each_row::<8>(Self::UNIT_BYTES, ws, |unit| {
+            let d = isa.f16(u16_at(unit, 0));
+            std::array::from_fn(|g| d * (0.5 + (u32_at(unit, 6 + 8 * g) >> 28) as f32) * 0.25)
+        });
     }
 }

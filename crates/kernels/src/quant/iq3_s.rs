@@ -5,10 +5,18 @@ use tensor::{block, grid};
 
 use super::iq2_xxs::signed_codes;
 use super::iq3_xxs::eight_fours;
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u16_at, u32_at};
+use super::{GroupScales, QuantFormat, Shape, Units, byte, bytes_at, u32_at};
 use crate::isa::Isa;
 
 pub(crate) struct Iq3S;
+
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    let (qs, qh) = (bytes_at::<64>(unit, 2), bytes_at::<8>(unit, 66));
+    let magnitudes = eight_fours(|k| grid::IQ3_S[block::iq3_s::code(qs, qh, 8 * i + k)]);
+    signed_codes(isa, &magnitudes, u32_at(unit, 74 + 4 * i))
+}
 
 impl QuantFormat for Iq3S {
     const NAME: &'static str = "iq3_s";
@@ -19,19 +27,23 @@ impl QuantFormat for Iq3S {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let (qs, qh) = (bytes_at::<64>(unit, 2), bytes_at::<8>(unit, 66));
-        let group = |g: usize| {
-            let magnitudes = eight_fours(|k| grid::IQ3_S[block::iq3_s::code(qs, qh, 8 * g + k)]);
-            signed_codes(isa, &magnitudes, u32_at(unit, 74 + 4 * g))
-        };
-        (group(2 * chunk), group(2 * chunk + 1))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        let d = isa.f16(u16_at(unit, 0));
-        for g in 0..8 {
-            ws[g] = d * f32::from(1 + 2 * (unit[106 + g / 2] >> (4 * (g % 2)) & 15));
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        let d = isa.low_f16(units.gather(isa, 0));
+        let packed = units.gather(isa, 106);
+        for j in 0..4 {
+            let both = byte(isa, packed, j);
+            let pair = [isa.and_i32(both, isa.splat_i32(15)), isa.shr_i32::<4>(both)];
+            for (half, sc) in pair.into_iter().enumerate() {
+                let odd = isa.mul_add(isa.to_f32(sc), isa.splat(2.0), isa.splat(1.0));
+                isa.store(isa.mul(d, odd), &mut ws[2 * j + half]);
+            }
         }
     }
 }

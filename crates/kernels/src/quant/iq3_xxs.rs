@@ -4,7 +4,7 @@
 use tensor::grid;
 
 use super::iq2_xxs::{signed_codes, signs_of_sevens};
-use super::{MAX_GROUPS, QuantFormat, Shape, u16_at, u32_at};
+use super::{GroupScales, QuantFormat, Shape, Units, u16_at, u32_at};
 use crate::isa::Isa;
 
 pub(crate) struct Iq3Xxs;
@@ -19,6 +19,14 @@ pub(super) fn eight_fours(pattern: impl Fn(usize) -> [i8; 4]) -> [u8; 32] {
     out
 }
 
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    let packed = u32_at(unit, 66 + 4 * i);
+    let magnitudes = eight_fours(|k| grid::IQ3_XXS[usize::from(unit[2 + 8 * i + k])]);
+    signed_codes(isa, &magnitudes, signs_of_sevens(|k| packed >> (7 * k)))
+}
+
 impl QuantFormat for Iq3Xxs {
     const NAME: &'static str = "iq3_xxs";
     const BLOCK_LEN: usize = 256;
@@ -28,19 +36,17 @@ impl QuantFormat for Iq3Xxs {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let group = |g: usize| {
-            let packed = u32_at(unit, 66 + 4 * g);
-            let magnitudes = eight_fours(|k| grid::IQ3_XXS[usize::from(unit[2 + 8 * g + k])]);
-            signed_codes(isa, &magnitudes, signs_of_sevens(|k| packed >> (7 * k)))
-        };
-        (group(2 * chunk), group(2 * chunk + 1))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        let d = isa.f16(u16_at(unit, 0));
-        for g in 0..8 {
-            ws[g] = d * (0.5 + (u32_at(unit, 66 + 4 * g) >> 28) as f32) * 0.5;
-        }
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        units.each_row::<8>(Self::UNIT_BYTES, ws, |unit| {
+            let d = isa.f16(u16_at(unit, 0));
+            std::array::from_fn(|g| d * (0.5 + (u32_at(unit, 66 + 4 * g) >> 28) as f32) * 0.5)
+        });
     }
 }

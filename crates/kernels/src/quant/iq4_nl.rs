@@ -10,6 +10,12 @@ pub(super) const STEPS: [u8; 16] = [
     1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241,
 ];
 
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    isa.lookup16(&STEPS, isa.nibbles(bytes_at(unit, 18 * i + 2)))
+}
+
 impl QuantFormat for Iq4Nl {
     const NAME: &'static str = "iq4_nl";
     const BLOCK_LEN: usize = 32;
@@ -19,9 +25,10 @@ impl QuantFormat for Iq4Nl {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let at = chunk * 2 * Self::BLOCK_BYTES;
-        let code = |at| isa.lookup16(&STEPS, isa.nibbles(bytes_at(unit, at)));
-        (code(at + 2), code(at + 20))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     f16_scales!();

@@ -47,8 +47,6 @@ mod q8_k;
 mod tq1_0;
 mod tq2_0;
 
-/// Most groups a unit has (256 weights in groups of 16).
-pub(crate) const MAX_GROUPS: usize = 16;
 /// Scales or minimums of one unit for a panel's rows: `[group][row]`.
 pub(crate) type GroupScales = [[f32; LANES]];
 
@@ -109,29 +107,64 @@ pub(crate) trait QuantFormat: 'static {
     /// Codes of weights `64 * chunk ..` of a unit, 32 and 32.
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32);
 
-    /// Scales (and minimums) of the unit's groups.
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], wm: &mut [f32; MAX_GROUPS]);
+    /// Scales (and minimums) of the groups of one unit, 16 rows at a time: `[group][row]`.
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, wm: &mut GroupScales);
+}
 
-    /// [`Self::scales`] of 16 rows, transposed; formats whose scale is one f16 do better.
+/// The same unit of 16 rows: where each begins in `data`.
+#[derive(Clone, Copy)]
+pub(crate) struct Units<'a> {
+    data: &'a [u8],
+    offsets: &'a [u32; LANES],
+    at: usize,
+}
+
+impl<'a> Units<'a> {
+    /// Units at `offsets[r] + at` for each row `r`.
     #[inline(always)]
-    fn scales_of_rows<I: Isa>(
-        isa: I,
-        rows: &[&[u8]; LANES],
+    pub(crate) fn new(data: &'a [u8], offsets: &'a [u32; LANES], at: usize) -> Self {
+        Self { data, offsets, at }
+    }
+
+    /// The bytes of one row's unit.
+    #[inline(always)]
+    pub(crate) fn row(&self, r: usize, len: usize) -> &'a [u8] {
+        &self.data[self.offsets[r] as usize + self.at..][..len]
+    }
+
+    /// Four bytes at `field` of each unit, as little-endian numbers.
+    #[inline(always)]
+    pub(crate) fn gather<I: Isa>(&self, isa: I, field: usize) -> I::I32 {
+        isa.gather(self.data, self.offsets, self.at + field)
+    }
+
+    /// Scales of each row by a plain function of its unit, for formats whose decoding is no simple field.
+    #[inline(always)]
+    pub(crate) fn each_row<const GROUPS: usize>(
+        &self,
+        unit_len: usize,
         ws: &mut GroupScales,
-        wm: &mut GroupScales,
+        scales: impl Fn(&[u8]) -> [f32; GROUPS],
     ) {
-        let mut s = [0.0; MAX_GROUPS];
-        let mut m = [0.0; MAX_GROUPS];
-        for (r, unit) in rows.iter().enumerate() {
-            Self::scales(isa, unit, &mut s, &mut m);
-            for g in 0..Self::UNIT / Self::GROUP {
-                ws[g][r] = s[g];
-                if Self::HAS_MIN {
-                    wm[g][r] = m[g];
-                }
+        for r in 0..LANES {
+            let of_row = scales(self.row(r, unit_len));
+            for g in 0..GROUPS {
+                ws[g][r] = of_row[g];
             }
         }
     }
+}
+
+/// `N`th byte of each lane.
+#[inline(always)]
+pub(crate) fn byte<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
+    let shifted = match n {
+        0 => a,
+        1 => isa.shr_i32::<8>(a),
+        2 => isa.shr_i32::<16>(a),
+        _ => return isa.shr_i32::<24>(a),
+    };
+    isa.and_i32(shifted, isa.splat_i32(255))
 }
 
 /// Two bytes as a little-endian number.
@@ -154,55 +187,23 @@ pub(crate) fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> &[u8; N] {
         .expect("the slice has N bytes")
 }
 
-/// The f16 numbers at one offset of 16 rows, as f32.
-#[inline(always)]
-pub(crate) fn f16_of_rows<I: Isa>(
-    isa: I,
-    rows: &[&[u8]; LANES],
-    at: usize,
-    out: &mut [f32; LANES],
-) {
-    let halves = std::array::from_fn(|r| u16_at(rows[r], at));
-    isa.store(isa.load_f16(&halves), out);
-}
-
-/// Implements `scales_of_rows` (and `scales`) of a format of 32 weights with an f16 scale at byte 0 and,
-/// if `min`, an f16 minimum at byte 2.
+/// Implements `scales` of a format whose blocks start with an f16 scale and, if `HAS_MIN`, an f16 minimum.
 macro_rules! f16_scales {
     () => {
         #[inline(always)]
         fn scales<I: $crate::isa::Isa>(
             isa: I,
-            unit: &[u8],
-            ws: &mut [f32; $crate::quant::MAX_GROUPS],
-            wm: &mut [f32; $crate::quant::MAX_GROUPS],
-        ) {
-            for b in 0..Self::UNIT / Self::BLOCK_LEN {
-                let at = b * Self::BLOCK_BYTES;
-                for g in 0..Self::BLOCK_LEN / Self::GROUP {
-                    let group = b * (Self::BLOCK_LEN / Self::GROUP) + g;
-                    ws[group] = isa.f16($crate::quant::u16_at(unit, at));
-                    if Self::HAS_MIN {
-                        wm[group] = isa.f16($crate::quant::u16_at(unit, at + 2));
-                    }
-                }
-            }
-        }
-
-        #[inline(always)]
-        fn scales_of_rows<I: $crate::isa::Isa>(
-            isa: I,
-            rows: &[&[u8]; $crate::isa::LANES],
+            units: &$crate::quant::Units<'_>,
             ws: &mut $crate::quant::GroupScales,
             wm: &mut $crate::quant::GroupScales,
         ) {
+            let per_block = Self::BLOCK_LEN / Self::GROUP;
             for b in 0..Self::UNIT / Self::BLOCK_LEN {
-                let at = b * Self::BLOCK_BYTES;
-                for g in 0..Self::BLOCK_LEN / Self::GROUP {
-                    let group = b * (Self::BLOCK_LEN / Self::GROUP) + g;
-                    $crate::quant::f16_of_rows(isa, rows, at, &mut ws[group]);
+                let both = units.gather(isa, b * Self::BLOCK_BYTES);
+                for group in b * per_block..(b + 1) * per_block {
+                    isa.store(isa.low_f16(both), &mut ws[group]);
                     if Self::HAS_MIN {
-                        $crate::quant::f16_of_rows(isa, rows, at + 2, &mut wm[group]);
+                        isa.store(isa.high_f16(both), &mut wm[group]);
                     }
                 }
             }

@@ -2,13 +2,19 @@
 //!
 //! The 16 values are doubled to be whole numbers, so the scale is halved; codes are the value + 16.
 
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at};
+use super::{GroupScales, QuantFormat, Shape, Units, bytes_at};
 use crate::isa::Isa;
 
 pub(crate) struct Mxfp4;
 
 /// The 16 values of E2M1, doubled, each + 16.
 pub(super) const VALUES: [u8; 16] = [16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4];
+
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    isa.lookup16(&VALUES, isa.nibbles(bytes_at(unit, 17 * i + 1)))
+}
 
 impl QuantFormat for Mxfp4 {
     const NAME: &'static str = "mxfp4";
@@ -19,16 +25,20 @@ impl QuantFormat for Mxfp4 {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let at = chunk * 2 * Self::BLOCK_BYTES;
-        let code = |at| isa.lookup16(&VALUES, isa.nibbles(bytes_at(unit, at)));
-        (code(at + 1), code(at + 18))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(_: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        for b in 0..2 {
-            ws[b] = half_power_of_two(unit[b * Self::BLOCK_BYTES]);
-        }
+    fn scales<I: Isa>(_: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        units.each_row::<2>(Self::UNIT_BYTES, ws, |unit| {
+            [
+                half_power_of_two(unit[0]),
+                half_power_of_two(unit[Self::BLOCK_BYTES]),
+            ]
+        });
     }
 }
 

@@ -1,10 +1,24 @@
 //! NVFP4: 64 weights in 36 bytes: four unsigned E4M3 scales for 16 weights each, then 4-bit floats.
 
 use super::mxfp4::VALUES;
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at};
+use super::{GroupScales, QuantFormat, Shape, Units, bytes_at};
 use crate::isa::Isa;
 
 pub(crate) struct Nvfp4;
+
+/// Codes of the `i`-th 32 weights: each 16 lie in 8 bytes, low nibbles first, then high nibbles.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    let packed: &[u8; 16] = bytes_at(unit, 16 * i + 4);
+    let mut spread = [0; 32];
+    for j in 0..8 {
+        spread[j] = packed[j] & 15;
+        spread[j + 8] = packed[j] >> 4;
+        spread[j + 16] = packed[j + 8] & 15;
+        spread[j + 24] = packed[j + 8] >> 4;
+    }
+    isa.lookup16(&VALUES, isa.load32(&spread))
+}
 
 impl QuantFormat for Nvfp4 {
     const NAME: &'static str = "nvfp4";
@@ -14,27 +28,18 @@ impl QuantFormat for Nvfp4 {
     const BIAS: u8 = 16;
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], _chunk: usize) -> (I::B32, I::B32) {
-        // Sub-block s keeps its 16 weights in 8 bytes: low nibbles first, then high nibbles.
-        let code = |at| {
-            let packed: &[u8; 16] = bytes_at(unit, at);
-            let mut spread = [0; 32];
-            for i in 0..8 {
-                spread[i] = packed[i] & 15;
-                spread[i + 8] = packed[i] >> 4;
-                spread[i + 16] = packed[i + 8] & 15;
-                spread[i + 24] = packed[i + 8] >> 4;
-            }
-            isa.lookup16(&VALUES, isa.load32(&spread))
-        };
-        (code(4), code(20))
+    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(_: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        for g in 0..4 {
-            ws[g] = half_e4m3(unit[g]);
-        }
+    fn scales<I: Isa>(_: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        units.each_row::<4>(Self::UNIT_BYTES, ws, |unit| {
+            bytes_at::<4>(unit, 0).map(half_e4m3)
+        });
     }
 }
 

@@ -5,6 +5,12 @@ use crate::isa::Isa;
 
 pub(crate) struct Q1_0;
 
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    isa.and(isa.mask32(u32_at(unit, 4 * i + 2)), isa.splat8(2))
+}
+
 impl QuantFormat for Q1_0 {
     const NAME: &'static str = "q1_0";
     const BLOCK_LEN: usize = 128;
@@ -14,9 +20,10 @@ impl QuantFormat for Q1_0 {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let at = 2 + 8 * chunk;
-        let code = |at| isa.and(isa.mask32(u32_at(unit, at)), isa.splat8(2));
-        (code(at), code(at + 4))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     f16_scales!();

@@ -5,6 +5,17 @@ use crate::isa::Isa;
 
 pub(crate) struct Q2_0;
 
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    let packed: &[u8; 8] = bytes_at(unit, 8 * i + 2);
+    let mut spread = [0; 32];
+    for (j, code) in spread.iter_mut().enumerate() {
+        *code = packed[j / 4] >> (2 * (j % 4)) & 3;
+    }
+    isa.load32(&spread)
+}
+
 impl QuantFormat for Q2_0 {
     const NAME: &'static str = "q2_0";
     const BLOCK_LEN: usize = 64;
@@ -13,12 +24,11 @@ impl QuantFormat for Q2_0 {
     const BIAS: u8 = 1;
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], _chunk: usize) -> (I::B32, I::B32) {
-        let code = |at| {
-            let packed: &[u8; 8] = bytes_at(unit, at);
-            isa.load32(&std::array::from_fn(|i| packed[i / 4] >> (2 * (i % 4)) & 3))
-        };
-        (code(2), code(10))
+    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     f16_scales!();

@@ -1,6 +1,6 @@
 //! Q2_K: 256 weights in 84 bytes; each 16 have a 4-bit scale and minimum: `w = d*sc * q - dmin*m`.
 
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units, byte, bytes_at};
 use crate::isa::Isa;
 
 pub(crate) struct Q2K;
@@ -33,12 +33,18 @@ impl QuantFormat for Q2K {
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], wm: &mut [f32; MAX_GROUPS]) {
-        let (d, dmin) = (isa.f16(u16_at(unit, 80)), isa.f16(u16_at(unit, 82)));
-        let packed = bytes_at::<16>(unit, 0);
-        for g in 0..16 {
-            ws[g] = d * f32::from(packed[g] & 15);
-            wm[g] = -dmin * f32::from(packed[g] >> 4);
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, wm: &mut GroupScales) {
+        let both = units.gather(isa, 80);
+        let d = isa.low_f16(both);
+        let dmin = isa.sub(isa.splat(0.0), isa.high_f16(both));
+        for word in 0..4 {
+            let packed = units.gather(isa, 4 * word);
+            for j in 0..4 {
+                let both = byte(isa, packed, j);
+                let (sc, m) = (isa.and_i32(both, isa.splat_i32(15)), isa.shr_i32::<4>(both));
+                isa.store(isa.mul(d, isa.to_f32(sc)), &mut ws[4 * word + j]);
+                isa.store(isa.mul(dmin, isa.to_f32(m)), &mut wm[4 * word + j]);
+            }
         }
     }
 }

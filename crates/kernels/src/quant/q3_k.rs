@@ -3,7 +3,7 @@
 //! The third bits are at 0 (bit `2c`, `2c+1` of 32 bytes for chunk `c`), the low pairs at 32, scales at 96.
 
 use super::q2_k::pairs;
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units, byte, bytes_at};
 use crate::isa::Isa;
 
 pub(crate) struct Q3K;
@@ -34,17 +34,29 @@ impl QuantFormat for Q3K {
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        let d = isa.f16(u16_at(unit, 108));
-        let packed = bytes_at::<12>(unit, 96);
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        let d = isa.high_f16(units.gather(isa, 106));
+        let low = [units.gather(isa, 96), units.gather(isa, 100)];
+        let high = units.gather(isa, 104);
         for g in 0..16 {
-            let low = if g < 8 {
-                packed[g] & 15
+            let nibbles = byte(isa, low[g / 4 % 2], g % 4);
+            let nibble = if g < 8 {
+                isa.and_i32(nibbles, isa.splat_i32(15))
             } else {
-                packed[g - 8] >> 4
+                isa.shr_i32::<4>(nibbles)
             };
-            let high = packed[8 + g % 4] >> (2 * (g / 4)) & 3;
-            ws[g] = d * (f32::from(low | high << 4) - 32.0);
+            let pairs = byte(isa, high, g % 4);
+            let pair = match g / 4 {
+                0 => isa.shl_i32::<4>(pairs),
+                1 => isa.shl_i32::<2>(pairs),
+                2 => pairs,
+                _ => isa.shr_i32::<2>(pairs),
+            };
+            let sc = isa.or_i32(nibble, isa.and_i32(pair, isa.splat_i32(0x30)));
+            isa.store(
+                isa.mul(d, isa.sub(isa.to_f32(sc), isa.splat(32.0))),
+                &mut ws[g],
+            );
         }
     }
 }

@@ -1,25 +1,42 @@
 //! Q4_K: 256 weights in 144 bytes; each 32 have a 6-bit scale and minimum: `w = d*sc * q - dmin*m`.
 
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units, byte, bytes_at};
 use crate::isa::Isa;
 
 pub(crate) struct Q4K;
 
-/// Scales and minimums of Q4_K and Q5_K, whose first 16 bytes are the same.
+/// Scales and minimums of Q4_K and Q5_K, whose first 16 bytes are the same: d and dmin, then of the
+/// 6-bit numbers the first four scales, the first four minimums, and the low nibbles of the other
+/// eight, whose high pairs lie above the first eight.
 #[inline(always)]
 pub(super) fn scales_and_mins<I: Isa>(
     isa: I,
-    unit: &[u8],
-    ws: &mut [f32; MAX_GROUPS],
-    wm: &mut [f32; MAX_GROUPS],
+    units: &Units<'_>,
+    ws: &mut GroupScales,
+    wm: &mut GroupScales,
 ) {
-    let (d, dmin) = (isa.f16(u16_at(unit, 0)), isa.f16(u16_at(unit, 2)));
-    let packed = bytes_at::<12>(unit, 4);
+    let both = units.gather(isa, 0);
+    let d = isa.low_f16(both);
+    let dmin = isa.sub(isa.splat(0.0), isa.high_f16(both));
+    let packed = [
+        units.gather(isa, 4),
+        units.gather(isa, 8),
+        units.gather(isa, 12),
+    ];
+    let (six, low) = (isa.splat_i32(63), isa.splat_i32(15));
     for j in 0..4 {
-        ws[j] = d * f32::from(packed[j] & 63);
-        wm[j] = -dmin * f32::from(packed[j + 4] & 63);
-        ws[j + 4] = d * f32::from(packed[j + 8] & 15 | packed[j] >> 6 << 4);
-        wm[j + 4] = -dmin * f32::from(packed[j + 8] >> 4 | packed[j + 4] >> 6 << 4);
+        let (sc, m, more) = (
+            byte(isa, packed[0], j),
+            byte(isa, packed[1], j),
+            byte(isa, packed[2], j),
+        );
+        let (sc_top, m_top) = (isa.shr_i32::<6>(sc), isa.shr_i32::<6>(m));
+        let sc_high = isa.or_i32(isa.and_i32(more, low), isa.shl_i32::<4>(sc_top));
+        let m_high = isa.or_i32(isa.shr_i32::<4>(more), isa.shl_i32::<4>(m_top));
+        isa.store(isa.mul(d, isa.to_f32(isa.and_i32(sc, six))), &mut ws[j]);
+        isa.store(isa.mul(dmin, isa.to_f32(isa.and_i32(m, six))), &mut wm[j]);
+        isa.store(isa.mul(d, isa.to_f32(sc_high)), &mut ws[j + 4]);
+        isa.store(isa.mul(dmin, isa.to_f32(m_high)), &mut wm[j + 4]);
     }
 }
 
@@ -37,7 +54,7 @@ impl QuantFormat for Q4K {
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], wm: &mut [f32; MAX_GROUPS]) {
-        scales_and_mins(isa, unit, ws, wm);
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, wm: &mut GroupScales) {
+        scales_and_mins(isa, units, ws, wm);
     }
 }

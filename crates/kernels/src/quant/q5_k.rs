@@ -2,7 +2,7 @@
 //! belong to the two halves of chunk `c`.
 
 use super::q4_k::scales_and_mins;
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at};
+use super::{GroupScales, QuantFormat, Shape, Units, bytes_at};
 use crate::isa::Isa;
 
 pub(crate) struct Q5K;
@@ -32,7 +32,7 @@ impl QuantFormat for Q5K {
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], wm: &mut [f32; MAX_GROUPS]) {
-        scales_and_mins(isa, unit, ws, wm);
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, wm: &mut GroupScales) {
+        scales_and_mins(isa, units, ws, wm);
     }
 }

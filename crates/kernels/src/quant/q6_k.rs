@@ -2,7 +2,7 @@
 //!
 //! Half `h` (128 weights) has 64 bytes of low nibbles at `64h` and 32 bytes of high pairs at `128 + 32h`.
 
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units, bytes_at};
 use crate::isa::Isa;
 
 pub(crate) struct Q6K;
@@ -38,11 +38,22 @@ impl QuantFormat for Q6K {
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        let d = isa.f16(u16_at(unit, 208));
-        let sc = bytes_at::<16>(unit, 192);
-        for g in 0..16 {
-            ws[g] = d * f32::from(sc[g] as i8);
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        let d = isa.high_f16(units.gather(isa, 206));
+        for word in 0..4 {
+            let sc = units.gather(isa, 192 + 4 * word);
+            let bytes = [
+                isa.shl_i32::<24>(sc),
+                isa.shl_i32::<16>(sc),
+                isa.shl_i32::<8>(sc),
+                sc,
+            ];
+            for (j, byte) in bytes.into_iter().enumerate() {
+                isa.store(
+                    isa.mul(d, isa.to_f32(isa.sar_i32::<24>(byte))),
+                    &mut ws[4 * word + j],
+                );
+            }
         }
     }
 }

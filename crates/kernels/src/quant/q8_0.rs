@@ -5,6 +5,12 @@ use crate::isa::Isa;
 
 pub(crate) struct Q8_0;
 
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    isa.xor(isa.load32(bytes_at(unit, 34 * i + 2)), isa.splat8(128))
+}
+
 impl QuantFormat for Q8_0 {
     const NAME: &'static str = "q8_0";
     const BLOCK_LEN: usize = 32;
@@ -14,9 +20,10 @@ impl QuantFormat for Q8_0 {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let at = chunk * 2 * Self::BLOCK_BYTES;
-        let code = |at| isa.xor(isa.load32(bytes_at(unit, at)), isa.splat8(128));
-        (code(at + 2), code(at + 36))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     f16_scales!();

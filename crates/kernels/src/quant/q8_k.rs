@@ -2,10 +2,16 @@
 //!
 //! ggml keeps activations in it; the sums after the codes are not needed for weights.
 
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u32_at};
+use super::{GroupScales, QuantFormat, Shape, Units, bytes_at, u32_at};
 use crate::isa::Isa;
 
 pub(crate) struct Q8K;
+
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    isa.xor(isa.load32(bytes_at(unit, 32 * i + 4)), isa.splat8(128))
+}
 
 impl QuantFormat for Q8K {
     const NAME: &'static str = "q8_k";
@@ -16,12 +22,16 @@ impl QuantFormat for Q8K {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let code = |at| isa.xor(isa.load32(bytes_at(unit, at)), isa.splat8(128));
-        (code(4 + 64 * chunk), code(36 + 64 * chunk))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(_: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        ws[..8].fill(f32::from_bits(u32_at(unit, 0)));
+    fn scales<I: Isa>(_: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        units.each_row::<8>(Self::UNIT_BYTES, ws, |unit| {
+            [f32::from_bits(u32_at(unit, 0)); 8]
+        });
     }
 }

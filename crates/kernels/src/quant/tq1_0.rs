@@ -2,10 +2,21 @@
 
 use tensor::block;
 
-use super::{MAX_GROUPS, QuantFormat, Shape, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units};
 use crate::isa::Isa;
 
 pub(crate) struct Tq1_0;
+
+/// Codes of 32 weights, the `i`-th 32 of a unit.
+#[inline(always)]
+fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
+    let mut codes = [0; 32];
+    for (j, code) in codes.iter_mut().enumerate() {
+        let (byte, n) = block::tq1_0::place(32 * i + j);
+        *code = block::tq1_0::trit(unit[byte], n);
+    }
+    isa.load32(&codes)
+}
 
 impl QuantFormat for Tq1_0 {
     const NAME: &'static str = "tq1_0";
@@ -16,17 +27,17 @@ impl QuantFormat for Tq1_0 {
 
     #[inline(always)]
     fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let code = |first: usize| {
-            isa.load32(&std::array::from_fn(|i| {
-                let (byte, n) = block::tq1_0::place(first + i);
-                block::tq1_0::trit(unit[byte], n)
-            }))
-        };
-        (code(64 * chunk), code(64 * chunk + 32))
+        (
+            codes32(isa, unit, 2 * chunk),
+            codes32(isa, unit, 2 * chunk + 1),
+        )
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        ws[..8].fill(isa.f16(u16_at(unit, 52)));
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        let d = isa.high_f16(units.gather(isa, 50));
+        for ws in &mut ws[..8] {
+            isa.store(d, ws);
+        }
     }
 }

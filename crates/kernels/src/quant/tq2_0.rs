@@ -1,7 +1,7 @@
 //! TQ2_0: 256 ternary weights in 66 bytes, `w = d * (q - 1)`, packed as Q2_K's pairs.
 
 use super::q2_k::pairs;
-use super::{MAX_GROUPS, QuantFormat, Shape, bytes_at, u16_at};
+use super::{GroupScales, QuantFormat, Shape, Units, bytes_at};
 use crate::isa::Isa;
 
 pub(crate) struct Tq2_0;
@@ -19,7 +19,10 @@ impl QuantFormat for Tq2_0 {
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, unit: &[u8], ws: &mut [f32; MAX_GROUPS], _: &mut [f32; MAX_GROUPS]) {
-        ws[..8].fill(isa.f16(u16_at(unit, 64)));
+    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
+        let d = isa.high_f16(units.gather(isa, 62));
+        for ws in &mut ws[..8] {
+            isa.store(d, ws);
+        }
     }
 }

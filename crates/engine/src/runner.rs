@@ -1,0 +1,149 @@
+//! A model with its cache and buffers: computes a sequence's tokens and gives the logits after them.
+
+use std::sync::Arc;
+
+use model::{Batch, KvCache, Model, NoProbe, Workspace};
+
+/// Most tokens of one step.
+pub const MAX_STEP_TOKENS: usize = 512;
+
+/// Tokens of one text and how many of them the cache holds.
+///
+/// A new prompt, a half-read prompt and a growing reply differ in these two numbers only.
+#[derive(Clone, Debug, Default)]
+pub struct Sequence {
+    tokens: Vec<u32>,
+    num_computed: usize,
+}
+
+impl Sequence {
+    /// The tokens so far.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Adds a token.
+    pub fn push(&mut self, token: u32) {
+        self.tokens.push(token);
+    }
+
+    /// Becomes `tokens`, keeping what is computed of a common start; returns how many tokens that is.
+    ///
+    /// The last token is always computed anew, for its logits.
+    pub fn replace(&mut self, tokens: &[u32]) -> usize {
+        let common = self
+            .tokens
+            .iter()
+            .zip(tokens)
+            .take_while(|(a, b)| a == b)
+            .count();
+        self.num_computed = self
+            .num_computed
+            .min(common)
+            .min(tokens.len().saturating_sub(1));
+        tokens.clone_into(&mut self.tokens);
+        self.num_computed
+    }
+}
+
+/// Computes one sequence at a time.
+pub struct Runner {
+    model: Arc<Model>,
+    cache: KvCache,
+    workspace: Workspace,
+    block_table: Vec<u32>,
+    max_seq_len: usize,
+}
+
+impl Runner {
+    /// Room for a sequence of `max_seq_len` tokens and `max_outputs` rows of logits a step.
+    pub fn new(model: Arc<Model>, max_seq_len: usize, max_outputs: usize) -> Self {
+        let num_blocks = KvCache::blocks_for(max_seq_len);
+        let cache = KvCache::new(model.config(), num_blocks);
+        let step = MAX_STEP_TOKENS.min(max_seq_len).max(1);
+        let workspace = Workspace::new(model.config(), step, max_outputs);
+        let block_table = (0..num_blocks as u32).collect();
+        Self {
+            model,
+            cache,
+            workspace,
+            block_table,
+            max_seq_len,
+        }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Most tokens a sequence can have.
+    pub fn max_seq_len(&self) -> usize {
+        self.max_seq_len
+    }
+
+    /// Computes at most one step of what is left of `sequence`; logits once nothing is left.
+    ///
+    /// # Panics
+    /// If nothing is left to begin with, the sequence is too long, or a token is not of the vocabulary:
+    /// requests are checked before they come here.
+    pub fn step(&mut self, sequence: &mut Sequence) -> Option<&[f32]> {
+        let (start, total) = (sequence.num_computed, sequence.tokens.len());
+        assert!(
+            start < total && total <= self.max_seq_len,
+            "{start} of {total} tokens computed"
+        );
+        let end = total.min(start + self.workspace.max_tokens());
+        let mut batch = Batch::of_sequence(&sequence.tokens[start..end], start, &self.block_table);
+        if end == total {
+            batch.outputs.push(end - start - 1);
+        }
+        let logits = self
+            .model
+            .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe);
+        sequence.num_computed = end;
+        (end == total).then_some(logits)
+    }
+
+    /// Computes `tokens` from position 0 and calls `f(position, logits)` for each position of `outputs`.
+    ///
+    /// # Panics
+    /// If there are more tokens than [`Runner::max_seq_len`].
+    pub fn logits_at(
+        &mut self,
+        tokens: &[u32],
+        outputs: std::ops::Range<usize>,
+        mut f: impl FnMut(usize, &[f32]),
+    ) {
+        assert!(
+            tokens.len() <= self.max_seq_len,
+            "the tokens fit the context"
+        );
+        let vocab_size = self.model.config().vocab_size;
+        let mut start = 0;
+        while start < tokens.len() {
+            // A step may hold no more outputs than there is room for.
+            let room = if start < outputs.start {
+                outputs.start - start
+            } else {
+                self.workspace.max_outputs()
+            };
+            let end = tokens
+                .len()
+                .min(start + self.workspace.max_tokens().min(room.max(1)));
+            let mut batch = Batch::of_sequence(&tokens[start..end], start, &self.block_table);
+            batch.outputs = (start..end)
+                .filter(|p| outputs.contains(p))
+                .map(|p| p - start)
+                .collect();
+            let rows = batch.outputs.clone();
+            let logits =
+                self.model
+                    .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe);
+            for (row, logits) in rows.iter().zip(logits.chunks_exact(vocab_size)) {
+                f(start + row, logits);
+            }
+            start = end;
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What can go wrong, in one type.
+
+/// Any failure of this crate. Every message names the thing and, where it can, a way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name, the download or the cache.
+    #[error(transparent)]
+    Hub(#[from] hub::Error),
+    /// The file.
+    #[error(transparent)]
+    Format(#[from] formats::Error),
+    /// The model in the file.
+    #[error(transparent)]
+    Load(#[from] model::LoadError),
+    /// The vocabulary in the file.
+    #[error(transparent)]
+    Vocabulary(#[from] engine::vocab::Error),
+    /// The chat template.
+    #[error(transparent)]
+    Template(#[from] tokenizer::TemplateError),
+    /// The request.
+    #[error(transparent)]
+    Request(#[from] engine::RequestError),
+    /// Chatting with a model that has no chat template.
+    #[error(
+        "`{model}` has no chat template\nhint: complete plain text instead, or give a template"
+    )]
+    NoChatTemplate {
+        /// The model's name.
+        model: String,
+    },
+    /// The vocabulary and the weights are not of one model.
+    #[error("the vocabulary has {tokens} tokens, the model {rows}: these are not of one model")]
+    VocabularySize {
+        /// In the tokenizer.
+        tokens: usize,
+        /// In the embedding.
+        rows: usize,
+    },
+    /// A context length that the model or the caller cannot mean.
+    #[error("context of {ctx} tokens: expected 1 to {max}, what the model was trained for")]
+    Context {
+        /// Asked for.
+        ctx: usize,
+        /// The most there is.
+        max: usize,
+    },
+    /// The text is too short for what was asked.
+    #[error("the text has {tokens} tokens, at least {needed} are needed")]
+    TextTooShort {
+        /// It has.
+        tokens: usize,
+        /// It should have.
+        needed: usize,
+    },
+    /// The system refuses something.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What it says.
+        error: std::io::Error,
+    },
+    /// The model's thread is gone.
+    #[error("the model's thread has ended")]
+    WorkerGone,
+}
