@@ -1,0 +1,11 @@
+//! One file per command: its arguments, and what it does.
+
+pub(crate) mod bench;
+pub(crate) mod list;
+pub(crate) mod perplexity;
+pub(crate) mod pull;
+pub(crate) mod rm;
+pub(crate) mod run;
+pub(crate) mod show;
+pub(crate) mod template;
+pub(crate) mod tokenize;

@@ -1,0 +1,76 @@
+//! `ingle perplexity`: llama-perplexity's method, so figures compare.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use ingle::perplexity::{self, Perplexity};
+use serde_json::json;
+
+use crate::App;
+use crate::failure::Failure;
+use crate::load::{self, LoadArgs};
+
+/// Measure how well a model predicts a text
+///
+/// The text is cut into chunks of the context's length, and each chunk's second half is scored.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The model
+    #[arg(value_name = "MODEL")]
+    model: String,
+    /// The text
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// Tokens of a chunk
+    #[arg(short, long, value_name = "N", default_value_t = 512)]
+    ctx: usize,
+    /// Chunks at most [default: all]
+    #[arg(long, value_name = "N")]
+    chunks: Option<usize>,
+    /// Threads that compute [default: as many as this process may use]
+    #[arg(short, long, value_name = "N", value_parser = load::num_threads())]
+    threads: Option<usize>,
+    /// A JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command. The estimate goes to stdout, the way there to stderr.
+pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
+    let text = load::read_text(&args.file)?;
+    let how = LoadArgs {
+        // Measuring makes a cache of its own, so this one may be as small as can be.
+        ctx: Some(1),
+        threads: args.threads,
+        ..LoadArgs::default()
+    };
+    let model = load::model(app, &args.model, &how)?;
+    let mut err = io::stderr();
+    let on_chunk = |of: usize, so_far: &Perplexity| {
+        let note = format!("[{}/{of}]{:.4} ", so_far.chunks, so_far.ppl);
+        let _ = write!(err, "{}", app.style.err_dim(&note));
+    };
+    let found = perplexity::run(&model, &text, args.ctx, args.chunks, on_chunk);
+    let _ = writeln!(err);
+    let found = found?;
+    let mut out = io::stdout();
+    if args.json {
+        let line = json!({
+            "model": model.info().name,
+            "file": args.file,
+            "ctx": args.ctx,
+            "chunks": found.chunks,
+            "tokens": found.tokens,
+            "ppl": found.ppl,
+            "stderr": found.stderr,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(
+            out,
+            "perplexity = {:.4} ± {:.5} ({} chunks of {})",
+            found.ppl, found.stderr, found.chunks, args.ctx
+        )?;
+    }
+    Ok(())
+}

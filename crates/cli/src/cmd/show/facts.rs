@@ -1,0 +1,148 @@
+//! Collects the facts of `ingle show`, as JSON.
+
+use std::collections::BTreeMap;
+
+use ingle::hub::LocalModel;
+use ingle::memory::{self, Estimate};
+use ingle::model::config::ModelConfig;
+use ingle::model::{Level, LoadOptions, Loader, arch};
+use ingle::{Gguf, Tokenizer};
+use serde_json::{Value, json};
+
+use super::{config, metadata};
+use crate::failure::Failure;
+
+/// Everything there is to say about the file on this machine.
+pub(super) fn collect(
+    local: &LocalModel,
+    gguf: &Gguf,
+    ctx: Option<usize>,
+    all_tensors: bool,
+) -> Result<Value, Failure> {
+    let level = Level::from_env().map_err(Failure::Failed)?;
+    let name: Option<String> = gguf.metadata().opt("general.architecture").ok().flatten();
+    let config = arch::config(gguf.metadata(), &Loader::new(gguf, level));
+    // Loading checks every tensor and chooses the kernels, and reads no weights.
+    let options = LoadOptions {
+        num_threads: 1,
+        level: Some(level),
+    };
+    let loaded = ingle::model::Model::load(gguf, &options);
+    let mut facts = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "name": local.name,
+        "files": local.files,
+        "size": local.total_bytes,
+        "gguf_version": gguf.version(),
+        "architecture": name,
+    });
+    facts["runs"] = loaded.is_ok().into();
+    facts["problem"] = loaded.as_ref().err().map(ToString::to_string).into();
+    facts["config"] = config.as_ref().map_or(Value::Null, config::to_json);
+    facts["tensors"] = tensors(gguf, &kernels(loaded.ok().as_ref()), all_tensors);
+    facts["tokenizer"] = match ingle::tokenizer(gguf) {
+        Ok(tokenizer) => tokenizer_facts(&tokenizer),
+        Err(error) => json!({"error": error.to_string()}),
+    };
+    let weights = facts["tensors"]["size"].as_u64().unwrap_or(0);
+    facts["memory"] = config.map_or(Value::Null, |config| memory_facts(&config, weights, ctx));
+    facts["cpu"] = json!({
+        "level": level.name(),
+        "levels": Level::available().map(Level::name).collect::<Vec<_>>(),
+        "threads": std::thread::available_parallelism().map_or(1, usize::from),
+        "arch": std::env::consts::ARCH,
+        "os": std::env::consts::OS,
+    });
+    facts["metadata"] = metadata::to_json(gguf.metadata());
+    facts["chat_template"] = ingle::chat_template_source(gguf).ok().flatten().into();
+    Ok(facts)
+}
+
+/// By name of the type: the kernels that multiply with its weights.
+fn kernels(model: Option<&ingle::model::Model>) -> BTreeMap<&'static str, String> {
+    let linears = model.into_iter().flat_map(ingle::model::Model::linears);
+    linears
+        .map(|linear| (linear.dtype.name(), linear.kernel.name()))
+        .collect()
+}
+
+/// By type: how many, how large, which kernel; and each tensor if wanted.
+fn tensors(gguf: &Gguf, kernels: &BTreeMap<&str, String>, all: bool) -> Value {
+    #[derive(Default)]
+    struct Sum {
+        count: usize,
+        elements: usize,
+        bytes: usize,
+    }
+    let mut types: BTreeMap<_, Sum> = BTreeMap::new();
+    for tensor in gguf.tensors() {
+        let sum = types.entry(tensor.dtype).or_default();
+        sum.count += 1;
+        sum.elements += tensor.len();
+        sum.bytes += tensor.data.len();
+    }
+    let by_type: Vec<_> = types
+        .iter()
+        .map(|(dtype, sum)| {
+            json!({
+                "type": dtype.name(),
+                "count": sum.count,
+                "elements": sum.elements,
+                "size": sum.bytes,
+                "kernel": kernels.get(dtype.name()),
+            })
+        })
+        .collect();
+    let mut facts = json!({
+        "count": gguf.tensors().len(),
+        "elements": types.values().map(|sum| sum.elements).sum::<usize>(),
+        "size": types.values().map(|sum| sum.bytes).sum::<usize>(),
+        "types": by_type,
+    });
+    if all {
+        let list = gguf.tensors().iter().map(|tensor| {
+            json!({
+                "name": tensor.name,
+                "type": tensor.dtype.name(),
+                "shape": tensor.shape,
+                "size": tensor.data.len(),
+            })
+        });
+        facts["list"] = list.collect();
+    }
+    facts
+}
+
+fn tokenizer_facts(tokenizer: &Tokenizer) -> Value {
+    let token = |id: Option<u32>| {
+        id.map(|id| json!({"id": id, "text": tokenizer.token_text(id).unwrap_or_default()}))
+    };
+    let ends = tokenizer.eog_ids().iter().map(|&id| token(Some(id)));
+    json!({
+        "kind": format!("{:?}", tokenizer.kind()),
+        "vocab_size": tokenizer.vocab_size(),
+        "bos": token(tokenizer.bos()),
+        "eos": token(tokenizer.eos()),
+        "add_bos": tokenizer.add_bos(),
+        "add_eos": tokenizer.add_eos(),
+        "end_of_generation": ends.collect::<Vec<_>>(),
+    })
+}
+
+fn memory_facts(config: &ModelConfig, weights: u64, ctx: Option<usize>) -> Value {
+    let ctx = ctx.unwrap_or_else(|| memory::default_ctx(config));
+    let need = Estimate::new(config, weights, ctx);
+    let have = memory::available();
+    json!({
+        "ctx": ctx,
+        "max_ctx": config.max_seq_len,
+        "weights": need.weights,
+        "kv_cache": need.kv,
+        "workspace": need.workspace,
+        "needed": need.total(),
+        "available": have.map(|have| have.available),
+        "total": have.map(|have| have.total),
+        "cgroup_limit": have.and_then(|have| have.cgroup_limit),
+        "fits": have.map(|have| need.total() <= have.available),
+    })
+}

@@ -1,0 +1,50 @@
+//! `ingle show`: what a file holds and what this machine would make of it.
+//!
+//! The same facts are collected once, as JSON, and printed from there: text and `--json` cannot differ.
+//! Everything a bug report needs is in it. A file without weights, or of an architecture that does not run
+//! here, is shown as far as it goes.
+
+mod config;
+mod debug;
+mod facts;
+mod metadata;
+mod print;
+
+use std::io::{self, BufWriter, Write};
+
+use crate::App;
+use crate::failure::Failure;
+use crate::load;
+
+/// Show what a model is: metadata, architecture, tensors, kernels, memory, chat template
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The model
+    #[arg(value_name = "MODEL")]
+    model: String,
+    /// Context length to reckon memory for [default: the one `ingle run` would take]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    ctx: Option<u64>,
+    /// Every tensor in place of a table by type
+    #[arg(long)]
+    tensors: bool,
+    /// The same as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
+    let (local, gguf) = load::file(app, &args.model)?;
+    let ctx = args
+        .ctx
+        .map(|ctx| usize::try_from(ctx).unwrap_or(usize::MAX));
+    let facts = facts::collect(&local, &gguf, ctx, args.tensors)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match args.json {
+        true => writeln!(out, "{facts:#}")?,
+        false => print::print(&facts, &app.style, &mut out)?,
+    }
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Loading a model for a command: the flags that say how, and the way there.
+
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use ingle::hub::LocalModel;
+use ingle::{Gguf, Model};
+
+use crate::App;
+use crate::failure::Failure;
+use crate::progress::Download;
+
+/// How to load.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// Context length in tokens: prompt and answer together [default: the model's, if memory allows]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) ctx: Option<usize>,
+    /// Threads that compute [default: as many as this process may use]
+    #[arg(short, long, value_name = "N", value_parser = num_threads())]
+    pub(crate) threads: Option<usize>,
+    /// Jinja file to use instead of the model's own chat template
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chat_template_file: Option<PathBuf>,
+}
+
+/// Finds or downloads the model and loads it.
+pub(crate) fn model(app: &App, name: &str, args: &LoadArgs) -> Result<Model, Failure> {
+    let mut builder = Model::builder(name).progress(Download::new(&app.interrupt));
+    if let Some(ctx) = args.ctx {
+        builder = builder.ctx(ctx);
+    }
+    if let Some(threads) = args.threads {
+        builder = builder.threads(threads);
+    }
+    if let Some(path) = &args.chat_template_file {
+        builder = builder.chat_template(read_text(path)?);
+    }
+    let _caught = app.interrupt.catch();
+    Ok(builder.load()?)
+}
+
+/// Finds or downloads the model and opens its file: metadata and tensor index, no weights.
+pub(crate) fn file(app: &App, name: &str) -> Result<(LocalModel, Gguf), Failure> {
+    let _caught = app.interrupt.catch();
+    Ok(ingle::open(name, &mut Download::new(&app.interrupt))?)
+}
+
+/// Reads numbers of threads: more than any machine has is a slip of the finger.
+pub(crate) fn num_threads() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=1024)
+}
+
+/// A whole text file.
+pub(crate) fn read_text(path: &std::path::Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))
+}
