@@ -216,6 +216,8 @@ impl Request {
         };
         let text = template.render(&TemplateInput {
             messages: serde_json::to_value(messages).expect("messages are plain strings"),
+            // Hugging Face passes `None`, which templates tell from an undefined variable.
+            tools: Some(Value::Null),
             add_generation_prompt: true,
             bos_token: text_of(tokenizer.bos()).to_owned(),
             eos_token: text_of(tokenizer.eos()).to_owned(),
