@@ -115,7 +115,7 @@ impl Activations {
 }
 
 impl Int8 {
-    #[inline]
+    #[inline(always)]
     pub(super) fn row(&self, m: usize, group: usize) -> XRow<'_> {
         let (padded, blocks) = (self.padded, self.padded.div_ceil(self.x_block));
         let sums = if group == 16 {

@@ -7,15 +7,37 @@ use crate::isa::Isa;
 
 pub(crate) struct Tq1_0;
 
-/// Codes of 32 weights, the `i`-th 32 of a unit.
+/// Codes of 32 weights, the `i`-th 32 of a unit. Byte runs of five trits serve 160 and 80 weights, the
+/// last four bytes hold four trits each (the layout is told in `tensor::block::tq1_0`).
 #[inline(always)]
 fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
     let mut codes = [0; 32];
-    for (j, code) in codes.iter_mut().enumerate() {
-        let (byte, n) = block::tq1_0::place(32 * i + j);
-        *code = block::tq1_0::trit(unit[byte], n);
+    let (low, high) = codes.split_at_mut(16);
+    match i {
+        0..5 => {
+            trits(low, &unit[..16], i);
+            trits(high, &unit[16..32], i);
+        }
+        5 | 6 => {
+            trits(low, &unit[32..48], 2 * i - 10);
+            trits(high, &unit[32..48], 2 * i - 9);
+        }
+        _ => {
+            trits(low, &unit[32..48], 4);
+            for (n, four) in high.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                trits(four, &unit[48..52], n);
+            }
+        }
     }
     isa.load32(&codes)
+}
+
+/// Trit `n` of each byte: a loop that compilers turn into vector code.
+#[inline(always)]
+fn trits(codes: &mut [u8], bytes: &[u8], n: usize) {
+    for (code, &byte) in codes.iter_mut().zip(bytes) {
+        *code = block::tq1_0::trit(byte, n);
+    }
 }
 
 impl QuantFormat for Tq1_0 {

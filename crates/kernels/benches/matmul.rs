@@ -1,0 +1,84 @@
+//! Speed of products for every weight type: `cargo bench -p kernels [-- TYPE] [LEVEL]`.
+//!
+//! One token is bound by memory, so its figure is GB/s of weights; many tokens are bound by arithmetic:
+//! billions of multiply-adds a second. The best of a few runs is shown; pair runs to compare builds.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::time::Instant;
+
+use kernels::{Activations, Context, Level, MatmulKernel, Sizes, Weight, matmul};
+use tensor::DType;
+
+const N: usize = 4096;
+const K: usize = 4096;
+const TOKENS: [usize; 5] = [1, 2, 4, 8, 256];
+const RUNS: usize = 5;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let level = Level::available().find(|level| arguments.iter().any(|a| a == level.name()));
+    let level = level.unwrap_or_else(Level::best);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let sizes = Sizes {
+        max_k: K,
+        max_head_dim: 16,
+    };
+    let context = Context::new(level, threads, sizes).expect("threads");
+    println!(
+        "{} with {threads} threads, [{N}, {K}]; tokens: {TOKENS:?}",
+        level.name()
+    );
+    let named = |dtype: DType| {
+        arguments
+            .iter()
+            .any(|a| a.eq_ignore_ascii_case(dtype.name()))
+    };
+    let any_named = DType::ALL.iter().any(|&dtype| named(dtype));
+    for &dtype in DType::ALL
+        .iter()
+        .filter(|&&dtype| !any_named || named(dtype))
+    {
+        if let Some(kernel) = MatmulKernel::new(dtype, level) {
+            measure(&context, dtype, kernel);
+        }
+    }
+}
+
+fn measure(context: &Context, dtype: DType, kernel: MatmulKernel) {
+    let row_bytes = dtype.row_bytes(K).expect("whole blocks");
+    // Bytes near 0x3c make every kind of scale a sane number: no denormals, which cost extra.
+    let data: Vec<u8> = (0..N * row_bytes)
+        .map(|i| 0x38 | (i.wrapping_mul(31) >> 3) as u8 & 7)
+        .collect();
+    let mut line = format!("{:24}", kernel.name());
+    for m in TOKENS {
+        let x: Vec<f32> = (0..m * K)
+            .map(|i| ((i * 7919) % 255) as f32 - 127.0)
+            .collect();
+        let mut y = vec![0.0; m * N];
+        let mut activations = Activations::new(m, K);
+        activations.quantize(context, &x, K, [kernel.x_kind()].into_iter());
+        let weight = Weight {
+            kernel,
+            n: N,
+            k: K,
+            data: &data,
+        };
+        let mut best = f64::INFINITY;
+        for _ in 0..RUNS {
+            let start = Instant::now();
+            matmul(context, &mut [(weight, &mut y)], &x, &activations);
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        let figure = match m {
+            1 => format!("{:8.1} GB/s", data.len() as f64 / best / 1e9),
+            _ => format!("{:8.1} GMAC/s", (m * N * K) as f64 / best / 1e9),
+        };
+        line += &figure;
+    }
+    println!("{line}");
+}
