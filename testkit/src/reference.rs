@@ -1,0 +1,223 @@
+//! The oracle: a Llama forward pass in f64, straight from the formulas.
+//!
+//! One sequence, whole, no cache, no blocks, no online softmax; weights dequantised by `tensor`. Keys and
+//! values are rounded to f16 on the way, as caches hold them. Sources: arXiv:2307.09288 (layers),
+//! arXiv:2104.09864 (rotary positions), GGUF's `docs/gguf.md` (keys, interleaved pairs).
+
+use std::collections::HashMap;
+
+use formats::Gguf;
+use half::f16;
+
+use crate::weights;
+
+/// Intermediate results by tap name and layer, each `[n_tokens, width]`.
+pub type Taps = HashMap<(&'static str, Option<usize>), Vec<f64>>;
+
+/// Everything that the model in `gguf` computes for `tokens` from position 0.
+///
+/// Names are llama.cpp's; `result_output` are the logits of every token.
+pub fn forward(gguf: &Gguf, tokens: &[u32]) -> Taps {
+    let model = Reference::new(gguf);
+    let mut taps = Taps::new();
+    let embedding = model.floats("token_embd.weight");
+    let rows = tokens.iter().map(|&token| token as usize * model.d_model);
+    let mut x: Vec<f64> = rows
+        .flat_map(|at| &embedding[at..at + model.d_model])
+        .copied()
+        .collect();
+    taps.insert(("inp_embd", None), x.clone());
+    for layer in 0..model.n_layers {
+        let mut tap = |name, values: &[f64]| {
+            taps.insert((name, Some(layer)), values.to_vec());
+        };
+        let prefix = format!("blk.{layer}");
+        let normed = model.norm(&format!("{prefix}.attn_norm"), &x);
+        tap("attn_norm", &normed);
+        let attended = model.attention(&prefix, &normed, &mut tap);
+        let delta = model.linear(&format!("{prefix}.attn_output"), &attended, model.q_dim());
+        tap("attn_out", &delta);
+        add(&mut x, &delta);
+        tap("ffn_inp", &x);
+        let normed = model.norm(&format!("{prefix}.ffn_norm"), &x);
+        tap("ffn_norm", &normed);
+        let mut gate = model.linear(&format!("{prefix}.ffn_gate"), &normed, model.d_model);
+        let up = model.linear(&format!("{prefix}.ffn_up"), &normed, model.d_model);
+        for (gate, up) in gate.iter_mut().zip(up) {
+            *gate *= up / (1.0 + (-*gate).exp());
+        }
+        let d_ff = gate.len() / tokens.len();
+        let delta = model.linear(&format!("{prefix}.ffn_down"), &gate, d_ff);
+        tap("ffn_out", &delta);
+        add(&mut x, &delta);
+        tap("l_out", &x);
+    }
+    let normed = model.norm("output_norm", &x);
+    let tied = gguf.tensor("output.weight").is_none();
+    let head = if tied { "token_embd" } else { "output" };
+    let logits = model.linear(head, &normed, model.d_model);
+    taps.insert(("result_norm", None), normed);
+    taps.insert(("result_output", None), logits);
+    taps
+}
+
+/// The logits of every token, `[n_tokens, vocab_size]`.
+pub fn logits(gguf: &Gguf, tokens: &[u32]) -> Vec<f64> {
+    let mut taps = forward(gguf, tokens);
+    taps.remove(&("result_output", None)).expect("always there")
+}
+
+struct Reference<'a> {
+    gguf: &'a Gguf,
+    d_model: usize,
+    n_layers: usize,
+    n_heads: usize,
+    n_kv_heads: usize,
+    head_dim: usize,
+    eps: f64,
+    window: usize,
+}
+
+impl<'a> Reference<'a> {
+    fn new(gguf: &'a Gguf) -> Self {
+        let number = |key: &str| {
+            gguf.metadata()
+                .opt::<usize>(&format!("llama.{key}"))
+                .unwrap()
+        };
+        let d_model = number("embedding_length").unwrap();
+        let n_heads = number("attention.head_count").unwrap();
+        let eps = gguf
+            .metadata()
+            .require("llama.attention.layer_norm_rms_epsilon");
+        Self {
+            gguf,
+            d_model,
+            n_layers: number("block_count").unwrap(),
+            n_heads,
+            n_kv_heads: number("attention.head_count_kv").unwrap_or(n_heads),
+            head_dim: number("attention.key_length").unwrap_or(d_model / n_heads),
+            eps: eps.unwrap(),
+            window: number("attention.sliding_window").unwrap_or(usize::MAX),
+        }
+    }
+
+    fn q_dim(&self) -> usize {
+        self.n_heads * self.head_dim
+    }
+
+    fn floats(&self, name: &str) -> Vec<f64> {
+        let tensor = self.gguf.tensor(name);
+        let tensor = tensor.unwrap_or_else(|| panic!("no tensor `{name}`"));
+        let floats = weights::dequantized(tensor.dtype, &tensor.data);
+        floats.into_iter().map(f64::from).collect()
+    }
+
+    /// `x / sqrt(mean(x²) + eps) * gain` of each row.
+    fn norm(&self, name: &str, x: &[f64]) -> Vec<f64> {
+        let gain = self.floats(&format!("{name}.weight"));
+        let rows = x.chunks_exact(self.d_model).map(|row| {
+            let mean = row.iter().map(|x| x * x).sum::<f64>() / row.len() as f64;
+            let scale = 1.0 / (mean + self.eps).sqrt();
+            let scaled = row.iter().zip(&gain).map(move |(x, gain)| x * scale * gain);
+            scaled.collect::<Vec<_>>()
+        });
+        rows.flatten().collect()
+    }
+
+    /// `x w^T + bias` for `x` `[n_tokens, k]`.
+    fn linear(&self, name: &str, x: &[f64], k: usize) -> Vec<f64> {
+        let w = self.floats(&format!("{name}.weight"));
+        let bias = format!("{name}.bias");
+        let bias = self.gguf.tensor(&bias).map(|_| self.floats(&bias));
+        let mut y = Vec::new();
+        for x in x.chunks_exact(k) {
+            for (i, w) in w.chunks_exact(k).enumerate() {
+                let dot: f64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
+                y.push(dot + bias.as_ref().map_or(0.0, |bias| bias[i]));
+            }
+        }
+        y
+    }
+
+    /// Attention of the layer without its output matrix.
+    fn attention(
+        &self,
+        prefix: &str,
+        normed: &[f64],
+        tap: &mut impl FnMut(&'static str, &[f64]),
+    ) -> Vec<f64> {
+        let linear = |role: &str| self.linear(&format!("{prefix}.{role}"), normed, self.d_model);
+        let (mut q, mut k, mut v) = (linear("attn_q"), linear("attn_k"), linear("attn_v"));
+        self.rope(&mut q, self.n_heads);
+        self.rope(&mut k, self.n_kv_heads);
+        tap("Qcur", &q);
+        tap("Kcur", &k);
+        tap("Vcur", &v);
+        for x in k.iter_mut().chain(&mut v) {
+            *x = f16::from_f64(*x).to_f64();
+        }
+        let (dim, group) = (self.head_dim, self.n_heads / self.n_kv_heads);
+        let scale = 1.0 / (dim as f64).sqrt();
+        let mut out = vec![0.0; q.len()];
+        for (i, (q, out)) in q
+            .chunks_exact(dim)
+            .zip(out.chunks_exact_mut(dim))
+            .enumerate()
+        {
+            let (position, head) = (i / self.n_heads, i % self.n_heads / group);
+            let at = |position: usize| (position * self.n_kv_heads + head) * dim;
+            let first = (position + 1).saturating_sub(self.window);
+            let scores = (first..=position).map(|other| {
+                let products = q.iter().zip(&k[at(other)..]).map(|(q, k)| q * k);
+                products.sum::<f64>() * scale
+            });
+            let scores: Vec<f64> = scores.collect();
+            let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = scores.iter().map(|score| (score - max).exp()).sum();
+            for (other, score) in (first..=position).zip(&scores) {
+                let prob = (score - max).exp() / sum;
+                for (out, v) in out.iter_mut().zip(&v[at(other)..]) {
+                    *out += prob * v;
+                }
+            }
+        }
+        tap("kqv_out", &out);
+        out
+    }
+
+    /// Turns pairs `2i, 2i + 1` of every head by their position.
+    fn rope(&self, x: &mut [f64], n_heads: usize) {
+        let float = |key: &str| {
+            self.gguf
+                .metadata()
+                .opt::<f64>(&format!("llama.{key}"))
+                .unwrap()
+        };
+        let size = self
+            .gguf
+            .metadata()
+            .opt::<usize>("llama.rope.dimension_count");
+        let rope_dim = size.unwrap().unwrap_or(self.head_dim);
+        let theta = float("rope.freq_base").unwrap_or(10_000.0);
+        let stretch = float("rope.scaling.factor").unwrap_or(1.0);
+        let divisors = self.gguf.tensor("rope_freqs.weight");
+        let divisors = divisors.map(|tensor| self.floats(&tensor.name));
+        for (i, head) in x.chunks_exact_mut(self.head_dim).enumerate() {
+            let position = (i / n_heads) as f64;
+            for pair in 0..rope_dim / 2 {
+                let divisor = divisors.as_ref().map_or(stretch, |by| by[pair] * stretch);
+                let angle = position * theta.powf(-2.0 * pair as f64 / rope_dim as f64) / divisor;
+                let (a, b) = (head[2 * pair], head[2 * pair + 1]);
+                head[2 * pair] = a * angle.cos() - b * angle.sin();
+                head[2 * pair + 1] = a * angle.sin() + b * angle.cos();
+            }
+        }
+    }
+}
+
+fn add(x: &mut [f64], delta: &[f64]) {
+    for (x, delta) in x.iter_mut().zip(delta) {
+        *x += delta;
+    }
+}
