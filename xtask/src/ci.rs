@@ -105,13 +105,9 @@ pub(crate) fn run(root: &Path, steps: &[Step]) -> Result<(), Failure> {
             failed = Some(format!("{failure}\nci: step `{name}` failed after {time}"));
             break;
         }
-        times.push(format!("{name} {time}"));
+        times.push(format!("{name} {time}, "));
     }
-    println!(
-        "── {}; total {}",
-        times.join(", "),
-        seconds(start.elapsed())
-    );
+    println!("── {}total {}", times.concat(), seconds(start.elapsed()));
     for name in &tally.failures {
         println!("failed: {name}");
     }
