@@ -50,7 +50,7 @@ impl Cli {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Failure::Help(text),
                 // No command at all: the help is the best answer, and it is still wrong usage.
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                    Failure::Usage(format!("no command\n\n{text}"))
+                    Failure::Usage(format!("no command\nhint: here is what there is\n\n{text}"))
                 }
                 _ => Failure::Usage(house_style(&text)),
             }
@@ -66,12 +66,7 @@ fn house_style(text: &str) -> String {
         "For more information, try '--help'." => "hint: `--help` explains all arguments".to_owned(),
         _ => line.to_owned(),
     });
-    let mut kept: Vec<String> = Vec::new();
-    for line in lines {
-        if !(line.is_empty() && kept.last().is_none_or(String::is_empty)) {
-            kept.push(line);
-        }
-    }
+    let kept: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
     kept.join("\n")
 }
 

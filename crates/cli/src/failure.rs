@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Failed(String),
     /// Ctrl-C: exit code 130, with a message if there is something to say.
     Interrupted(Option<String>),
+    /// A panic of ours, which was announced already: exit code 1.
+    Bug,
     /// Nobody reads stdout any more, as in `ingle list | head -1`: ends quietly.
     PipeClosed,
 }
@@ -50,6 +52,7 @@ impl Failure {
                 return ExitCode::SUCCESS;
             }
             Self::PipeClosed => return ExitCode::SUCCESS,
+            Self::Bug => return ExitCode::FAILURE,
             Self::Interrupted(None) => return ExitCode::from(130),
             Self::Interrupted(Some(message)) => (message, 130),
             Self::Usage(message) => (message, 2),
@@ -59,6 +62,25 @@ impl Failure {
         let _ = writeln!(err, "{}", error_text(&message, style));
         ExitCode::from(code)
     }
+}
+
+/// Has panics reported as what they are, bugs of ours, and without a backtrace.
+pub(crate) fn announce_bugs(style: Style) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("panic");
+        let place = panic
+            .location()
+            .map(|at| format!(" ({at})"))
+            .unwrap_or_default();
+        let message = format!(
+            "this is a bug in ingle: {text}{place}\nhint: please report it, with what `ingle show` says of the model"
+        );
+        let _ = writeln!(io::stderr(), "{}", error_text(&message, &style));
+    }));
 }
 
 /// `error: …` and its hints, coloured for stderr.

@@ -18,6 +18,7 @@ mod sampling;
 mod style;
 mod text;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
@@ -35,6 +36,7 @@ pub(crate) struct App {
 
 fn main() -> ExitCode {
     let style = Style::from_env();
+    failure::announce_bugs(style);
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(failure) => return failure.report(&style),
@@ -44,7 +46,9 @@ fn main() -> ExitCode {
         Err(error) => return Failure::from(error).report(&style),
     };
     let app = App { style, interrupt };
-    match dispatch(&app, cli.command) {
+    // The hook has said what there is to say of a panic; what is left is the exit code.
+    let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(&app, cli.command)));
+    match outcome.unwrap_or(Err(Failure::Bug)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if app.interrupt.caught() => failure.interrupted().report(&app.style),
         Err(failure) => failure.report(&app.style),

@@ -16,14 +16,8 @@ use crate::sampling::{SamplingArgs, random_seed};
 use crate::text;
 
 /// Answer a prompt, or chat if there is none
-///
-/// `ingle run "Why is the sky blue?"` asks the default model, `ingle run MODEL "hi"` another one, `ingle
-/// run MODEL` and `ingle run` open a chat. A single word is taken for a model if it is the path of a
-/// file, a short name, `user/repo[:QUANT]` or a URL; otherwise, and whenever it has a blank in it, it is
-/// a prompt for the default model. `--model` leaves no doubt. Text piped into the program is appended to
-/// the prompt, or is the prompt.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = crate::args::models_help())]
+#[command(after_help = after_help())]
 pub(crate) struct Args {
     /// The model, if it is not the default one (see below)
     #[arg(value_name = "MODEL")]
@@ -64,6 +58,16 @@ pub(crate) struct Args {
     load: LoadArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
+}
+
+/// What cannot be said in a line.
+fn after_help() -> String {
+    const WORDS: &str = "\
+`ingle run \"Why is the sky blue?\"` asks the default model, `ingle run MODEL \"hi\"` another one;
+`ingle run MODEL` and `ingle run` open a chat. A single word is a model if it is the path of a file,
+a short name, user/repo[:QUANT] or a URL. Anything else, and whatever has a blank in it, is a prompt
+for the default model; `--model` leaves no doubt. What is piped in is appended to the prompt, or is it.";
+    format!("{WORDS}\n\n{}", crate::args::models_help())
 }
 
 /// How requests are made from what the user set.

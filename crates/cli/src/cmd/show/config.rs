@@ -8,7 +8,7 @@ use super::debug;
 /// Numbers of a list that are shown.
 const SHOWN: usize = 6;
 
-/// Every field of the config; `layers` holds one entry for each run of equal layers.
+/// Every field of the config; of `layers`, their number and one entry for each run of equal ones.
 pub(super) fn to_json(config: &ModelConfig) -> Value {
     let mut value = debug::to_json(config);
     let n_layers = config.layers.len();
@@ -25,12 +25,10 @@ pub(super) fn to_json(config: &ModelConfig) -> Value {
         } else {
             format!("{first}-{last}")
         };
-        json!({"layers": range, "each": debug::to_json(&config.layers[first])})
+        json!({"layers": range, "config": debug::to_json(&config.layers[first])})
     });
-    let runs = Value::Array(runs.collect());
-    if let Some(fields) = value.as_object_mut() {
-        fields.insert("layers".to_owned(), runs);
-        fields.insert("n_layers".to_owned(), n_layers.into());
+    if let Some(layers) = value.get_mut("layers") {
+        *layers = json!({"count": n_layers, "kinds": runs.collect::<Vec<_>>()});
     }
     shorten(&mut value);
     value

@@ -4,9 +4,12 @@
 //! field that is added there appears in `ingle show` without anybody listing it here.
 //!
 //! ```text
-//! Name { a: 1, b: None }  → {"a": 1, "b": null}      Name(x) → {"Name": x}      Some(x) → x      Name → "Name"
-//! Variant { a: 1 } inside an enum looks like a struct: {"Variant": …} would be a guess, so names are kept as `type`.
+//! XConfig { a: 1, b: None } → {"a": 1, "b": null}      Name(x) → {"Name": x}      Some(x) → x
+//! Name { a: 1 }             → {"type": "Name", "a": 1}                             Name    → "Name"
 //! ```
+//!
+//! `Debug` writes a struct and a variant with fields alike. The config's structs are all called `…Config`,
+//! which says nothing; any other name is a variant's, which does.
 
 use serde_json::{Map, Value};
 
@@ -65,7 +68,9 @@ impl<'a> Reader<'a> {
 
     fn fields(&mut self, name: &str) -> Option<Value> {
         let mut fields = Map::new();
-        fields.insert("type".to_owned(), Value::String(name.to_owned()));
+        if !name.ends_with("Config") {
+            fields.insert("type".to_owned(), Value::String(name.to_owned()));
+        }
         loop {
             let field = self.word();
             if !self.eat(": ") {
@@ -146,7 +151,7 @@ mod tests {
 
     #[derive(Debug)]
     #[allow(dead_code, reason = "read through Debug")]
-    struct Inner {
+    struct InnerConfig {
         eps: f32,
         list: Vec<f64>,
         name: &'static str,
@@ -156,7 +161,7 @@ mod tests {
     #[allow(dead_code, reason = "read through Debug")]
     enum Kind {
         Unit,
-        Tuple(Inner),
+        Tuple(InnerConfig),
         Struct {
             a: Option<i32>,
             b: Option<bool>,
@@ -166,12 +171,12 @@ mod tests {
 
     #[test]
     fn derived_debug_reads_as_json() {
-        let inner = Inner {
+        let inner = InnerConfig {
             eps: 1e-5,
             list: vec![1.0, -0.5],
             name: "a \"b\"",
         };
-        let expected = json!({"Tuple": {"type": "Inner", "eps": 1e-5, "list": [1.0, -0.5], "name": "a \"b\""}});
+        let expected = json!({"Tuple": {"eps": 1e-5, "list": [1.0, -0.5], "name": "a \"b\""}});
         assert_eq!(to_json(&Kind::Tuple(inner)), expected);
         assert_eq!(to_json(&Kind::Unit), json!("Unit"));
         let found = to_json(&Kind::Struct {

@@ -37,7 +37,11 @@ pub(super) fn collect(
         "architecture": name,
     });
     facts["runs"] = loaded.is_ok().into();
-    facts["problem"] = loaded.as_ref().err().map(ToString::to_string).into();
+    facts["problem"] = match &loaded {
+        Ok(_) => Value::Null,
+        Err(_) if gguf.tensors().is_empty() => "the file holds a vocabulary and no weights".into(),
+        Err(error) => error.to_string().into(),
+    };
     facts["config"] = config.as_ref().map_or(Value::Null, config::to_json);
     facts["tensors"] = tensors(gguf, &kernels(loaded.ok().as_ref()), all_tensors);
     facts["tokenizer"] = match ingle::tokenizer(gguf) {

@@ -1,0 +1,12 @@
+//! The built program as its users see it: arguments in, text, exit code and files out.
+
+mod bench;
+mod list;
+#[cfg(unix)]
+mod repl;
+mod run;
+mod show;
+mod support;
+mod template;
+mod tokenize;
+mod usage;
