@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(cmd::run::Args),
+    Run(Box<cmd::run::Args>),
     Pull(cmd::pull::Args),
     #[command(visible_alias = "ls")]
     List(cmd::list::Args),
@@ -51,6 +51,10 @@ impl Cli {
                 // No command at all: the help is the best answer, and it is still wrong usage.
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                     Failure::Usage(format!("no command\nhint: here is what there is\n\n{text}"))
+                }
+                ErrorKind::UnknownArgument if !text.contains("argument '-") => {
+                    let hint = "\nhint: a text of several words stands in quotes";
+                    Failure::Usage(house_style(&text) + hint)
                 }
                 _ => Failure::Usage(house_style(&text)),
             }

@@ -21,8 +21,11 @@ pub(crate) struct Interrupt {
     ends_program: Arc<AtomicBool>,
 }
 
-/// While this lives, Ctrl-C raises a flag and does nothing else.
-pub(crate) struct Catch<'a>(&'a Interrupt);
+/// While this lives, Ctrl-C raises a flag and does nothing else. May be nested.
+pub(crate) struct Catch<'a> {
+    interrupt: &'a Interrupt,
+    ended_program: bool,
+}
 
 impl Interrupt {
     /// Takes over the signal.
@@ -44,8 +47,10 @@ impl Interrupt {
 
     /// From now on, until the result is dropped, the caller looks at [`Interrupt::caught`].
     pub(crate) fn catch(&self) -> Catch<'_> {
-        self.ends_program.store(false, Ordering::SeqCst);
-        Catch(self)
+        Catch {
+            ended_program: self.ends_program.swap(false, Ordering::SeqCst),
+            interrupt: self,
+        }
     }
 
     /// Whether there was an interrupt.
@@ -61,6 +66,7 @@ impl Interrupt {
 
 impl Drop for Catch<'_> {
     fn drop(&mut self) {
-        self.0.ends_program.store(true, Ordering::SeqCst);
+        let ends_program = &self.interrupt.ends_program;
+        ends_program.store(self.ended_program, Ordering::SeqCst);
     }
 }

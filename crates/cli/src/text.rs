@@ -32,6 +32,11 @@ pub(crate) fn rate(tokens: usize, time: Duration) -> Option<f64> {
     (tokens > 0 && seconds > 0.0).then(|| tokens as f64 / seconds)
 }
 
+/// To three decimals: more would be noise of the clock.
+pub(crate) fn round(x: f64) -> f64 {
+    (x * 1e3).round() / 1e3
+}
+
 /// The first `max` characters on one line, control characters escaped, and how much there is in all.
 pub(crate) fn shorten(text: &str, max: usize) -> String {
     let mut short: String = text.chars().take(max).flat_map(visible).collect();

@@ -125,10 +125,22 @@ fn measure(model: &Model, case: Case, args: &Args, out: &mut dyn Write) -> Resul
         writeln!(
             out,
             "{}",
-            row(&info.name, &size, &threads, info.level, &test, &speed)
+            row(
+                short(&info.name),
+                &size,
+                &threads,
+                info.level,
+                &test,
+                &speed
+            )
         )?;
     }
     Ok(())
+}
+
+/// The last part of a path.
+fn short(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
 }
 
 fn row(model: &str, size: &str, threads: &str, level: &str, test: &str, speed: &str) -> String {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ingle::hub::{DEFAULT_MODEL, Hub, Inventory, ModelRef};
+use ingle::hub::{DEFAULT_MODEL, Hub, Inventory, StoredModel};
 use serde_json::json;
 
 use crate::App;
@@ -46,7 +46,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
 fn to_table(found: &Inventory) -> String {
     let mut rows = vec![["NAME", "SIZE", "MODIFIED", ""].map(str::to_owned).to_vec()];
     for model in &found.models {
-        let short = short_name(&model.name).map_or(String::new(), |name| format!("= {name}"));
+        let short = short_name(model).map_or(String::new(), |name| format!("= {name}"));
         let (size, age) = (text::bytes(model.bytes), age(model.modified));
         rows.push(vec![model.name.clone(), size, age, short]);
     }
@@ -73,7 +73,7 @@ fn to_json(found: &Inventory, cache: &str) -> serde_json::Value {
     let models = found.models.iter().map(|model| {
         json!({
             "name": model.name,
-            "short_name": short_name(&model.name),
+            "short_name": short_name(model),
             "source": model.source,
             "quant": model.quant,
             "size": model.bytes,
@@ -97,14 +97,20 @@ fn to_json(found: &Inventory, cache: &str) -> serde_json::Value {
 }
 
 /// The short name that means exactly this model.
-fn short_name(name: &str) -> Option<&'static str> {
-    let same = |text: &str| text.eq_ignore_ascii_case(name);
+fn short_name(model: &StoredModel) -> Option<&'static str> {
+    let file = model.files.first()?.file_name()?.to_str()?;
+    let same = |wanted: &str, found: &str| wanted.eq_ignore_ascii_case(found);
     let entry = ingle::hub::CATALOGUE.iter().find(|entry| {
-        let repo = ModelRef::Repo(entry.repo_ref()).to_string();
-        let packaged = entry
+        let tag = if entry.tag.is_empty() {
+            "Q4_K_M"
+        } else {
+            entry.tag
+        };
+        let is_quant = model.quant.as_deref().is_some_and(|quant| same(tag, quant));
+        let is_packaged = entry
             .package
-            .map(|package| format!("{}:{}", entry.repo, package.file));
-        same(&repo) || packaged.is_some_and(|name| same(&name))
+            .is_some_and(|package| same(package.file, file));
+        same(entry.repo, &model.source) && (is_quant || is_packaged || same(tag, file))
     });
     entry.map(|entry| entry.name)
 }

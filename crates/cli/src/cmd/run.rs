@@ -1,6 +1,7 @@
 //! `ingle run`: one answer, or a chat.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::time::Duration;
 
 use ingle::sampler::SamplerParams;
 use ingle::{Message, Model, Request, Usage};
@@ -221,7 +222,8 @@ fn one_shot(
 
 fn to_json(model: &Model, answer: &Answer, seed: u64) -> serde_json::Value {
     let info = model.info();
-    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    let ms = |time: Duration| text::round(time.as_secs_f64() * 1e3);
+    let rate = |rate: Option<f64>| rate.map(text::round);
     let Some((reason, usage)) = &answer.end else {
         return json!({
             "model": info.name,
@@ -244,9 +246,9 @@ fn to_json(model: &Model, answer: &Answer, seed: u64) -> serde_json::Value {
         "timings": {
             "load_ms": ms(info.load_time),
             "prompt_ms": ms(usage.prompt_time),
-            "prompt_per_second": prompt_rate(usage),
+            "prompt_per_second": rate(prompt_rate(usage)),
             "generation_ms": ms(usage.generation_time),
-            "generation_per_second": generation_rate(usage),
+            "generation_per_second": rate(generation_rate(usage)),
         },
     })
 }

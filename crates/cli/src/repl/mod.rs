@@ -46,8 +46,15 @@ pub(crate) fn run(app: &App, model: &Model, mut settings: Settings) -> Result<()
     };
     repl.greet();
     let mut editor = Editor::new()?;
+    // From here on Ctrl-C ends answers and lines, never the program.
+    let _caught = app.interrupt.catch();
     loop {
-        let text = match editor.read()? {
+        app.interrupt.take();
+        let text = match editor.read() {
+            Err(_) if app.interrupt.take() => continue,
+            input => input?,
+        };
+        let text = match text {
             Input::Text(text) => text,
             Input::Cleared => continue,
             Input::End => return Ok(()),

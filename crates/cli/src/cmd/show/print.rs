@@ -217,8 +217,15 @@ fn line(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => text::shorten(text, MAX_CHARS),
+        Value::Number(x) if x.is_f64() => float(x.as_f64().unwrap_or_default()),
         other => other.to_string(),
     }
+}
+
+/// Six significant digits at most.
+fn float(x: f64) -> String {
+    let digits: f64 = format!("{x:.5e}").parse().unwrap_or(x);
+    format!("{digits:?}")
 }
 
 fn size(value: &Value) -> String {
