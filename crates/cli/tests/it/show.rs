@@ -1,6 +1,6 @@
 //! `ingle show`.
 
-use crate::support::{folder, ingle, model, outcome};
+use crate::support::{folder, golden, ingle, model, outcome};
 use crate::tokenize::vocabulary;
 
 #[test]
@@ -86,4 +86,27 @@ fn a_vocabulary_alone_is_shown_as_far_as_it_goes() {
     assert_eq!(facts["tokenizer"]["kind"], "Bpe");
     let text = outcome(&mut ingle(&home, &["show", &path])).text();
     assert!(text.contains("does not run here"), "{text}");
+}
+
+#[test]
+fn an_unknown_architecture_and_tokenizer_are_named() {
+    let home = folder("show_unknown");
+    let mut bytes = std::fs::read(golden("models/stories260K-f32.gguf")).expect("it is there");
+    // The name is that of the architecture, of its keys and of the tokenizer.
+    while let Some(at) = bytes.windows(5).position(|word| word == b"llama") {
+        bytes[at..at + 5].copy_from_slice(b"zebra");
+    }
+    std::fs::write(home.join("zebra.gguf"), bytes).expect("writable");
+    let facts = outcome(&mut ingle(&home, &["show", "zebra.gguf", "--json"])).json();
+    assert_eq!(facts["architecture"], "zebra");
+    let problem = facts["problem"].as_str().expect("it does not run");
+    assert!(
+        problem.contains("`zebra`") && problem.contains("llama"),
+        "{problem}"
+    );
+    assert!(facts["config"].is_null() && facts["memory"].is_null());
+    assert_eq!(facts["metadata"]["zebra.block_count"], 5);
+    let text = outcome(&mut ingle(&home, &["show", "zebra.gguf"])).text();
+    assert!(text.contains("found `zebra`"), "{text}");
+    outcome(&mut ingle(&home, &["run", "--raw", "zebra.gguf", "hi"])).failure(1);
 }

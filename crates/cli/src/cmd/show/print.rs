@@ -159,7 +159,11 @@ fn tree(value: &Value, depth: usize, out: &mut dyn Write) -> io::Result<()> {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                match plain(value) {
+                let whole = value
+                    .as_str()
+                    .filter(|_| name == "error")
+                    .map(str::to_owned);
+                match whole.or_else(|| plain(value)) {
                     Some(text) => writeln!(out, "{indent}{name}: {text}")?,
                     None => {
                         writeln!(out, "{indent}{name}:")?;
