@@ -217,6 +217,20 @@ impl TinyModel {
 }
 
 impl Parts {
+    /// Those of a file.
+    pub fn of(gguf: &Gguf) -> Self {
+        let copy = |tensor: &formats::Tensor| TinyTensor {
+            name: tensor.name.clone(),
+            dtype: tensor.dtype,
+            shape: tensor.shape.clone(),
+            data: tensor.data.to_vec(),
+        };
+        Self {
+            metadata: gguf.metadata().clone(),
+            tensors: gguf.tensors().iter().map(copy).collect(),
+        }
+    }
+
     /// Adds a vector.
     pub fn push_f32(&mut self, name: &str, values: &[f32]) {
         self.tensors.push(TinyTensor {

@@ -58,7 +58,8 @@ pub fn to_f32(gguf: &Gguf) -> Gguf {
     let mut writer = GgufWriter::new(gguf.metadata().clone()).expect("metadata of a valid file");
     for tensor in gguf.tensors() {
         let floats = dequantized(tensor.dtype, &tensor.data);
-        let bytes: Vec<u8> = floats.into_iter().flat_map(f32::to_le_bytes).collect();
+        let mut bytes = vec![0; 4 * floats.len()];
+        tensor::quantize(DType::F32, &floats, &mut bytes).expect("F32 has a writer");
         writer
             .tensor(&tensor.name, DType::F32, &tensor.shape, bytes)
             .expect("a tensor of a valid file");

@@ -37,6 +37,13 @@ pub(crate) fn rope_config(
     if loader.has(Role::RopeFrequencies, 0) {
         let divisors = loader.vector(Role::RopeFrequencies, 0, rope_dim / 2)?;
         for (frequency, divisor) in frequencies.iter_mut().zip(divisors) {
+            if !(divisor > 0.0 && divisor.is_finite()) {
+                return Err(LoadError::Hyperparameter {
+                    key: format!("{}.weight", Role::RopeFrequencies.gguf(0)),
+                    expected: "positive numbers".into(),
+                    found: divisor.to_string(),
+                });
+            }
             *frequency /= f64::from(divisor);
         }
     }

@@ -1,0 +1,139 @@
+//! The same bits: whatever a sequence is batched with, however it is chunked, on any number of threads,
+//! wherever its KV blocks lie, at every level.
+
+use model::Level;
+use tensor::DType;
+use testkit::distance::first_difference;
+use testkit::{Random, TinyModel};
+
+use crate::run::{Ragged, level, load, logits, ragged};
+
+/// Weight types whose kernels take different paths: floats, 4 bits with and without a minimum,
+/// super-blocks, codebooks.
+fn models() -> Vec<TinyModel> {
+    let mixed = vec![
+        ("attn_q", DType::Q4_1),
+        ("attn_v", DType::Q6_K),
+        ("attn_output", DType::Q5_0),
+        ("ffn_down", DType::IQ4_XS),
+        ("ffn_up", DType::IQ2_XS),
+        ("output", DType::Q8_0),
+    ];
+    vec![
+        TinyModel {
+            window: Some(40),
+            biases: true,
+            ..TinyModel::default()
+        },
+        TinyModel {
+            head_dim: 20,
+            rope_dim: 8,
+            rope_freqs: true,
+            ..TinyModel::default()
+        },
+        TinyModel {
+            mixed,
+            ..TinyModel::quantized(DType::Q4_K)
+        },
+        TinyModel {
+            tied: true,
+            ..TinyModel::quantized(DType::Q4_1)
+        },
+    ]
+}
+
+const LEN: usize = 75;
+
+#[track_caller]
+fn assert_same(what: &str, tiny: &TinyModel, found: &[f32], expected: &[f32]) {
+    if let Some(at) = first_difference(found, expected) {
+        let (position, token) = (at / tiny.vocab_size, at % tiny.vocab_size);
+        let (a, b) = (found[at], expected[at]);
+        panic!(
+            "{what}, {}: logit {token} at position {position} is {a}, not {b}",
+            tiny.dtype
+        );
+    }
+}
+
+#[test]
+fn chunks_and_threads_and_levels() {
+    for tiny in models() {
+        let gguf = tiny.build();
+        let tokens = Random::new(2).tokens(LEN, tiny.vocab_size);
+        let expected = logits(&load(&gguf, Level::Scalar, 1), &tokens, LEN);
+        for level in Level::available() {
+            for num_threads in [1, 2, 3] {
+                let model = load(&gguf, level, num_threads);
+                for step in [LEN, 1, 7] {
+                    let found = logits(&model, &tokens, step);
+                    let what = format!("{} threads={num_threads} step={step}", level.name());
+                    assert_same(&what, &tiny, &found, &expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn neighbours_and_block_tables() {
+    for tiny in models() {
+        let model = load(&tiny.build(), level(), 2);
+        let mut random = Random::new(12);
+        let sequences: Vec<Ragged> = [(LEN, 5), (1, 1), (33, 33), (64, 1), (40, 17)]
+            .into_iter()
+            .map(|(len, step)| Ragged {
+                tokens: random.tokens(len, tiny.vocab_size),
+                step,
+            })
+            .collect();
+        let alone: Vec<Vec<f32>> = sequences
+            .iter()
+            .map(|s| logits(&model, &s.tokens, s.tokens.len()))
+            .collect();
+        let n = sequences.len();
+        let in_turns = |s: usize, block: usize| (block * n + s) as u32;
+        let from_the_back = |s: usize, block: usize| (100 - block * n - s) as u32;
+        let found = [
+            ragged(&model, &sequences, in_turns),
+            ragged(&model, &sequences, from_the_back),
+        ];
+        for found in found {
+            for (i, (found, alone)) in found.iter().zip(&alone).enumerate() {
+                assert_same(&format!("sequence {i} in a batch"), &tiny, found, alone);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_cache_held_before_does_not_matter() {
+    use model::{Batch, KvCache, NoProbe, Workspace};
+    let tiny = TinyModel::default();
+    let model = load(&tiny.build(), level(), 1);
+    let mut random = Random::new(5);
+    let (old, new) = (
+        random.tokens(60, tiny.vocab_size),
+        random.tokens(40, tiny.vocab_size),
+    );
+    let expected = logits(&model, &new, 40);
+    let mut cache = KvCache::new(model.config(), 2);
+    let mut workspace = Workspace::new(model.config(), 60, 60);
+    let table = [1, 0];
+    model.forward(
+        &Batch::of_sequence(&old, 0, &table),
+        &mut cache,
+        &mut workspace,
+        &mut NoProbe,
+    );
+    let mut batch = Batch::of_sequence(&new, 0, &table);
+    batch.outputs = (0..40).collect();
+    let found = model.forward(&batch, &mut cache, &mut workspace, &mut NoProbe);
+    assert_same("used cache", &tiny, found, &expected);
+    // Fewer outputs than tokens: the same rows.
+    batch.outputs = vec![3, 39];
+    let some = model.forward(&batch, &mut cache, &mut workspace, &mut NoProbe);
+    let v = tiny.vocab_size;
+    assert_same("first row", &tiny, &some[..v], &expected[3 * v..4 * v]);
+    assert_same("second row", &tiny, &some[v..], &expected[39 * v..]);
+}
