@@ -111,10 +111,8 @@ impl Op for StoreKv<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let (dim, width) = (
-            self.shape.head_dim,
-            self.shape.n_kv_heads * self.shape.head_dim,
-        );
+        let (dim, stride) = (self.shape.head_dim, self.shape.stride());
+        let width = self.shape.n_kv_heads * dim;
         let tokens = self.k.chunks_exact(width).zip(self.v.chunks_exact(width));
         for (i, (k, v)) in tokens.enumerate() {
             let position = self.batch.positions[i] as usize;
@@ -124,9 +122,9 @@ impl Op for StoreKv<'_> {
             let at = position % BLOCK_TOKENS;
             let start = block * self.shape.block_len();
             for head in 0..self.shape.n_kv_heads {
-                let keys =
-                    &mut self.keys[start + head * dim * BLOCK_TOKENS..][..dim * BLOCK_TOKENS];
-                let values = &mut self.values[start + (head * BLOCK_TOKENS + at) * dim..][..dim];
+                let first = start + head * stride * BLOCK_TOKENS;
+                let keys = &mut self.keys[first..][..dim * BLOCK_TOKENS];
+                let values = &mut self.values[first + at * stride..][..dim];
                 let (k, v) = (&k[head * dim..][..dim], &v[head * dim..][..dim]);
                 for d in (0..dim).step_by(LANES) {
                     let len = LANES.min(dim - d);
@@ -169,10 +167,9 @@ pub fn attention(
         "q is [n_tokens, n_heads, head_dim]"
     );
     assert_eq!(out.len(), q.len(), "out has the shape of q");
-    assert_eq!(
-        shape.head_dim % LANES,
-        0,
-        "head_dim is a multiple of {LANES}, checked at load"
+    assert!(
+        shape.head_dim.is_multiple_of(2),
+        "head_dim is even, checked at load"
     );
     let group = shape.n_heads / shape.n_kv_heads * shape.head_dim;
     context.pool.tiles(

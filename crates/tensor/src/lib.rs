@@ -20,6 +20,8 @@
 //! # Ok::<(), tensor::NoQuantizer>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod block;
 mod convert;
 mod dtype;

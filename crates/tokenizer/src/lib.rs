@@ -24,6 +24,8 @@
 //! # Ok::<(), tokenizer::Error>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod bpe;
 mod byte_level;
 mod charsmap;
