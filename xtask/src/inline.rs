@@ -5,6 +5,7 @@
 //! that still passes every test. So no optimised program may hold a function of `core::core_arch`,
 //! except the few that ask which CPU this is.
 //!
+//! Only for optimised builds without debug assertions: without either, intrinsics stay functions.
 //! Reads the symbol table of 64-bit little-endian ELF files, which is what CI builds. Does not see
 //! stripped programs (an error) or other formats (skipped with a word).
 
