@@ -37,7 +37,9 @@ fn main() -> ExitCode {
     };
     let outcome = match *task {
         "ci" => match ci::Step::parse_all(rest) {
-            Ok(steps) => ci::run(&root(), &steps),
+            Ok(steps) if ci::run(&root(), &steps) => Ok(()),
+            // All is said.
+            Ok(_) => return ExitCode::FAILURE,
             Err(wrong) => return misused(&wrong),
         },
         "tidy" => tidy::run(&root()),
