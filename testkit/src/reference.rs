@@ -1,7 +1,8 @@
 //! The oracle: a Llama forward pass in f64, straight from the formulas.
 //!
 //! One sequence, whole, no cache, no blocks, no online softmax; weights dequantised by `tensor`. Keys and
-//! values are rounded to f16 on the way, as caches hold them. Sources: arXiv:2307.09288 (layers),
+//! values are rounded to f16 on the way, as caches hold them: the only step that is not continuous, see
+//! [`forward`]. Sources: arXiv:2307.09288 (layers),
 //! arXiv:2104.09864 (rotary positions), GGUF's `docs/gguf.md` (keys, interleaved pairs).
 
 use std::collections::HashMap;
@@ -16,8 +17,15 @@ pub type Taps = HashMap<(&'static str, Option<usize>), Vec<f64>>;
 
 /// Everything that the model in `gguf` computes for `tokens` from position 0.
 ///
-/// Names are llama.cpp's; `result_output` are the logits of every token.
-pub fn forward(gguf: &Gguf, tokens: &[u32]) -> Taps {
+/// Names are llama.cpp's; `result_output` are the logits of every token. `cached` may give what
+/// another implementation has for `Kcur` or `Vcur` of a layer, and attention then reads that: a
+/// number that both have to 7 digits can still fall on either side of a tie in f16, and such a
+/// difference of 1/2000 would hide all others.
+pub fn forward<'a>(
+    gguf: &Gguf,
+    tokens: &[u32],
+    cached: impl Fn(&'static str, usize) -> Option<&'a [f32]>,
+) -> Taps {
     let model = Reference::new(gguf);
     let mut taps = Taps::new();
     let embedding = model.floats("token_embd.weight");
@@ -34,7 +42,8 @@ pub fn forward(gguf: &Gguf, tokens: &[u32]) -> Taps {
         let prefix = format!("blk.{layer}");
         let normed = model.norm(&format!("{prefix}.attn_norm"), &x);
         tap("attn_norm", &normed);
-        let attended = model.attention(&prefix, &normed, &mut tap);
+        let cached = |name| cached(name, layer);
+        let attended = model.attention(&prefix, &normed, cached, &mut tap);
         let delta = model.linear(&format!("{prefix}.attn_output"), &attended, model.q_dim());
         tap("attn_out", &delta);
         add(&mut x, &delta);
@@ -63,7 +72,7 @@ pub fn forward(gguf: &Gguf, tokens: &[u32]) -> Taps {
 
 /// The logits of every token, `[n_tokens, vocab_size]`.
 pub fn logits(gguf: &Gguf, tokens: &[u32]) -> Vec<f64> {
-    let mut taps = forward(gguf, tokens);
+    let mut taps = forward(gguf, tokens, |_, _| None);
     taps.remove(&("result_output", None)).expect("always there")
 }
 
@@ -141,10 +150,11 @@ impl<'a> Reference<'a> {
     }
 
     /// Attention of the layer without its output matrix.
-    fn attention(
+    fn attention<'b>(
         &self,
         prefix: &str,
         normed: &[f64],
+        cached: impl Fn(&'static str) -> Option<&'b [f32]>,
         tap: &mut impl FnMut(&'static str, &[f64]),
     ) -> Vec<f64> {
         let linear = |role: &str| self.linear(&format!("{prefix}.{role}"), normed, self.d_model);
@@ -154,8 +164,13 @@ impl<'a> Reference<'a> {
         tap("Qcur", &q);
         tap("Kcur", &k);
         tap("Vcur", &v);
-        for x in k.iter_mut().chain(&mut v) {
-            *x = f16::from_f64(*x).to_f64();
+        for (name, x) in [("Kcur", &mut k), ("Vcur", &mut v)] {
+            if let Some(other) = cached(name) {
+                *x = other.iter().copied().map(f64::from).collect();
+            }
+            // Not `from_f64`, which drops bits before it rounds.
+            x.iter_mut()
+                .for_each(|x| *x = f16::from_f32(*x as f32).to_f64());
         }
         let (dim, group) = (self.head_dim, self.n_heads / self.n_kv_heads);
         let scale = 1.0 / (dim as f64).sqrt();

@@ -3,5 +3,9 @@
 mod errors;
 mod facade;
 mod files;
+#[allow(
+    clippy::print_stdout,
+    reason = "figures, for who asks with --nocapture"
+)]
 mod smollm2;
 mod stories;

@@ -3,8 +3,10 @@
 //! `golden/llama/README.md` says why there are two measures: one int8 rounding that falls the other way
 //! moves hundreds after it, so llama.cpp's own kernels disagree among themselves as much as with us.
 
+use std::path::PathBuf;
+
 use ingle::model::{Batch, KvCache, LoadOptions, Model as Weights, NoProbe, Workspace};
-use ingle::{Gguf, Model, perplexity};
+use ingle::{Gguf, Level, Model, perplexity};
 use serde_json::Value;
 use testkit::{distance, golden, weights};
 
@@ -19,12 +21,22 @@ const OPTIONS: LoadOptions = LoadOptions {
     level: None,
 };
 
-fn open() -> Option<Gguf> {
+/// The model's file, if it is here. At the scalar level each of these tests would take many
+/// minutes to find the same bits: that they are the same is shown elsewhere, on small models.
+fn file() -> Option<PathBuf> {
+    if Level::from_env() == Ok(Level::Scalar) {
+        println!("skipped: the scalar level is too slow for `{FILE}`");
+        return None;
+    }
     let path = golden::real_model(FILE);
     if path.is_none() {
         println!("skipped: `{FILE}` is not here\nhint: `cargo xtask fetch`");
     }
-    path.map(|path| Gguf::open(path).unwrap())
+    path
+}
+
+fn open() -> Option<Gguf> {
+    file().map(|path| Gguf::open(path).unwrap())
 }
 
 /// Greedy continuations of all prompts, computed together; each token with its lead over the second.
@@ -141,9 +153,7 @@ fn in_int8_logits_are_as_near_as_llama_cpp_gets() {
 
 #[test]
 fn perplexity_is_that_of_llama_cpp() {
-    let Some(path) = golden::real_model(FILE) else {
-        return;
-    };
+    let Some(path) = file() else { return };
     let model = Model::builder(path.to_str().unwrap())
         .threads(1)
         .load()

@@ -29,7 +29,6 @@ fn check(dtypes: impl Fn(DType) -> bool) {
             1e-4
         };
         let error = error(&TinyModel::quantized(dtype));
-        println!("{dtype}: {error:.5}");
         assert!(error <= bound, "{dtype}: relative error {error}");
     }
 }
