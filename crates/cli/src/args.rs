@@ -16,7 +16,8 @@ use crate::failure::Failure;
     propagate_version = true,
     max_term_width = 100
 )]
-#[command(after_help = models_help())]
+// Of a flag given twice the last counts, so that a shell alias can be overruled.
+#[command(after_help = models_help(), args_override_self = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
