@@ -1,7 +1,7 @@
 //! What tests share: small random models, an f64 forward pass, golden files, measures of distance.
 //!
 //! Nothing here is part of a release, and nothing here uses the code under test: the oracle
-//! ([`reference`]) knows formats and quant blocks, but no kernel, no model and no engine.
+//! ([`mod@reference`]) knows formats and quant blocks, but no kernel, no model and no engine.
 //! It panics where a test would: on the first thing that is not as it should be.
 
 #![forbid(unsafe_code)]

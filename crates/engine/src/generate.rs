@@ -110,7 +110,15 @@ impl Generator {
     ) -> Result<(FinishReason, Usage), RequestError> {
         let mut sampler = self.check(request)?;
         let mut stop = StopStrings::new(&request.stop);
-        let mut detokenizer = Detokenizer::continuing(!request.keep_special);
+        // SentencePiece puts a space before a text: after nothing but control tokens it is not part of it.
+        let begins = request
+            .prompt
+            .iter()
+            .all(|&id| self.tokenizer.is_control(id));
+        let mut detokenizer = match begins {
+            true => Detokenizer::new(!request.keep_special),
+            false => Detokenizer::continuing(!request.keep_special),
+        };
         let cached_tokens = self.sequence.replace(&request.prompt);
         let mut usage = Usage {
             prompt_tokens: request.prompt.len(),

@@ -15,21 +15,12 @@ use crate::workspace::{Workspace, max_k, rope_configs};
 use crate::{LoadError, arch};
 
 /// How to load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct LoadOptions {
     /// Threads that compute, the caller's included; 0 for as many as this process may use.
     pub num_threads: usize,
     /// Level of instructions; the best (or what `INGLE_ISA` says) if none.
     pub level: Option<Level>,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            num_threads: 0,
-            level: None,
-        }
-    }
 }
 
 /// Weights, mapped from their file, and threads to compute with.

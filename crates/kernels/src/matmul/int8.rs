@@ -136,7 +136,7 @@ fn accumulate<I: Isa, S: CodeShape>(
     bias: f32,
 ) -> I::F32 {
     let mut value = isa.to_f32(sum);
-    if !S::HAS_MIN && !(S::WIDE && I::WIDE_IS_SIGNED) {
+    if !(S::HAS_MIN || S::WIDE && I::WIDE_IS_SIGNED) {
         // Whole numbers below 2^24: exact, so it does not matter that some levels subtract earlier.
         value = isa.mul_add(isa.splat(-bias), isa.splat(x_sum), value);
     }

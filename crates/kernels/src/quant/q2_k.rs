@@ -9,7 +9,7 @@ pub(crate) struct Q2K;
 #[inline(always)]
 pub(super) fn pairs<I: Isa>(isa: I, qs: I::B32, chunk: usize) -> (I::B32, I::B32) {
     let three = isa.splat8(3);
-    if chunk % 2 == 0 {
+    if chunk.is_multiple_of(2) {
         (isa.and(qs, three), isa.and(isa.shr8::<2>(qs), three))
     } else {
         (isa.and(isa.shr8::<4>(qs), three), isa.shr8::<6>(qs))

@@ -24,7 +24,7 @@ impl QuantFormat for Q6K {
         );
         let high = isa.load32(bytes_at(unit, qh));
         let (low, pair) = (isa.splat8(15), isa.splat8(0x30));
-        if chunk % 2 == 0 {
+        if chunk.is_multiple_of(2) {
             (
                 isa.or(isa.and(a, low), isa.and(isa.shl8::<4>(high), pair)),
                 isa.or(isa.and(b, low), isa.and(isa.shl8::<2>(high), pair)),
