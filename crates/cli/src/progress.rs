@@ -137,7 +137,7 @@ impl Lines {
             return;
         }
         let amount = match (report.phase, report.total) {
-            (Phase::Downloading(_), Some(total)) => {
+            (Phase::Downloading(_) | Phase::Package(_), Some(total)) => {
                 format!(" ({} of {})", text::bytes(report.done), text::bytes(total))
             }
             (Phase::Downloading(_), None) if report.done > 0 => {

@@ -89,6 +89,17 @@ impl ModelBuilder {
             .as_deref()
             .map(ChatTemplate::new)
             .transpose()?;
+        // Weights are mapped and may be dropped and read again; keys, values and buffers have to fit.
+        let needed = memory::Estimate::new(config, 0, ctx).total();
+        if let Some(memory) = memory::available()
+            && needed > memory.total
+        {
+            return Err(Error::Memory {
+                ctx,
+                needed,
+                total: memory.total,
+            });
+        }
         let weights: usize = gguf.tensors().iter().map(|tensor| tensor.data.len()).sum();
         let memory = memory::Estimate::new(config, weights as u64, ctx);
         let info = ModelInfo {
