@@ -49,7 +49,7 @@ pub enum Error {
         found: Vec<u8>,
     },
     /// A version of GGUF that is not read.
-    #[error("GGUF version {found} is not supported, expected 2 or 3{}", version_hint(*found))]
+    #[error("GGUF version {found} is not supported, expected 1 to 3")]
     Version {
         /// The version in the header.
         found: u32,
@@ -283,13 +283,6 @@ fn magic_hint(magic: &[u8]) -> &'static str {
         }
         b"PK\x03\x04" => "\nhint: this looks like a PyTorch checkpoint; convert it to GGUF first",
         [_, _, _, 0] => "\nhint: if this is a safetensors file, convert it to GGUF first",
-        _ => "",
-    }
-}
-
-fn version_hint(version: u32) -> &'static str {
-    match version {
-        1 => "\nhint: version 1 was used for a few weeks in 2023; convert the model again",
         _ => "",
     }
 }

@@ -8,11 +8,17 @@ use crate::Error;
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Whether counts and lengths are u32 (version 1) and not u64.
+    short: bool,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self {
+            bytes,
+            at: 0,
+            short: false,
+        }
     }
 
     /// Bytes read so far.
@@ -45,6 +51,25 @@ impl<'a> Cursor<'a> {
         Ok(T::from_le(self.take(what, size_of::<T>() as u64)?))
     }
 
+    /// From here on counts and lengths are u32, as in version 1.
+    pub(super) fn use_short_lengths(&mut self) {
+        self.short = true;
+    }
+
+    /// Bytes of a count or length.
+    pub(super) fn length_bytes(&self) -> u64 {
+        if self.short { 4 } else { 8 }
+    }
+
+    /// The next count or length.
+    pub(super) fn length(&mut self, what: &'static str) -> Result<u64, Error> {
+        if self.short {
+            self.number::<u32>(what).map(u64::from)
+        } else {
+            self.number(what)
+        }
+    }
+
     /// A count of things of which each takes at least `min_bytes` of what follows.
     pub(super) fn count(
         &self,
@@ -72,7 +97,7 @@ impl<'a> Cursor<'a> {
         max: u64,
     ) -> Result<&'a [u8], Error> {
         let at = self.position();
-        let len = self.number::<u64>(what)?;
+        let len = self.length(what)?;
         if len < min || len > max {
             return Err(Error::Length {
                 what,

@@ -1,4 +1,4 @@
-//! GGUF, the model file of ggml and llama.cpp: versions 2 and 3, little-endian.
+//! GGUF, the model file of ggml and llama.cpp: versions 1 to 3, little-endian.
 //!
 //! ```text
 //! header   "GGUF"  version u32  n_tensors u64  n_kv u64
@@ -10,7 +10,10 @@
 //! A string is its length as u64 and that many bytes. An array is its element type u32, its length u64 and the
 //! elements. Source: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 //!
-//! Refused: version 1 (32-bit counts), big-endian files, arrays of arrays (llama.cpp refuses them too), and
+//! Version 1 has u32 for every u64 above but the offsets. It is read because the test model stories260K
+//! comes as version 1; it is never written.
+//!
+//! Refused: big-endian files, arrays of arrays (llama.cpp refuses them too), and
 //! tensor data with gaps or overlaps (likewise). Strings inside values are kept as the bytes they are.
 
 mod cursor;
@@ -122,7 +125,7 @@ impl Gguf {
         &self.tensors
     }
 
-    /// The GGUF version in the header (of the first part): 2 or 3.
+    /// The GGUF version in the header (of the first part): 1 to 3.
     pub fn version(&self) -> u32 {
         self.version
     }

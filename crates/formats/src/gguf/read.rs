@@ -15,17 +15,17 @@ use super::{
 };
 use crate::{Bytes, Error};
 
-/// Least bytes of a metadata entry: length and one byte of key, type, one byte of value.
-const MIN_ENTRY: u64 = 8 + 1 + 4 + 1;
+/// Least bytes of a metadata entry: length and one byte of key, type, one byte of value (lengths as in version 1).
+const MIN_ENTRY: u64 = 4 + 1 + 4 + 1;
 /// Least bytes of a tensor's description: length and one byte of name, dimensions and one of them, dtype, offset.
-const MIN_TENSOR: u64 = 8 + 1 + 4 + 8 + 4 + 8;
+const MIN_TENSOR: u64 = 4 + 1 + 4 + 4 + 4 + 8;
 
 /// Reads a whole file.
 pub(super) fn read(bytes: &Bytes) -> Result<Gguf, Error> {
     let mut cursor = Cursor::new(bytes);
     let version = read_version(&mut cursor)?;
-    let n_tensors = cursor.number::<u64>("number of tensors")?;
-    let n_entries = cursor.number::<u64>("number of metadata keys")?;
+    let n_tensors = cursor.length("number of tensors")?;
+    let n_entries = cursor.length("number of metadata keys")?;
 
     let n_entries = cursor.count("metadata keys", n_entries, MIN_ENTRY)?;
     let mut entries = Vec::new();
@@ -87,6 +87,10 @@ fn read_version(cursor: &mut Cursor<'_>) -> Result<u32, Error> {
     }
     match cursor.number::<u32>("version")? {
         version @ (2 | 3) => Ok(version),
+        version @ 1 => {
+            cursor.use_short_lengths();
+            Ok(version)
+        }
         swapped if matches!(swapped.swap_bytes(), 1..=3) => Err(Error::BigEndian),
         found => Err(Error::Version { found }),
     }
@@ -124,7 +128,7 @@ fn read_type(cursor: &mut Cursor<'_>) -> Result<ValueType, Error> {
 
 fn read_array(cursor: &mut Cursor<'_>) -> Result<Array, Error> {
     let elem = read_type(cursor)?;
-    let count = cursor.number::<u64>("array length")?;
+    let count = cursor.length("array length")?;
     Ok(match elem {
         ValueType::U8 => Array::U8(read_numbers(cursor, count)?),
         ValueType::I8 => Array::I8(read_numbers(cursor, count)?),
@@ -164,7 +168,7 @@ fn read_bools(cursor: &mut Cursor<'_>, count: u64) -> Result<Vec<bool>, Error> {
 
 /// Two passes, so that the strings are copied once into memory of the right size.
 fn read_strings(cursor: &mut Cursor<'_>, count: u64) -> Result<Strings, Error> {
-    let count = cursor.count("array elements", count, size_of::<u64>() as u64)?;
+    let count = cursor.count("array elements", count, cursor.length_bytes())?;
     let mut ahead = cursor.clone();
     let mut total = 0;
     for _ in 0..count {
@@ -216,7 +220,7 @@ fn read_layout(cursor: &mut Cursor<'_>) -> Result<(DType, Vec<usize>, u64, u64),
     let mut dims = [0; MAX_DIMS as usize];
     let dims = &mut dims[..n_dims as usize];
     for dim in dims.iter_mut() {
-        *dim = cursor.number::<u64>("dimension")?;
+        *dim = cursor.length("dimension")?;
     }
     let found = cursor.number("tensor type")?;
     let dtype = DType::from_ggml_id(found).ok_or(Error::DType { found })?;

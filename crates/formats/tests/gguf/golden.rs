@@ -59,6 +59,36 @@ fn split_files_are_one_model() {
 }
 
 #[test]
+fn version_1_is_read_and_written_as_3() {
+    let path = folder().join("../models/stories260K-f32.gguf");
+    let old = Gguf::open(&path).expect("a valid file");
+    assert_eq!(
+        (old.version(), old.metadata().len(), old.tensors().len()),
+        (1, 18, 48)
+    );
+    let tokens: &formats::Strings = old
+        .metadata()
+        .require("tokenizer.ggml.tokens")
+        .expect("strings");
+    assert_eq!((tokens.len(), tokens.get(1)), (512, Some(&b"<s>"[..])));
+    assert_eq!(
+        old.tensor("token_embd.weight").expect("there").shape,
+        [512, 64]
+    );
+    let mut writer = GgufWriter::new(old.metadata().clone()).expect("valid metadata");
+    for tensor in old.tensors() {
+        writer.copy_tensor(tensor).expect("a valid tensor");
+    }
+    let mut written = Vec::new();
+    writer.write(&mut written).expect("memory takes everything");
+    let new = Gguf::parse(written).expect("a valid file");
+    assert_eq!(
+        (new.version(), new.metadata(), new.tensors()),
+        (3, old.metadata(), old.tensors())
+    );
+}
+
+#[test]
 fn rewriting_gives_the_same_bytes() {
     for file in ["types.gguf", "aligned.gguf"] {
         let original = std::fs::read(folder().join(file)).expect("there");
