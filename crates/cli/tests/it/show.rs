@@ -13,7 +13,7 @@ fn json_says_everything_a_bug_report_needs() {
     .json();
     assert_eq!(facts["architecture"], "llama");
     assert_eq!(facts["runs"], true);
-    assert_eq!(facts["gguf_version"], 3);
+    assert_eq!(facts["gguf_version"], 1);
     assert_eq!(facts["config"]["d_model"], 64);
     let layers = &facts["config"]["layers"];
     assert_eq!(layers["count"], 5);
