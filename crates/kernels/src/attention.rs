@@ -14,7 +14,7 @@ use std::ops::Range;
 use crate::isa::{Isa, LANES, Op, dispatch};
 use crate::matmul::lock;
 use crate::pool::{Grid, Tile};
-use crate::vector::{exp, padded};
+use crate::vector::{exp, padded, tanh};
 use crate::{Context, Scratch};
 
 /// Positions in a KV block.
@@ -37,6 +37,8 @@ pub struct AttentionShape {
     pub scale: f32,
     /// How many positions a token sees, itself included; all if `None`.
     pub window: Option<usize>,
+    /// Bound on scores: `cap * tanh(score / cap)` instead of `score` (Gemma 2, arXiv:2408.00118).
+    pub softcap: Option<f32>,
 }
 
 impl AttentionShape {
@@ -317,7 +319,7 @@ impl AttentionTile<'_> {
         let (dim, stride) = (self.shape.head_dim, self.shape.stride());
         let width = self.shape.n_heads * dim;
         let q = &self.q[query.row * width + self.tile.cols.start + query.col..][..dim];
-        let mut scores = scores(isa, q, &self.scratch.keys, self.shape.scale);
+        let mut scores = scores(isa, q, &self.scratch.keys, self.shape);
         scores[..valid.start].fill(f32::NEG_INFINITY);
         scores[valid.end..].fill(f32::NEG_INFINITY);
         let [low, high]: &[[f32; LANES]; 2] =
@@ -350,9 +352,9 @@ impl AttentionTile<'_> {
     }
 }
 
-/// `scale * q·k` for the positions of a block: two sums per position, over even and odd elements.
+/// `scale * q·k`, capped, for the positions of a block: two sums per position, over even and odd elements.
 #[inline(always)]
-fn scores<I: Isa>(isa: I, q: &[f32], keys: &[f32], scale: f32) -> [f32; BLOCK_TOKENS] {
+fn scores<I: Isa>(isa: I, q: &[f32], keys: &[f32], shape: &AttentionShape) -> [f32; BLOCK_TOKENS] {
     let mut acc = [[isa.splat(0.0); 2]; 2];
     let pairs = q.as_chunks::<2>().0;
     let rows = keys.as_chunks::<BLOCK_TOKENS>().0.as_chunks::<2>().0;
@@ -374,10 +376,12 @@ fn scores<I: Isa>(isa: I, q: &[f32], keys: &[f32], scale: f32) -> [f32; BLOCK_TO
     }
     let mut out = [[0.0; LANES]; 2];
     for half in 0..2 {
-        isa.store(
-            isa.mul(isa.add(acc[0][half], acc[1][half]), isa.splat(scale)),
-            &mut out[half],
-        );
+        let mut score = isa.mul(isa.add(acc[0][half], acc[1][half]), isa.splat(shape.scale));
+        if let Some(cap) = shape.softcap {
+            let part = isa.div(score, isa.splat(cap));
+            score = isa.mul(tanh(isa, part), isa.splat(cap));
+        }
+        isa.store(score, &mut out[half]);
     }
     let mut flat = [0.0; BLOCK_TOKENS];
     flat.copy_from_slice(out.as_flattened());

@@ -25,6 +25,27 @@ pub(crate) fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     isa.keep_ge(x, LOWEST, isa.mul(p, isa.exp2_int(n)))
 }
 
+/// `tanh x = m / (m + 2)` with `m = e^2x - 1`, for any x.
+///
+/// The reduction and the polynomial of [`exp`] without its first term, so that nothing cancels near 0;
+/// the error is a few units in the last place. Beyond 10 the result is 1 in f32.
+#[inline(always)]
+pub(crate) fn tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    let twice = isa.mul(isa.splat(2.0), x);
+    let clamped = isa.min(isa.max(twice, isa.splat(-20.0)), isa.splat(20.0));
+    let n = isa.round(isa.mul(clamped, isa.splat(std::f32::consts::LOG2_E)));
+    let r = isa.mul_add(n, isa.splat(-0.693_359_4), clamped);
+    let r = isa.mul_add(n, isa.splat(2.121_944_4e-4), r);
+    let mut p = isa.splat(1.0 / 720.0);
+    for c in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0] {
+        p = isa.mul_add(p, r, isa.splat(c));
+    }
+    // e^2x - 1 = 2^n (e^r - 1) + (2^n - 1), and the last difference is exact or does not matter.
+    let power = isa.exp2_int(n);
+    let m = isa.mul_add(power, isa.mul(p, r), isa.sub(power, isa.splat(1.0)));
+    isa.div(m, isa.add(m, isa.splat(2.0)))
+}
+
 /// A function of two vectors.
 pub(crate) trait Pointwise: Copy {
     fn apply<I: Isa>(self, isa: I, a: I::F32, b: I::F32) -> I::F32;

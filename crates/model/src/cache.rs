@@ -65,5 +65,6 @@ pub(crate) fn attention_shape(attention: &AttentionConfig) -> AttentionShape {
         head_dim: attention.head_dim,
         scale: attention.scale,
         window: attention.window,
+        softcap: attention.softcap,
     }
 }

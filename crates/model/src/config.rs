@@ -65,6 +65,8 @@ pub struct AttentionConfig {
     pub rope: Option<RopeConfig>,
     /// Positions a token sees, itself included; all if none.
     pub window: Option<usize>,
+    /// Bound on scores: `cap * tanh(score / cap)` instead of `score`; none if none.
+    pub softcap: Option<f32>,
 }
 
 impl AttentionConfig {

@@ -112,7 +112,9 @@ impl Sequence {
                     .iter()
                     .zip(&k[at(other)..])
                     .map(|(&q, k)| f64::from(q) * k);
-                (dot.sum::<f64>() * f64::from(shape.scale)).exp()
+                let score = dot.sum::<f64>() * f64::from(shape.scale);
+                let capped = |cap: f32| (score / f64::from(cap)).tanh() * f64::from(cap);
+                shape.softcap.map_or(score, capped).exp()
             };
             let weights: Vec<f64> = (first..=position).map(weight).collect();
             let sum: f64 = weights.iter().sum();
@@ -144,6 +146,14 @@ fn shape(
         head_dim,
         scale,
         window,
+        softcap: None,
+    }
+}
+
+fn capped(softcap: f32, shape: AttentionShape) -> AttentionShape {
+    AttentionShape {
+        softcap: Some(softcap),
+        ..shape
     }
 }
 
@@ -161,6 +171,8 @@ fn shapes() -> Vec<AttentionShape> {
         shape(4, 2, 64, Some(5)),
         shape(4, 2, 32, Some(32)),
         shape(4, 1, 16, Some(70)),
+        capped(50.0, shape(4, 2, 48, None)),
+        capped(0.5, shape(2, 1, 24, Some(40))),
     ]
 }
 

@@ -49,6 +49,7 @@ pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
                 scale: 1.0 / (head_dim as f32).sqrt(),
                 rope: Some(rope),
                 window,
+                softcap: None,
             }),
             ffn_norm: norm,
             ffn: Ffn::Gated {
