@@ -20,7 +20,7 @@ mod vector;
 use std::sync::Mutex;
 
 pub use attention::{AttentionShape, BLOCK_TOKENS, BatchView, attention, store_kv};
-pub use elementwise::{add, silu_mul};
+pub use elementwise::{add, gelu_mul, silu_mul, softcap};
 pub use isa::Level;
 pub use matmul::{Activations, MatmulKernel, Weight, XKind, matmul};
 pub use norm::rms_norm;

@@ -14,23 +14,31 @@ pub struct ModelConfig {
     pub vocab_size: usize,
     /// Context length that the model was trained for.
     pub max_seq_len: usize,
+    /// Factor on rows of the embedding, as they enter the first layer.
+    pub embedding_scale: Option<f32>,
     /// One row per layer.
     pub layers: Vec<LayerConfig>,
     /// The norm before the output matrix.
     pub output_norm: NormConfig,
+    /// Bound on logits: `cap * tanh(logit / cap)` instead of `logit`; none if none.
+    pub logit_softcap: Option<f32>,
 }
 
-/// One layer: `x += mixer(norm(x)); x += ffn(norm(x))`.
+/// One layer: `x += mixer(norm(x)); x += ffn(norm(x))`, with another norm before an addition where asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerConfig {
     /// Norm before the mixer.
     pub mixer_norm: NormConfig,
     /// What mixes tokens.
     pub mixer: Mixer,
+    /// Norm of what the mixer gives.
+    pub mixer_post_norm: Option<NormConfig>,
     /// Norm before the feed-forward network.
     pub ffn_norm: NormConfig,
     /// What works on each token alone.
     pub ffn: Ffn,
+    /// Norm of what the feed-forward network gives.
+    pub ffn_post_norm: Option<NormConfig>,
 }
 
 /// A normalisation.
@@ -116,4 +124,6 @@ pub enum Ffn {
 pub enum Activation {
     /// `x / (1 + e^-x)`.
     Silu,
+    /// GELU in its tanh form: `x / 2 * (1 + tanh(sqrt(2 / π) * (x + 0.044715 x³)))`.
+    GeluTanh,
 }

@@ -1,10 +1,13 @@
-//! One layer, whatever the family: `x += mixer(norm(x)); x += ffn(norm(x))`.
+//! One layer, whatever the family: `x += mixer(norm(x)); x += ffn(norm(x))`, with another norm before an
+//! addition where the family has one.
 
 use kernels::BatchView;
 
 use crate::LoadError;
 use crate::cache::LayerCache;
-use crate::config::{AttentionConfig, Ffn, LayerConfig, Mixer, ModelConfig, RopeConfig};
+use crate::config::{
+    AttentionConfig, Ffn, LayerConfig, Mixer, ModelConfig, NormConfig, RopeConfig,
+};
 use crate::names::Role;
 use crate::ops::Ops;
 use crate::probe::Probe;
@@ -15,8 +18,16 @@ pub(crate) struct Layer {
     config: LayerConfig,
     mixer_norm: Vec<f32>,
     mixer: AttentionWeights,
+    mixer_post_norm: Option<PostNorm>,
     ffn_norm: Vec<f32>,
     ffn: GatedWeights,
+    ffn_post_norm: Option<PostNorm>,
+}
+
+/// A norm of what mixer or FFN gives, before it is added.
+struct PostNorm {
+    config: NormConfig,
+    gain: Vec<f32>,
 }
 
 struct AttentionWeights {
@@ -49,6 +60,13 @@ impl Layer {
         let (q_dim, kv_dim) = (attention.q_dim(), attention.kv_dim());
         let ropes = rope_configs(model);
         let table = |rope: &RopeConfig| ropes.iter().position(|&other| other == rope);
+        let post_norm = |role, config: Option<NormConfig>| -> Result<_, LoadError> {
+            let Some(config) = config else {
+                return Ok(None);
+            };
+            let gain = loader.vector(role, layer, d)?;
+            Ok(Some(PostNorm { config, gain }))
+        };
         Ok(Self {
             mixer_norm: loader.vector(Role::MixerNorm, layer, d)?,
             mixer: AttentionWeights {
@@ -58,12 +76,14 @@ impl Layer {
                 output: linear(Role::AttentionOutput, d, q_dim)?,
                 rope: attention.rope.as_ref().and_then(table),
             },
+            mixer_post_norm: post_norm(Role::MixerPostNorm, config.mixer_post_norm)?,
             ffn_norm: loader.vector(Role::FfnNorm, layer, d)?,
             ffn: GatedWeights {
                 gate: linear(Role::FfnGate, d_ff, d)?,
                 up: linear(Role::FfnUp, d_ff, d)?,
                 down: linear(Role::FfnDown, d, d_ff)?,
             },
+            ffn_post_norm: post_norm(Role::FfnPostNorm, config.ffn_post_norm)?,
             config,
         })
     }
@@ -106,7 +126,8 @@ impl Layer {
         let Mixer::Attention(attention) = &self.config.mixer;
         self.attend(attention, ops, batch, cache, w, &mut tap);
         tap("attn_out", &w.delta[..width]);
-        ops.add(&mut w.x[..width], &w.delta[..width]);
+        let post = ("attn_post_norm", self.mixer_post_norm.as_ref());
+        add_delta(post, ops, width, w, &mut tap);
         tap("ffn_inp", &w.x[..width]);
 
         ops.norm(
@@ -118,7 +139,8 @@ impl Layer {
         tap("ffn_norm", &w.normed[..width]);
         self.feed_forward(ops, m, w);
         tap("ffn_out", &w.delta[..width]);
-        ops.add(&mut w.x[..width], &w.delta[..width]);
+        let post = ("ffn_post_norm", self.ffn_post_norm.as_ref());
+        add_delta(post, ops, width, w, &mut tap);
         tap("l_out", &w.x[..width]);
     }
 
@@ -166,4 +188,22 @@ impl Layer {
         ops.gate(activation, g, u);
         ops.linear(g, &mut w.activations, [(down, &mut w.delta[..m * down.n])]);
     }
+}
+
+/// `x += delta`, or `x += norm(delta)`; `normed` is free by then.
+fn add_delta(
+    (name, post): (&'static str, Option<&PostNorm>),
+    ops: &Ops,
+    width: usize,
+    w: &mut Workspace,
+    tap: &mut impl FnMut(&'static str, &[f32]),
+) {
+    let (x, delta) = (&mut w.x[..width], &w.delta[..width]);
+    let Some(PostNorm { config, gain }) = post else {
+        return ops.add(x, delta);
+    };
+    let normed = &mut w.normed[..width];
+    ops.norm(*config, gain, delta, normed);
+    tap(name, normed);
+    ops.add(x, normed);
 }

@@ -129,9 +129,12 @@ impl Model {
                 rope.magnitude,
             );
         }
+        let scale = self.config.embedding_scale;
+        let x = &mut w.x[..m * d];
         self.ops
-            .embed(&self.token_embedding, &batch.tokens, &mut w.x[..m * d]);
-        probe.tap("inp_embd", None, &w.x[..m * d]);
+            .embed(&self.token_embedding, scale, &batch.tokens, x);
+        let name = scale.map_or("inp_embd", |_| "inp_scaled");
+        probe.tap(name, None, x);
         for (index, (layer, cache)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
             layer.forward(index, &self.ops, batch.view(), cache, w, probe);
         }
@@ -157,6 +160,9 @@ impl Model {
         if !rows.is_empty() {
             self.ops
                 .linear(normed, &mut w.activations, [(&self.output, &mut *logits)]);
+        }
+        if let Some(cap) = self.config.logit_softcap {
+            self.ops.softcap(logits, cap);
         }
         probe.tap("result_output", None, logits);
         logits

@@ -21,6 +21,8 @@ pub enum Role {
     AttentionV,
     /// `[d_model, q_dim]`.
     AttentionOutput,
+    /// `[d_model]`: of what the mixer gives.
+    MixerPostNorm,
     /// `[d_model]`.
     FfnNorm,
     /// `[d_ff, d_model]`.
@@ -29,6 +31,8 @@ pub enum Role {
     FfnUp,
     /// `[d_model, d_ff]`.
     FfnDown,
+    /// `[d_model]`: of what the feed-forward network gives.
+    FfnPostNorm,
 }
 
 /// One row per role: its name in GGUF and in Hugging Face checkpoints, without `.weight` or `.bias`.
@@ -63,6 +67,11 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         "model.layers.{i}.self_attn.o_proj",
     ),
     (
+        Role::MixerPostNorm,
+        "blk.{i}.post_attention_norm",
+        "model.layers.{i}.post_attention_layernorm",
+    ),
+    (
         Role::FfnNorm,
         "blk.{i}.ffn_norm",
         "model.layers.{i}.post_attention_layernorm",
@@ -82,7 +91,17 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         "blk.{i}.ffn_down",
         "model.layers.{i}.mlp.down_proj",
     ),
+    (
+        Role::FfnPostNorm,
+        "blk.{i}.post_ffw_norm",
+        "model.layers.{i}.post_feedforward_layernorm",
+    ),
 ];
+
+/// Roles with another Hugging Face name in layers that have [`Role::MixerPostNorm`]: what is called
+/// `post_attention_layernorm` comes before the feed-forward network elsewhere.
+pub const HF_WITH_POST_NORMS: &[(Role, &str)] =
+    &[(Role::FfnNorm, "model.layers.{i}.pre_feedforward_layernorm")];
 
 impl Role {
     /// The GGUF name without suffix, `layer` filled in.
@@ -97,19 +116,33 @@ impl Role {
 
 #[cfg(test)]
 mod tests {
-    use super::{NAMES, Role};
+    use super::{HF_WITH_POST_NORMS, NAMES, Role};
 
     #[test]
     fn names_are_unique_and_layers_are_numbered_in_both_columns() {
         for (i, (role, gguf, hf)) in NAMES.iter().enumerate() {
             assert_eq!(gguf.contains("{i}"), hf.contains("{i}"), "{role:?}");
-            assert!(
-                NAMES[..i]
-                    .iter()
-                    .all(|row| row.0 != *role && row.1 != *gguf && row.2 != *hf),
-                "{role:?}"
-            );
+            let unique = |row: &(Role, &str, &str)| row.0 != *role && row.1 != *gguf;
+            assert!(NAMES[..i].iter().all(unique), "{role:?}");
         }
         assert_eq!(Role::FfnDown.gguf(12), "blk.12.ffn_down");
+    }
+
+    #[test]
+    fn hugging_face_names_are_unique_in_layers_of_either_kind() {
+        let plain = NAMES
+            .iter()
+            .filter(|(role, ..)| !matches!(role, Role::MixerPostNorm | Role::FfnPostNorm));
+        let plain: Vec<&str> = plain.map(|&(.., hf)| hf).collect();
+        let with_post_norms = NAMES.iter().map(|&(role, _, hf)| {
+            let other = HF_WITH_POST_NORMS.iter().find(|(other, _)| *other == role);
+            other.map_or(hf, |&(_, hf)| hf)
+        });
+        for mut names in [plain, with_post_norms.collect()] {
+            let len = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), len);
+        }
     }
 }

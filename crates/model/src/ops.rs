@@ -24,12 +24,15 @@ impl Ops {
         &self.context
     }
 
-    /// Rows `tokens` of `table` into `x` `[n_tokens, d_model]`.
-    pub(crate) fn embed(&self, table: &Linear, tokens: &[u32], x: &mut [f32]) {
+    /// Rows `tokens` of `table`, times `scale`, into `x` `[n_tokens, d_model]`.
+    pub(crate) fn embed(&self, table: &Linear, scale: Option<f32>, tokens: &[u32], x: &mut [f32]) {
         let rows = tokens.iter().zip(x.chunks_exact_mut(table.k));
-        self.context
-            .pool()
-            .each(rows, |(&token, row), _| table.row(token as usize, row));
+        self.context.pool().each(rows, |(&token, row), _| {
+            table.row(token as usize, row);
+            if let Some(scale) = scale {
+                row.iter_mut().for_each(|x| *x *= scale);
+            }
+        });
     }
 
     /// `out = norm(x) * gain`, row by row.
@@ -121,7 +124,13 @@ impl Ops {
     pub(crate) fn gate(&self, activation: Activation, gate: &mut [f32], up: &[f32]) {
         match activation {
             Activation::Silu => kernels::silu_mul(&self.context, gate, up),
+            Activation::GeluTanh => kernels::gelu_mul(&self.context, gate, up),
         }
+    }
+
+    /// `x = cap * tanh(x / cap)`.
+    pub(crate) fn softcap(&self, x: &mut [f32], cap: f32) {
+        kernels::softcap(&self.context, x, cap);
     }
 
     /// `x += delta`.

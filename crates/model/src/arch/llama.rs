@@ -51,11 +51,13 @@ pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
                 window,
                 softcap: None,
             }),
+            mixer_post_norm: None,
             ffn_norm: norm,
             ffn: Ffn::Gated {
                 d_ff: d_ff[layer],
                 activation: Activation::Silu,
             },
+            ffn_post_norm: None,
         });
     }
     let vocab_size = loader.vocab_size()?;
@@ -64,7 +66,9 @@ pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
         d_model,
         vocab_size,
         max_seq_len,
+        embedding_scale: None,
         layers,
         output_norm: norm,
+        logit_softcap: None,
     })
 }

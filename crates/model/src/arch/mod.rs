@@ -3,7 +3,9 @@
 //! This folder is the only place that knows an architecture's name, and the name is forgotten when
 //! loading ends: everything after it sees a [`ModelConfig`].
 
+mod gemma2;
 mod llama;
+mod qwen2;
 
 use formats::gguf::Metadata;
 
@@ -22,11 +24,23 @@ pub struct Family {
 }
 
 /// Every family there is.
-pub const FAMILIES: &[Family] = &[Family {
-    gguf_name: "llama",
-    models: "Llama 2, 3, 3.1, 3.2, Mistral, Yi, SmolLM, TinyLlama",
-    config: llama::config,
-}];
+pub const FAMILIES: &[Family] = &[
+    Family {
+        gguf_name: "llama",
+        models: "Llama 2, 3, 3.1, 3.2, Mistral, Yi, SmolLM, TinyLlama",
+        config: llama::config,
+    },
+    Family {
+        gguf_name: "qwen2",
+        models: "Qwen 2, 2.5, 2.5 Coder",
+        config: qwen2::config,
+    },
+    Family {
+        gguf_name: "gemma2",
+        models: "Gemma 2",
+        config: gemma2::config,
+    },
+];
 
 /// The config of the model that `metadata` describes.
 ///
