@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use crate::disk::Extent;
 use crate::mmap::Mapping;
 
 /// A cheaply cloned, read-only slice of a mapped file or of a vector.
@@ -44,6 +45,18 @@ impl Bytes {
     /// Whether these bytes are pages of a mapped file (`false`: they lie in memory of our own).
     pub fn is_mapped(&self) -> bool {
         matches!(*self.owner, Owner::Mapping(_))
+    }
+
+    /// Where on disk these bytes are; none if they lie in memory of our own.
+    pub fn extent(&self) -> Option<Extent> {
+        match &*self.owner {
+            Owner::Vec(_) => None,
+            Owner::Mapping(mapping) => Some(Extent {
+                file: Arc::clone(mapping.file()),
+                start: self.range.start as u64,
+                len: self.len(),
+            }),
+        }
     }
 }
 

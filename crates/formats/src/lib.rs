@@ -5,12 +5,15 @@
 //! that code further on can index without asking again; a file that lies gets an [`Error`], never a panic or
 //! an allocation much larger than the file itself.
 //!
+//! Where memory is too small for a mapping to stay, [`disk`] reads parts of a file into memory of our own.
+//!
 //! Left out on purpose: what the metadata *means* (that is `model` and `engine`) and what lies inside a
 //! quant block (that is `tensor`).
 
 #![deny(unsafe_code)]
 
 mod bytes;
+pub mod disk;
 mod error;
 pub mod gguf;
 #[allow(
@@ -20,6 +23,7 @@ pub mod gguf;
 mod mmap;
 
 pub use bytes::Bytes;
+pub use disk::ReadError;
 pub use error::Error;
 pub use gguf::{
     Array, FromValue, Gguf, GgufWriter, Metadata, Strings, Tensor, Text, Value, ValueType,

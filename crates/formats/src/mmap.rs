@@ -1,4 +1,4 @@
-//! Mapping a file into memory. The only `unsafe` of this crate is here.
+//! Mapping a file into memory, and advice on its cached pages. The only `unsafe` of this crate is here.
 //!
 //! # Why the map is sound, and what remains
 //!
@@ -22,22 +22,26 @@
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
 
 use memmap2::Mmap;
+
+use crate::disk::OpenFile;
 
 /// A whole file, mapped read-only and locked (shared) until dropped.
 pub(crate) struct Mapping {
     map: Mmap,
     /// Holds the lock; closing the file would release it.
-    _file: File,
+    file: Arc<OpenFile>,
 }
 
 impl Mapping {
-    /// Maps all of `file`.
+    /// Maps all of `file`, which was found at `path`.
     ///
     /// Errors: [`io::ErrorKind::WouldBlock`] if somebody else holds an exclusive lock on the file, or
     /// what the system says.
-    pub(crate) fn new(file: File) -> io::Result<Self> {
+    pub(crate) fn new(file: File, path: &Path) -> io::Result<Self> {
         match file.try_lock_shared() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -53,7 +57,13 @@ impl Mapping {
         // under us are only ever used as numbers, never as lengths, indices or text (module docs), and the
         // lock above keeps cooperating writers out for as long as `map` lives.
         let map = unsafe { Mmap::map(&file)? };
-        Ok(Self { map, _file: file })
+        let file = Arc::new(OpenFile::new(file, path));
+        Ok(Self { map, file })
+    }
+
+    /// The file, with its lock.
+    pub(crate) fn file(&self) -> &Arc<OpenFile> {
+        &self.file
     }
 }
 
@@ -64,3 +74,19 @@ impl Deref for Mapping {
         &self.map
     }
 }
+
+/// Says that the page cache need not keep this part of a file: somebody has read it into memory of their own.
+#[cfg(target_os = "linux")]
+pub(crate) fn drop_cached(file: &File, at: u64, len: u64) {
+    use std::os::fd::AsRawFd;
+    let (Ok(at), Ok(len)) = (at.try_into(), len.try_into()) else {
+        return;
+    };
+    // SAFETY: takes numbers only; the descriptor is that of a file that is borrowed, so open. It is advice:
+    // what comes back does not matter.
+    let _ = unsafe { libc::posix_fadvise(file.as_raw_fd(), at, len, libc::POSIX_FADV_DONTNEED) };
+}
+
+/// Other systems drop pages when they need memory.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn drop_cached(_: &File, _: u64, _: u64) {}

@@ -166,7 +166,7 @@ fn map(path: &Path) -> io::Result<Bytes> {
             "it is not a regular file",
         ));
     }
-    match Mapping::new(file) {
+    match Mapping::new(file, path) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(std::fs::read(path)?.into()),
         mapped => Ok(Bytes::from_mapping(mapped?)),
     }
