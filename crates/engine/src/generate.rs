@@ -54,6 +54,9 @@ pub enum RequestError {
     /// A sampler parameter is out of range.
     #[error(transparent)]
     Sampler(#[from] ParamError),
+    /// Weights that are not in memory cannot be read: the only one that comes while a reply is under way.
+    #[error(transparent)]
+    Read(#[from] model::ReadError),
 }
 
 /// What ended a text.
@@ -102,7 +105,7 @@ impl Generator {
     /// Generates, giving each piece of text to `show`, which returns whether it wants more.
     ///
     /// # Errors
-    /// If the request cannot be carried out; nothing has been shown then.
+    /// If the request cannot be carried out; nothing has been shown then, but for [`RequestError::Read`].
     pub fn generate(
         &mut self,
         request: &GenerateRequest,
@@ -139,7 +142,7 @@ impl Generator {
                     usage.prompt_time = start.elapsed();
                     return Ok((FinishReason::Cancelled, usage));
                 }
-                if let Some(logits) = self.runner.step(&mut self.sequence) {
+                if let Some(logits) = self.runner.step(&mut self.sequence)? {
                     break logits;
                 }
             };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Batch, KvCache, Model, NoProbe, Workspace};
+use model::{Batch, KvCache, Model, NoProbe, ReadError, Workspace};
 
 /// Most tokens of one step.
 pub const MAX_STEP_TOKENS: usize = 512;
@@ -84,10 +84,13 @@ impl Runner {
 
     /// Computes at most one step of what is left of `sequence`; logits once nothing is left.
     ///
+    /// # Errors
+    /// If weights that are not in memory cannot be read; the sequence is as it was.
+    ///
     /// # Panics
     /// If nothing is left to begin with, the sequence is too long, or a token is not of the vocabulary:
     /// requests are checked before they come here.
-    pub fn step(&mut self, sequence: &mut Sequence) -> Option<&[f32]> {
+    pub fn step(&mut self, sequence: &mut Sequence) -> Result<Option<&[f32]>, ReadError> {
         let (start, total) = (sequence.num_computed, sequence.tokens.len());
         assert!(
             start < total && total <= self.max_seq_len,
@@ -98,14 +101,17 @@ impl Runner {
         if end == total {
             batch.outputs.push(end - start - 1);
         }
-        let logits = self
-            .model
-            .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe);
+        let logits =
+            self.model
+                .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe)?;
         sequence.num_computed = end;
-        (end == total).then_some(logits)
+        Ok((end == total).then_some(logits))
     }
 
     /// Computes `tokens` from position 0 and calls `f(position, logits)` for each position of `outputs`.
+    ///
+    /// # Errors
+    /// If weights that are not in memory cannot be read.
     ///
     /// # Panics
     /// If there are more tokens than [`Runner::max_seq_len`].
@@ -114,7 +120,7 @@ impl Runner {
         tokens: &[u32],
         outputs: std::ops::Range<usize>,
         mut f: impl FnMut(usize, &[f32]),
-    ) {
+    ) -> Result<(), ReadError> {
         assert!(
             tokens.len() <= self.max_seq_len,
             "the tokens fit the context"
@@ -139,11 +145,12 @@ impl Runner {
             let rows = batch.outputs.clone();
             let logits =
                 self.model
-                    .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe);
+                    .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe)?;
             for (row, logits) in rows.iter().zip(logits.chunks_exact(vocab_size)) {
                 f(start + row, logits);
             }
             start = end;
         }
+        Ok(())
     }
 }

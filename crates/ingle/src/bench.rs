@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use engine::{Runner, Sequence};
 
-use crate::Model;
+use crate::{Error, Model};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,10 @@ impl Speed {
 }
 
 /// Measures a case `repetitions` times after one run that is not counted.
-pub fn run(model: &Model, case: Case, repetitions: usize) -> Speed {
+///
+/// # Errors
+/// If weights that are not in memory cannot be read.
+pub fn run(model: &Model, case: Case, repetitions: usize) -> Result<Speed, Error> {
     let (Case::Prompt(n) | Case::Generate(n)) = case;
     let mut runner = Runner::new(model.model().clone(), n.max(1), 1);
     let vocab_size = model.model().config().vocab_size;
@@ -55,24 +58,26 @@ pub fn run(model: &Model, case: Case, repetitions: usize) -> Speed {
     let tokens: Vec<u32> = (0..n)
         .map(|i| (i.wrapping_mul(7919) % vocab_size) as u32)
         .collect();
-    let samples = (0..=repetitions).map(|_| {
+    let mut sample = || -> Result<f64, Error> {
         let start = Instant::now();
         let mut sequence = Sequence::default();
         match case {
             Case::Prompt(_) => {
                 tokens.iter().for_each(|&token| sequence.push(token));
-                while n > 0 && runner.step(&mut sequence).is_none() {}
+                while n > 0 && runner.step(&mut sequence)?.is_none() {}
             }
             Case::Generate(_) => {
                 for &token in &tokens {
                     sequence.push(token);
-                    runner.step(&mut sequence);
+                    runner.step(&mut sequence)?;
                 }
             }
         }
-        n as f64 / start.elapsed().as_secs_f64()
-    });
-    Speed {
-        samples: samples.skip(1).collect(),
-    }
+        Ok(n as f64 / start.elapsed().as_secs_f64())
+    };
+    sample()?;
+    let samples = (0..repetitions)
+        .map(|_| sample())
+        .collect::<Result<_, _>>()?;
+    Ok(Speed { samples })
 }

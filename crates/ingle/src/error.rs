@@ -22,6 +22,9 @@ pub enum Error {
     /// The request.
     #[error(transparent)]
     Request(#[from] engine::RequestError),
+    /// Reading weights that are not in memory.
+    #[error(transparent)]
+    Read(#[from] model::ReadError),
     /// Chatting with a model that has no chat template.
     #[error(
         "`{model}` has no chat template\nhint: complete plain text instead, or give a template"

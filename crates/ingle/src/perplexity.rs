@@ -54,7 +54,8 @@ impl Sums {
 /// Measures `text` in chunks of `ctx` tokens, at most `max_chunks` of them; `on_chunk` sees each result so far.
 ///
 /// # Errors
-/// If the text is shorter than two chunks, or `ctx` is less than 8 or more than the model has.
+/// If the text is shorter than two chunks, `ctx` is less than 8 or more than the model has, or weights that are
+/// not in memory cannot be read.
 pub fn run(
     model: &Model,
     text: &str,
@@ -89,7 +90,7 @@ pub fn run(
             sums.nll += nll;
             sums.nll_squared += nll * nll;
             sums.count += 1;
-        });
+        })?;
         on_chunk(total, &sums.perplexity(i + 1));
     }
     Ok(sums.perplexity(total))

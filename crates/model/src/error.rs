@@ -70,6 +70,17 @@ pub enum LoadError {
     /// `INGLE_ISA` asks for something this CPU lacks.
     #[error("{0}")]
     Isa(String),
+    /// Weights cannot be read into memory.
+    #[error(transparent)]
+    Read(#[from] formats::ReadError),
+    /// Even with everything read in every step that can be, it does not fit.
+    #[error("the weights need {needed} bytes of memory at least, {budget} are left for them")]
+    Memory {
+        /// Bytes that have to stay in memory.
+        needed: u64,
+        /// Bytes there are.
+        budget: u64,
+    },
     /// The system refuses threads.
     #[error("cannot start threads: {0}")]
     Threads(#[from] std::io::Error),

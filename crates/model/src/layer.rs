@@ -102,11 +102,25 @@ impl Layer {
         ]
     }
 
+    /// The same, to be moved: what is used last stands last.
+    pub(crate) fn linears_mut(&mut self) -> [&mut Linear; 7] {
+        let (mixer, ffn) = (&mut self.mixer, &mut self.ffn);
+        [
+            &mut mixer.q,
+            &mut mixer.k,
+            &mut mixer.v,
+            &mut mixer.output,
+            &mut ffn.gate,
+            &mut ffn.up,
+            &mut ffn.down,
+        ]
+    }
+
     /// `w.x` `[n_tokens, d_model]` goes through the layer in place; keys and values go to `cache`.
     pub(crate) fn forward(
         &self,
         index: usize,
-        ops: &Ops,
+        ops: &Ops<'_>,
         batch: BatchView<'_>,
         cache: &mut LayerCache,
         w: &mut Workspace,
@@ -148,7 +162,7 @@ impl Layer {
     fn attend(
         &self,
         config: &AttentionConfig,
-        ops: &Ops,
+        ops: &Ops<'_>,
         batch: BatchView<'_>,
         cache: &mut LayerCache,
         w: &mut Workspace,
@@ -179,7 +193,7 @@ impl Layer {
     }
 
     /// `delta = down(activation(gate) * up)` of `normed`.
-    fn feed_forward(&self, ops: &Ops, m: usize, w: &mut Workspace) {
+    fn feed_forward(&self, ops: &Ops<'_>, m: usize, w: &mut Workspace) {
         let Ffn::Gated { d_ff, activation } = self.config.ffn;
         let GatedWeights { gate, up, down } = &self.ffn;
         let (g, u) = (&mut w.gate[..m * d_ff], &mut w.up[..m * d_ff]);
@@ -193,7 +207,7 @@ impl Layer {
 /// `x += delta`, or `x += norm(delta)`; `normed` is free by then.
 fn add_delta(
     (name, post): (&'static str, Option<&PostNorm>),
-    ops: &Ops,
+    ops: &Ops<'_>,
     width: usize,
     w: &mut Workspace,
     tap: &mut impl FnMut(&'static str, &[f32]),

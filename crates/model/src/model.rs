@@ -1,6 +1,8 @@
 //! A loaded model: weights in their places, and the forward pass over a batch.
 
-use formats::Gguf;
+use std::sync::PoisonError;
+
+use formats::{Gguf, ReadError};
 use kernels::{Level, Sizes};
 
 use crate::batch::Batch;
@@ -9,7 +11,9 @@ use crate::config::{Mixer, ModelConfig};
 use crate::layer::Layer;
 use crate::names::Role;
 use crate::ops::Ops;
+use crate::placement::{Placement, WeightBytes};
 use crate::probe::Probe;
+use crate::residence::{self, Streamed};
 use crate::weights::{Linear, Loader};
 use crate::workspace::{Workspace, max_k, rope_configs};
 use crate::{LoadError, arch};
@@ -23,14 +27,16 @@ pub struct LoadOptions {
     pub level: Option<Level>,
 }
 
-/// Weights, mapped from their file, and threads to compute with.
+/// Weights, mapped from their file or where [`Model::place`] put them, and threads to compute with.
 pub struct Model {
     config: ModelConfig,
-    ops: Ops,
+    ops: Ops<'static>,
     token_embedding: Linear,
     layers: Vec<Layer>,
     output_norm: Vec<f32>,
     output: Linear,
+    /// What is read in every step; none if all is in memory.
+    streamed: Option<Streamed>,
 }
 
 impl Model {
@@ -72,7 +78,47 @@ impl Model {
             layers,
             output_norm,
             output,
+            streamed: None,
         })
+    }
+
+    /// Sizes of the matrices, to plan their places.
+    pub fn weight_bytes(&self) -> WeightBytes {
+        let size = |linear: &Linear| linear.size_bytes() as u64;
+        let layer = |layer: &Layer| layer.linears().map(size).to_vec();
+        WeightBytes {
+            layers: self.layers.iter().map(layer).collect(),
+            output: size(&self.output),
+            embedding: (!self.is_tied()).then(|| size(&self.token_embedding)),
+        }
+    }
+
+    /// Takes weights out of the mapping, as planned: reads what stays in memory, begins to read what comes in
+    /// every step. Weights that are in memory of their own already stay as they are.
+    ///
+    /// # Errors
+    /// If weights cannot be read, or the system refuses a thread. The model is of no use then.
+    ///
+    /// # Panics
+    /// If the plan is for another model.
+    pub fn place(&mut self, placement: &Placement) -> Result<(), LoadError> {
+        let Placement::Own(plan) = placement else {
+            return Ok(());
+        };
+        let is_tied = self.is_tied();
+        residence::hold(&mut [&mut self.output])?;
+        if is_tied {
+            self.token_embedding = self.output.tied();
+        } else {
+            residence::leave_on_disk(&mut self.token_embedding);
+        }
+        let layers = self.layers.iter_mut().map(Layer::linears_mut);
+        self.streamed = residence::share_out(layers, plan)?;
+        Ok(())
+    }
+
+    fn is_tied(&self) -> bool {
+        self.output.name == self.token_embedding.name
     }
 
     /// The architecture, as data.
@@ -101,6 +147,9 @@ impl Model {
     /// Computes a batch: keys and values go to `cache`, and the logits of `batch.outputs` are returned,
     /// `[n_outputs, vocab_size]`.
     ///
+    /// # Errors
+    /// If weights that are not in memory cannot be read. The same batch can be tried again.
+    ///
     /// # Panics
     /// If the batch is larger than the workspace, or does not fit the model or the cache: the engine
     /// makes batches, users do not.
@@ -110,7 +159,7 @@ impl Model {
         cache: &mut KvCache,
         w: &'w mut Workspace,
         probe: &mut dyn Probe,
-    ) -> &'w [f32] {
+    ) -> Result<&'w [f32], ReadError> {
         let (m, d) = (batch.len(), self.config.d_model);
         assert!(
             m <= w.max_tokens,
@@ -132,13 +181,22 @@ impl Model {
         let scale = self.config.embedding_scale;
         let x = &mut w.x[..m * d];
         self.ops
-            .embed(&self.token_embedding, scale, &batch.tokens, x);
+            .embed(&self.token_embedding, scale, &batch.tokens, x)?;
         let name = scale.map_or("inp_embd", |_| "inp_scaled");
         probe.tap(name, None, x);
+        // One step at a time: two would take each other's windows.
+        let streamed = self.streamed.as_ref();
+        let ahead = streamed.map(|s| s.ahead.lock().unwrap_or_else(PoisonError::into_inner));
         for (index, (layer, cache)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
-            layer.forward(index, &self.ops, batch.view(), cache, w, probe);
+            let section = streamed.and_then(|streamed| streamed.sections[index]);
+            let window = match (&ahead, section) {
+                (Some(ahead), Some(section)) => Some(ahead.take(section)?),
+                _ => None,
+            };
+            let ops = self.ops.over(window.as_deref().unwrap_or(&[]));
+            layer.forward(index, &ops, batch.view(), cache, w, probe);
         }
-        self.head(&batch.outputs, w, probe)
+        Ok(self.head(&batch.outputs, w, probe))
     }
 
     /// Norm and output matrix for some rows of `w.x`.

@@ -2,6 +2,9 @@
 //!
 //! Layers call these and touch no detail of the machine; a second backend means a second file like this.
 
+use std::sync::{Arc, OnceLock};
+
+use formats::ReadError;
 use kernels::{Activations, BatchView, Context, Level, Pairing, RopeTable, Sizes};
 
 use crate::cache::{LayerCache, attention_shape};
@@ -9,15 +12,28 @@ use crate::config::{Activation, AttentionConfig, NormConfig};
 use crate::weights::Linear;
 
 /// The CPU.
-pub(crate) struct Ops {
-    context: Context,
+pub(crate) struct Ops<'w> {
+    context: Arc<Context>,
+    /// Weights of the layer at hand that were read for this step.
+    window: &'w [u8],
 }
 
-impl Ops {
+impl Ops<'static> {
     pub(crate) fn new(level: Level, num_threads: usize, sizes: Sizes) -> std::io::Result<Self> {
         Ok(Self {
-            context: Context::new(level, num_threads, sizes)?,
+            context: Arc::new(Context::new(level, num_threads, sizes)?),
+            window: &[],
         })
+    }
+}
+
+impl Ops<'_> {
+    /// The same, with matrices whose elements are in `window`.
+    pub(crate) fn over<'w>(&self, window: &'w [u8]) -> Ops<'w> {
+        Ops {
+            context: Arc::clone(&self.context),
+            window,
+        }
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -25,14 +41,27 @@ impl Ops {
     }
 
     /// Rows `tokens` of `table`, times `scale`, into `x` `[n_tokens, d_model]`.
-    pub(crate) fn embed(&self, table: &Linear, scale: Option<f32>, tokens: &[u32], x: &mut [f32]) {
+    ///
+    /// Fails if the table is on disk and cannot be read.
+    pub(crate) fn embed(
+        &self,
+        table: &Linear,
+        scale: Option<f32>,
+        tokens: &[u32],
+        x: &mut [f32],
+    ) -> Result<(), ReadError> {
         let rows = tokens.iter().zip(x.chunks_exact_mut(table.k));
+        let failed = OnceLock::new();
         self.context.pool().each(rows, |(&token, row), _| {
-            table.row(token as usize, row);
+            if let Err(error) = table.row(token as usize, row) {
+                // One of several errors is enough.
+                let _ = failed.set(error);
+            }
             if let Some(scale) = scale {
                 row.iter_mut().for_each(|x| *x *= scale);
             }
         });
+        failed.into_inner().map_or(Ok(()), Err)
     }
 
     /// `out = norm(x) * gain`, row by row.
@@ -55,7 +84,7 @@ impl Ops {
         activations.quantize(&self.context, x, k, kinds.into_iter());
         let mut jobs = products
             .each_mut()
-            .map(|(linear, out)| (linear.weight(), &mut **out));
+            .map(|(linear, out)| (linear.weight(self.window), &mut **out));
         kernels::matmul(&self.context, &mut jobs, x, activations);
         for (linear, out) in products {
             if let Some(bias) = &linear.bias {

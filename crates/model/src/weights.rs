@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::ops::Range;
 
-use formats::{Bytes, Gguf};
+use formats::disk::Extent;
+use formats::{Bytes, Gguf, ReadError};
 use kernels::{Level, MatmulKernel, Weight};
 use tensor::DType;
 
@@ -24,39 +26,95 @@ pub struct Linear {
     pub k: usize,
     /// `[n]`.
     pub bias: Option<Vec<f32>>,
-    data: Bytes,
+    place: Place,
+}
+
+/// Where a matrix's elements are.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// In memory, mapped or our own.
+    Memory(Bytes),
+    /// In the window of its layer, which is read in every step.
+    Window(Range<usize>),
+    /// On disk, where rows are read as they are wanted.
+    Disk(Extent),
 }
 
 impl Linear {
-    /// What kernels take.
-    pub fn weight(&self) -> Weight<'_> {
+    /// What kernels take; `window` is what of its layer has been read for this step.
+    pub(crate) fn weight<'a>(&'a self, window: &'a [u8]) -> Weight<'a> {
+        let data = match &self.place {
+            Place::Memory(bytes) => bytes,
+            Place::Window(range) => &window[range.clone()],
+            Place::Disk(_) => {
+                unreachable!("only an embedding stays on disk, and that multiplies nothing")
+            }
+        };
         Weight {
             kernel: self.kernel,
             n: self.n,
             k: self.k,
-            data: &self.data,
+            data,
         }
     }
 
     /// Writes row `row` as f32, for an embedding: `[k]`.
     ///
+    /// # Errors
+    /// If the matrix is on disk and cannot be read.
+    ///
     /// # Panics
     /// If there is no such row.
-    pub fn row(&self, row: usize, out: &mut [f32]) {
-        let row_bytes = self.data.len() / self.n;
-        tensor::dequantize(self.dtype, &self.data[row * row_bytes..][..row_bytes], out);
+    pub fn row(&self, row: usize, out: &mut [f32]) -> Result<(), ReadError> {
+        let (row_bytes, block_bytes) = (self.row_bytes(), self.dtype.block_bytes());
+        let start = row * row_bytes;
+        match &self.place {
+            Place::Memory(bytes) => {
+                tensor::dequantize(self.dtype, &bytes[start..][..row_bytes], out);
+            }
+            Place::Disk(extent) => {
+                let mut piece = [0; 4096];
+                let num_blocks = piece.len() / block_bytes;
+                let pieces = out.chunks_mut(num_blocks * self.dtype.block_len());
+                for (i, out) in pieces.enumerate() {
+                    let piece = &mut piece[..out.len() / self.dtype.block_len() * block_bytes];
+                    extent.read_at(start + i * num_blocks * block_bytes, piece)?;
+                    tensor::dequantize(self.dtype, piece, out);
+                }
+            }
+            Place::Window(_) => unreachable!("an embedding is no part of a layer"),
+        }
+        Ok(())
     }
 
     /// Bytes in the file.
     pub fn size_bytes(&self) -> usize {
-        self.data.len()
+        self.n * self.row_bytes()
+    }
+
+    fn row_bytes(&self) -> usize {
+        self.k / self.dtype.block_len() * self.dtype.block_bytes()
+    }
+
+    /// Where on disk it is; none if it is in memory of our own.
+    pub(crate) fn extent(&self) -> Option<Extent> {
+        match &self.place {
+            Place::Memory(bytes) => bytes.extent(),
+            Place::Window(_) => None,
+            Place::Disk(extent) => Some(extent.clone()),
+        }
+    }
+
+    /// Says where its elements are from now on.
+    pub(crate) fn put(&mut self, place: Place) {
+        self.place = place;
     }
 
     /// The same matrix again, for an output tied to the embedding; shares the bytes.
     pub fn tied(&self) -> Self {
         Self {
             name: self.name.clone(),
-            data: self.data.clone(),
+            place: self.place.clone(),
             bias: self.bias.clone(),
             ..*self
         }
@@ -126,7 +184,7 @@ impl<'a> Loader<'a> {
             n,
             k,
             bias,
-            data: tensor.data.clone(),
+            place: Place::Memory(tensor.data.clone()),
         })
     }
 

@@ -102,7 +102,7 @@ fn measure(model: &Model, case: Case, args: &Args, out: &mut dyn Write) -> Resul
         Case::Generate(n) => (0, n),
     };
     let test = case.name();
-    let speed = bench::run(model, case, args.repetitions);
+    let speed = bench::run(model, case, args.repetitions)?;
     let info = model.info();
     if args.json {
         let line = json!({

@@ -60,7 +60,7 @@ fn continuations(weights: &Weights, prompts: &[Vec<u32>]) -> Vec<Vec<(u32, f32)>
             *done += tokens.len();
         }
         let logits = weights.forward(&batch, &mut cache, &mut workspace, &mut NoProbe);
-        let rows = logits.chunks_exact(config.vocab_size);
+        let rows = logits.expect("readable").chunks_exact(config.vocab_size);
         for ((row, reply), next) in rows.zip(&mut replies).zip(&mut next) {
             let (best, lead) = distance::best(row);
             reply.push((best as u32, lead));
@@ -115,7 +115,9 @@ fn our_logits(weights: &Weights, exact: &Value) -> Vec<f32> {
     let mut batch = Batch::of_sequence(&tokens, 0, &[0]);
     batch.outputs = (0..tokens.len()).collect();
     let logits = weights.forward(&batch, &mut cache, &mut workspace, &mut NoProbe);
-    let rows = logits.chunks_exact(weights.config().vocab_size);
+    let rows = logits
+        .expect("readable")
+        .chunks_exact(weights.config().vocab_size);
     rows.flat_map(|row| &row[..kept]).copied().collect()
 }
 

@@ -29,7 +29,8 @@ pub(crate) fn logits(model: &Model, tokens: &[u32], step: usize) -> Vec<f32> {
     for (i, tokens) in tokens.chunks(step).enumerate() {
         let mut batch = Batch::of_sequence(tokens, i * step, &table);
         batch.outputs = (0..batch.len()).collect();
-        all.extend_from_slice(model.forward(&batch, &mut cache, &mut workspace, &mut NoProbe));
+        let logits = model.forward(&batch, &mut cache, &mut workspace, &mut NoProbe);
+        all.extend_from_slice(logits.expect("readable"));
     }
     all
 }
@@ -72,7 +73,9 @@ pub(crate) fn ragged(
         }
         batch.outputs = (0..batch.len()).collect();
         let logits = model.forward(&batch, &mut cache, &mut workspace, &mut NoProbe);
-        let rows = logits.chunks_exact(model.config().vocab_size);
+        let rows = logits
+            .expect("readable")
+            .chunks_exact(model.config().vocab_size);
         for (&sequence, row) in batch.sequences.iter().zip(rows) {
             out[sequence as usize].extend_from_slice(row);
         }
@@ -103,6 +106,7 @@ pub(crate) fn taps(model: &Model, tokens: &[u32]) -> Recorder {
     let mut batch = Batch::of_sequence(tokens, 0, &table);
     batch.outputs = (0..tokens.len()).collect();
     let mut recorder = Recorder::default();
-    model.forward(&batch, &mut cache, &mut workspace, &mut recorder);
+    let logits = model.forward(&batch, &mut cache, &mut workspace, &mut recorder);
+    logits.expect("readable");
     recorder
 }
