@@ -1,9 +1,9 @@
-//! The oracle: a Llama forward pass in f64, straight from the formulas.
+//! The oracle: a forward pass in f64, straight from the formulas.
 //!
 //! One sequence, whole, no cache, no blocks, no online softmax; weights dequantised by `tensor`. Keys and
 //! values are rounded to f16 on the way, as caches hold them: the only step that is not continuous, see
-//! [`forward`]. Sources: arXiv:2307.09288 (layers),
-//! arXiv:2104.09864 (rotary positions), GGUF's `docs/gguf.md` (keys, interleaved pairs).
+//! [`forward`]. Sources: arXiv:2307.09288 (layers), arXiv:2104.09864 (rotary positions), arXiv:2407.10671
+//! (Qwen 2), arXiv:2408.00118 (Gemma 2), GGUF's `docs/gguf.md` (keys, interleaved pairs).
 
 use std::collections::HashMap;
 
@@ -34,7 +34,16 @@ pub fn forward<'a>(
         .flat_map(|at| &embedding[at..at + model.d_model])
         .copied()
         .collect();
-    taps.insert(("inp_embd", None), x.clone());
+    if model.gemma2 {
+        let scale = (model.d_model as f64).sqrt();
+        x.iter_mut().for_each(|x| *x *= scale);
+    }
+    let name = if model.gemma2 {
+        "inp_scaled"
+    } else {
+        "inp_embd"
+    };
+    taps.insert((name, None), x.clone());
     for layer in 0..model.n_layers {
         let mut tap = |name, values: &[f64]| {
             taps.insert((name, Some(layer)), values.to_vec());
@@ -43,9 +52,13 @@ pub fn forward<'a>(
         let normed = model.norm(&format!("{prefix}.attn_norm"), &x);
         tap("attn_norm", &normed);
         let cached = |name| cached(name, layer);
-        let attended = model.attention(&prefix, &normed, cached, &mut tap);
-        let delta = model.linear(&format!("{prefix}.attn_output"), &attended, model.q_dim());
+        let attended = model.attention(layer, &normed, cached, &mut tap);
+        let mut delta = model.linear(&format!("{prefix}.attn_output"), &attended, model.q_dim());
         tap("attn_out", &delta);
+        if model.has(&format!("{prefix}.post_attention_norm")) {
+            delta = model.norm(&format!("{prefix}.post_attention_norm"), &delta);
+            tap("attn_post_norm", &delta);
+        }
         add(&mut x, &delta);
         tap("ffn_inp", &x);
         let normed = model.norm(&format!("{prefix}.ffn_norm"), &x);
@@ -53,18 +66,28 @@ pub fn forward<'a>(
         let mut gate = model.linear(&format!("{prefix}.ffn_gate"), &normed, model.d_model);
         let up = model.linear(&format!("{prefix}.ffn_up"), &normed, model.d_model);
         for (gate, up) in gate.iter_mut().zip(up) {
-            *gate *= up / (1.0 + (-*gate).exp());
+            *gate = model.activation(*gate) * up;
         }
         let d_ff = gate.len() / tokens.len();
-        let delta = model.linear(&format!("{prefix}.ffn_down"), &gate, d_ff);
+        let mut delta = model.linear(&format!("{prefix}.ffn_down"), &gate, d_ff);
         tap("ffn_out", &delta);
+        if model.has(&format!("{prefix}.post_ffw_norm")) {
+            delta = model.norm(&format!("{prefix}.post_ffw_norm"), &delta);
+            tap("ffn_post_norm", &delta);
+        }
         add(&mut x, &delta);
         tap("l_out", &x);
     }
     let normed = model.norm("output_norm", &x);
-    let tied = gguf.tensor("output.weight").is_none();
-    let head = if tied { "token_embd" } else { "output" };
-    let logits = model.linear(head, &normed, model.d_model);
+    let head = if model.has("output") {
+        "output"
+    } else {
+        "token_embd"
+    };
+    let mut logits = model.linear(head, &normed, model.d_model);
+    if let Some(cap) = model.float("final_logit_softcapping") {
+        logits.iter_mut().for_each(|x| *x = capped(*x, cap));
+    }
     taps.insert(("result_norm", None), normed);
     taps.insert(("result_output", None), logits);
     taps
@@ -76,8 +99,16 @@ pub fn logits(gguf: &Gguf, tokens: &[u32]) -> Vec<f64> {
     taps.remove(&("result_output", None)).expect("always there")
 }
 
+/// `cap * tanh(x / cap)`.
+fn capped(x: f64, cap: f64) -> f64 {
+    cap * (x / cap).tanh()
+}
+
 struct Reference<'a> {
     gguf: &'a Gguf,
+    architecture: String,
+    /// Gemma 2 is told apart by its name in these: a scaled embedding, GELU, a window on every other layer.
+    gemma2: bool,
     d_model: usize,
     n_layers: usize,
     n_heads: usize,
@@ -89,16 +120,15 @@ struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     fn new(gguf: &'a Gguf) -> Self {
+        let architecture: String = gguf.metadata().require("general.architecture").unwrap();
         let number = |key: &str| {
-            gguf.metadata()
-                .opt::<usize>(&format!("llama.{key}"))
-                .unwrap()
+            let key = format!("{architecture}.{key}");
+            gguf.metadata().opt::<usize>(&key).unwrap()
         };
         let d_model = number("embedding_length").unwrap();
         let n_heads = number("attention.head_count").unwrap();
-        let eps = gguf
-            .metadata()
-            .require("llama.attention.layer_norm_rms_epsilon");
+        let eps = format!("{architecture}.attention.layer_norm_rms_epsilon");
+        let eps = gguf.metadata().require(&eps);
         Self {
             gguf,
             d_model,
@@ -108,6 +138,27 @@ impl<'a> Reference<'a> {
             head_dim: number("attention.key_length").unwrap_or(d_model / n_heads),
             eps: eps.unwrap(),
             window: number("attention.sliding_window").unwrap_or(usize::MAX),
+            gemma2: architecture == "gemma2",
+            architecture,
+        }
+    }
+
+    fn float(&self, key: &str) -> Option<f64> {
+        let key = format!("{}.{key}", self.architecture);
+        self.gguf.metadata().opt::<f64>(&key).unwrap()
+    }
+
+    /// Whether there is a weight of this name.
+    fn has(&self, name: &str) -> bool {
+        self.gguf.tensor(&format!("{name}.weight")).is_some()
+    }
+
+    fn activation(&self, x: f64) -> f64 {
+        if self.gemma2 {
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+            0.5 * x * (1.0 + u.tanh())
+        } else {
+            x / (1.0 + (-x).exp())
         }
     }
 
@@ -152,12 +203,12 @@ impl<'a> Reference<'a> {
     /// Attention of the layer without its output matrix.
     fn attention<'b>(
         &self,
-        prefix: &str,
+        layer: usize,
         normed: &[f64],
         cached: impl Fn(&'static str) -> Option<&'b [f32]>,
         tap: &mut impl FnMut(&'static str, &[f64]),
     ) -> Vec<f64> {
-        let linear = |role: &str| self.linear(&format!("{prefix}.{role}"), normed, self.d_model);
+        let linear = |role: &str| self.linear(&format!("blk.{layer}.{role}"), normed, self.d_model);
         let (mut q, mut k, mut v) = (linear("attn_q"), linear("attn_k"), linear("attn_v"));
         self.rope(&mut q, self.n_heads);
         self.rope(&mut k, self.n_kv_heads);
@@ -174,6 +225,12 @@ impl<'a> Reference<'a> {
         }
         let (dim, group) = (self.head_dim, self.n_heads / self.n_kv_heads);
         let scale = 1.0 / (dim as f64).sqrt();
+        let softcap = self.float("attn_logit_softcapping");
+        let window = if self.gemma2 && layer % 2 == 1 {
+            usize::MAX
+        } else {
+            self.window
+        };
         let mut out = vec![0.0; q.len()];
         for (i, (q, out)) in q
             .chunks_exact(dim)
@@ -182,10 +239,11 @@ impl<'a> Reference<'a> {
         {
             let (position, head) = (i / self.n_heads, i % self.n_heads / group);
             let at = |position: usize| (position * self.n_kv_heads + head) * dim;
-            let first = (position + 1).saturating_sub(self.window);
+            let first = (position + 1).saturating_sub(window);
             let scores = (first..=position).map(|other| {
                 let products = q.iter().zip(&k[at(other)..]).map(|(q, k)| q * k);
-                products.sum::<f64>() * scale
+                let score = products.sum::<f64>() * scale;
+                softcap.map_or(score, |cap| capped(score, cap))
             });
             let scores: Vec<f64> = scores.collect();
             let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -201,21 +259,12 @@ impl<'a> Reference<'a> {
         out
     }
 
-    /// Turns pairs `2i, 2i + 1` of every head by their position.
+    /// Turns pairs of every head by their position: `2i, 2i + 1` in Llama, `i, i + rope_dim / 2` elsewhere.
     fn rope(&self, x: &mut [f64], n_heads: usize) {
-        let float = |key: &str| {
-            self.gguf
-                .metadata()
-                .opt::<f64>(&format!("llama.{key}"))
-                .unwrap()
-        };
-        let size = self
-            .gguf
-            .metadata()
-            .opt::<usize>("llama.rope.dimension_count");
-        let rope_dim = size.unwrap().unwrap_or(self.head_dim);
-        let theta = float("rope.freq_base").unwrap_or(10_000.0);
-        let stretch = float("rope.scaling.factor").unwrap_or(1.0);
+        let rope_dim = self.float("rope.dimension_count");
+        let rope_dim = rope_dim.map_or(self.head_dim, |dim| dim as usize);
+        let theta = self.float("rope.freq_base").unwrap_or(10_000.0);
+        let stretch = self.float("rope.scaling.factor").unwrap_or(1.0);
         let divisors = self.gguf.tensor("rope_freqs.weight");
         let divisors = divisors.map(|tensor| self.floats(&tensor.name));
         for (i, head) in x.chunks_exact_mut(self.head_dim).enumerate() {
@@ -223,9 +272,14 @@ impl<'a> Reference<'a> {
             for pair in 0..rope_dim / 2 {
                 let divisor = divisors.as_ref().map_or(stretch, |by| by[pair] * stretch);
                 let angle = position * theta.powf(-2.0 * pair as f64 / rope_dim as f64) / divisor;
-                let (a, b) = (head[2 * pair], head[2 * pair + 1]);
-                head[2 * pair] = a * angle.cos() - b * angle.sin();
-                head[2 * pair + 1] = a * angle.sin() + b * angle.cos();
+                let (i, j) = if self.architecture == "llama" {
+                    (2 * pair, 2 * pair + 1)
+                } else {
+                    (pair, pair + rope_dim / 2)
+                };
+                let (a, b) = (head[i], head[j]);
+                head[i] = a * angle.cos() - b * angle.sin();
+                head[j] = a * angle.sin() + b * angle.cos();
             }
         }
     }

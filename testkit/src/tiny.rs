@@ -1,4 +1,4 @@
-//! Small random models of the Llama family, as GGUF files in memory.
+//! Small random models, as GGUF files in memory.
 
 use formats::gguf::{Metadata, Value};
 use formats::{Gguf, GgufWriter};
@@ -9,6 +9,8 @@ use crate::{Random, weights};
 /// What a model looks like; change what a test is about and [`TinyModel::build`] it.
 #[derive(Clone, Debug)]
 pub struct TinyModel {
+    /// `general.architecture`, and what keys begin with.
+    pub architecture: &'static str,
     /// Seed of the weights.
     pub seed: u64,
     /// Width of the residual stream.
@@ -43,14 +45,21 @@ pub struct TinyModel {
     pub rope_theta: f32,
     /// Positions that a token sees, if not all.
     pub window: Option<u32>,
-    /// Whether the matrices of layers have biases.
-    pub biases: bool,
+    /// Which matrices of layers have biases: those whose name begins with one of these.
+    pub biases: &'static [&'static str],
+    /// Whether what attention and FFN give is normed.
+    pub post_norms: bool,
+    /// Bound on scores, if any.
+    pub softcap: Option<f32>,
+    /// Bound on logits, if any.
+    pub logit_softcap: Option<f32>,
 }
 
 impl Default for TinyModel {
     /// Grouped queries, two layers, F32, an output of its own.
     fn default() -> Self {
         Self {
+            architecture: "llama",
             seed: 1,
             d_model: 64,
             n_layers: 2,
@@ -68,7 +77,10 @@ impl Default for TinyModel {
             rope_linear: None,
             rope_theta: 10_000.0,
             window: None,
-            biases: false,
+            biases: &[],
+            post_norms: false,
+            softcap: None,
+            logit_softcap: None,
         }
     }
 }
@@ -110,6 +122,28 @@ impl TinyModel {
         }
     }
 
+    /// As Qwen 2: biases on query, key and value.
+    pub fn qwen2() -> Self {
+        Self {
+            architecture: "qwen2",
+            biases: &["attn_q", "attn_k", "attn_v"],
+            ..Self::default()
+        }
+    }
+
+    /// As Gemma 2, with caps low enough to bend every score and logit, and a short window.
+    pub fn gemma2() -> Self {
+        Self {
+            architecture: "gemma2",
+            tied: true,
+            window: Some(20),
+            post_norms: true,
+            softcap: Some(2.0),
+            logit_softcap: Some(10.0),
+            ..Self::default()
+        }
+    }
+
     /// The file, parsed.
     pub fn build(&self) -> Gguf {
         Gguf::parse(self.parts().write()).expect("what was just written")
@@ -129,6 +163,10 @@ impl TinyModel {
             let name = |role: &str| format!("blk.{i}.{role}");
             self.gain(&mut parts, &mut random, &name("attn_norm"));
             self.gain(&mut parts, &mut random, &name("ffn_norm"));
+            if self.post_norms {
+                self.gain(&mut parts, &mut random, &name("post_attention_norm"));
+                self.gain(&mut parts, &mut random, &name("post_ffw_norm"));
+            }
             for (role, n, k) in [
                 ("attn_q", q_dim, d),
                 ("attn_k", kv_dim, d),
@@ -139,7 +177,7 @@ impl TinyModel {
                 ("ffn_down", d, self.d_ff),
             ] {
                 self.matrix(&mut parts, &mut random, &name(role), n, k);
-                if self.biases {
+                if self.biases.iter().any(|start| role.starts_with(start)) {
                     let bias = random.normals(n, 0.3);
                     parts.push_f32(&format!("{}.bias", name(role)), &bias);
                 }
@@ -160,9 +198,10 @@ impl TinyModel {
 
     fn metadata(&self) -> Metadata {
         let mut metadata = Metadata::new();
-        metadata.insert("general.architecture", Value::String("llama".into()));
+        let architecture = self.architecture;
+        metadata.insert("general.architecture", Value::String(architecture.into()));
         let mut number = |key: &str, x: usize| {
-            metadata.insert(&format!("llama.{key}"), Value::U32(x as u32));
+            metadata.insert(&format!("{architecture}.{key}"), Value::U32(x as u32));
         };
         number("block_count", self.n_layers);
         number("context_length", self.max_seq_len);
@@ -179,13 +218,22 @@ impl TinyModel {
             number("attention.sliding_window", window as usize);
         }
         let mut float = |key: &str, x: f32| {
-            metadata.insert(&format!("llama.{key}"), Value::F32(x));
+            metadata.insert(&format!("{architecture}.{key}"), Value::F32(x));
         };
         float("attention.layer_norm_rms_epsilon", 1e-5);
         float("rope.freq_base", self.rope_theta);
         if let Some(factor) = self.rope_linear {
             float("rope.scaling.factor", factor);
-            metadata.insert("llama.rope.scaling.type", Value::String("linear".into()));
+        }
+        if let Some(cap) = self.softcap {
+            float("attn_logit_softcapping", cap);
+        }
+        if let Some(cap) = self.logit_softcap {
+            float("final_logit_softcapping", cap);
+        }
+        if self.rope_linear.is_some() {
+            let key = format!("{architecture}.rope.scaling.type");
+            metadata.insert(&key, Value::String("linear".into()));
         }
         metadata
     }

@@ -88,7 +88,7 @@ impl Pointwise for GeluMul {
     #[inline(always)]
     fn apply<I: Isa>(self, isa: I, gate: I::F32, up: I::F32) -> I::F32 {
         // -2 sqrt(2 / π), and that times 0.044715.
-        const LINEAR: f32 = -1.595_769;
+        const LINEAR: f32 = -1.595_769_2;
         const CUBIC: f32 = -0.071_354_814;
         let square = isa.mul(gate, gate);
         let slope = isa.mul_add(square, isa.splat(CUBIC), isa.splat(LINEAR));

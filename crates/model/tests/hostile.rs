@@ -27,7 +27,7 @@ fn load(parts: &Parts) -> Result<Model, LoadError> {
 fn good() -> Parts {
     TinyModel {
         rope_freqs: true,
-        biases: true,
+        biases: &["attn", "ffn"],
         ..TinyModel::default()
     }
     .parts()
@@ -375,16 +375,44 @@ fn others() -> Vec<Case> {
     ]
 }
 
+/// What only [`TinyModel::gemma2`] has.
+fn caps_and_post_norms() -> Vec<Case> {
+    const CAP: &str = "gemma2.attn_logit_softcapping";
+    const LOGIT_CAP: &str = "gemma2.final_logit_softcapping";
+    const WINDOW: &str = "gemma2.attention.sliding_window";
+    vec![
+        set(CAP, Value::F32(0.0), &[CAP, "positive", "found 0"]),
+        set(CAP, Value::F32(f32::NAN), &[CAP, "positive", "found NaN"]),
+        set(LOGIT_CAP, Value::F32(-30.0), &[LOGIT_CAP, "found -30"]),
+        set(LOGIT_CAP, Value::String("30".into()), &[LOGIT_CAP]),
+        number(WINDOW, 0, &[WINDOW, "found 0"]),
+        without(
+            "blk.1.post_attention_norm.weight",
+            &["blk.1.post_attention_norm.weight", "missing"],
+        ),
+        shape(
+            "blk.0.post_ffw_norm.weight",
+            &[63],
+            &["blk.0.post_ffw_norm.weight", "[64]", "[63]"],
+        ),
+    ]
+}
+
 #[test]
 fn every_lie_gets_an_error_that_names_it() {
-    let model = load(&good()).unwrap_or_else(|error| panic!("the file before spoiling: {error}"));
+    let mut cases = Vec::new();
+    cases.extend([sizes(), heads(), positions(), others()]);
+    check(&good(), cases.into_iter().flatten());
+    check(&TinyModel::gemma2().parts(), caps_and_post_norms());
+    rows_that_are_no_whole_blocks();
+}
+
+fn check(good: &Parts, cases: impl IntoIterator<Item = Case>) {
+    let model = load(good).unwrap_or_else(|error| panic!("the file before spoiling: {error}"));
     drop(model);
     let mut failures = Vec::new();
-    for case in [sizes(), heads(), positions(), others()]
-        .into_iter()
-        .flatten()
-    {
-        let mut parts = good();
+    for case in cases {
+        let mut parts = good.clone();
         (case.spoil)(&mut parts);
         MEMORY.reset_peak_usage();
         let before = MEMORY.current_usage();
@@ -406,7 +434,6 @@ fn every_lie_gets_an_error_that_names_it() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    rows_that_are_no_whole_blocks();
 }
 
 /// Such a matrix cannot even be written, so its description is spoilt in the bytes of a file.

@@ -22,7 +22,7 @@ fn models() -> Vec<TinyModel> {
     vec![
         TinyModel {
             window: Some(40),
-            biases: true,
+            biases: &["attn", "ffn"],
             ..TinyModel::default()
         },
         TinyModel {
@@ -38,6 +38,13 @@ fn models() -> Vec<TinyModel> {
         TinyModel {
             tied: true,
             ..TinyModel::quantized(DType::Q4_1)
+        },
+        TinyModel::qwen2(),
+        TinyModel {
+            // Heads of 20, so that nothing is a whole vector.
+            head_dim: 20,
+            rope_dim: 20,
+            ..TinyModel::gemma2()
         },
     ]
 }

@@ -47,7 +47,7 @@ fn tiny(tied: bool) -> TinyModel {
     TinyModel {
         n_layers: 6,
         tied,
-        biases: true,
+        biases: &["attn", "ffn"],
         mixed: vec![("attn_v", DType::Q6_K), ("ffn_down", DType::Q5_0)],
         ..TinyModel::quantized(DType::Q4_K)
     }

@@ -57,7 +57,7 @@ fn types_mix_within_a_layer() {
     ];
     let tiny = TinyModel {
         mixed,
-        biases: true,
+        biases: &["attn", "ffn"],
         ..TinyModel::quantized(DType::Q4_K)
     };
     let error = error(&tiny);

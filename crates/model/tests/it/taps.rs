@@ -1,6 +1,7 @@
 //! Every intermediate result of F32 models against the f64 oracle, tap by tap.
 
 use formats::Gguf;
+use model::config::Mixer;
 use tensor::DType;
 use testkit::distance::relative_rms;
 use testkit::{Random, TinyModel, golden, reference};
@@ -65,7 +66,7 @@ fn plain_and_grouped_queries() {
     check_tiny(
         "biases",
         &TinyModel {
-            biases: true,
+            biases: &["attn", "ffn"],
             ..tiny
         },
     );
@@ -163,6 +164,39 @@ fn windows() {
         };
         check_tiny(&format!("window of {window}"), &tiny);
     }
+}
+
+#[test]
+fn families() {
+    check_tiny("qwen2", &TinyModel::qwen2());
+    check_tiny("gemma2", &TinyModel::gemma2());
+    let part_of_a_head = TinyModel {
+        rope_dim: 6,
+        n_layers: 3,
+        window: Some(33),
+        ..TinyModel::gemma2()
+    };
+    check_tiny("gemma2, part of a head", &part_of_a_head);
+}
+
+#[test]
+fn gemma2_of_46_layers_scales_scores_by_its_width() {
+    let tiny = TinyModel {
+        n_layers: 46,
+        n_heads: 2,
+        ..TinyModel::gemma2()
+    };
+    let scale = |tiny: &TinyModel| {
+        let model = load(&tiny.build(), level(), 1);
+        let Mixer::Attention(attention) = &model.config().layers[0].mixer;
+        attention.scale
+    };
+    assert_eq!(scale(&tiny), 1.0 / 32.0_f32.sqrt());
+    let other = TinyModel {
+        n_layers: 2,
+        ..tiny
+    };
+    assert_eq!(scale(&other), 1.0 / 16.0_f32.sqrt());
 }
 
 #[test]
