@@ -82,7 +82,7 @@ pub(crate) fn ragged(
     }
 }
 
-/// Keeps every tap of one forward pass.
+/// Keeps every tap; those of later steps follow those of earlier ones.
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) taps: HashMap<(&'static str, Option<usize>), Vec<f32>>,
@@ -92,21 +92,26 @@ pub(crate) struct Recorder {
 
 impl Probe for Recorder {
     fn tap(&mut self, name: &'static str, layer: Option<usize>, values: &[f32]) {
-        self.names.push((name, layer));
-        self.taps.insert((name, layer), values.to_vec());
+        let tap = self.taps.entry((name, layer)).or_insert_with(|| {
+            self.names.push((name, layer));
+            Vec::new()
+        });
+        tap.extend_from_slice(values);
     }
 }
 
-/// All taps of a sequence fed whole, logits for every token.
-pub(crate) fn taps(model: &Model, tokens: &[u32]) -> Recorder {
+/// All taps of a sequence fed `step` tokens at a time, logits for every token.
+pub(crate) fn taps(model: &Model, tokens: &[u32], step: usize) -> Recorder {
     let num_blocks = KvCache::blocks_for(tokens.len());
     let table: Vec<u32> = (0..num_blocks as u32).collect();
     let mut cache = KvCache::new(model.config(), num_blocks);
-    let mut workspace = Workspace::new(model.config(), tokens.len(), tokens.len());
-    let mut batch = Batch::of_sequence(tokens, 0, &table);
-    batch.outputs = (0..tokens.len()).collect();
+    let mut workspace = Workspace::new(model.config(), step, step);
     let mut recorder = Recorder::default();
-    let logits = model.forward(&batch, &mut cache, &mut workspace, &mut recorder);
-    logits.expect("readable");
+    for (i, tokens) in tokens.chunks(step).enumerate() {
+        let mut batch = Batch::of_sequence(tokens, i * step, &table);
+        batch.outputs = (0..batch.len()).collect();
+        let logits = model.forward(&batch, &mut cache, &mut workspace, &mut recorder);
+        logits.expect("readable");
+    }
     recorder
 }

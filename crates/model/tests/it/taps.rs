@@ -13,7 +13,7 @@ const BOUND: f64 = 2e-6;
 
 /// Fails with the first tap that differs: everything before it is right.
 fn check(what: &str, gguf: &Gguf, tokens: &[u32]) {
-    let found = taps(&load(gguf, level(), 2), tokens);
+    let found = taps(&load(gguf, level(), 2), tokens, tokens.len());
     let cached = |name, layer| found.taps.get(&(name, Some(layer))).map(Vec::as_slice);
     let expected = reference::forward(gguf, tokens, cached);
     for name in &found.names {
