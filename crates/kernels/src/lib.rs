@@ -38,11 +38,7 @@ pub struct Sizes {
 
 /// A thread's room for unpacked weights and for one KV block.
 struct Scratch {
-    /// 16 weight rows of codes, 4 codes of each row at a time.
-    codes: Vec<[u8; 64]>,
-    /// Scales and minimums of 16 weight rows, per group of weights.
-    scales: Vec<[f32; isa::LANES]>,
-    mins: Vec<[f32; isa::LANES]>,
+    int8: matmul::Room,
     /// Keys and values of one head in one KV block, widened.
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -52,12 +48,9 @@ struct Scratch {
 
 impl Scratch {
     fn new(sizes: Sizes) -> Self {
-        let max_k = sizes.max_k.next_multiple_of(256);
         let head = sizes.max_head_dim.next_multiple_of(isa::LANES);
         Self {
-            codes: vec![[0; 64]; max_k / 4],
-            scales: vec![[0.0; isa::LANES]; max_k / 16],
-            mins: vec![[0.0; isa::LANES]; max_k / 16],
+            int8: matmul::Room::new(),
             keys: vec![0.0; head * BLOCK_TOKENS],
             values: vec![0.0; head * BLOCK_TOKENS],
             acc: vec![0.0; head * attention::MAX_QUERIES],

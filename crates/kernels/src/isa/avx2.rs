@@ -14,7 +14,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Op, assert_gather};
+use super::{Isa, Op, Rows};
 
 /// Proof of AVX2, FMA and F16C.
 #[derive(Clone, Copy)]
@@ -37,64 +37,53 @@ fn enter<O: Op>(token: Avx2, op: O) -> O::Output {
 type F = [__m256; 2];
 type V = [__m256i; 2];
 
-/// Four int8 products summed into each i32. `WIDE` codes go in as `code - 128`: maddubs would
-/// saturate with codes over 127, so take |code - 128| and give x its sign.
+/// Products of codes and int8, summed in pairs. With `MAX` over 127 codes go in as `code - 128`:
+/// maddubs would saturate, so it takes |code - 128| and x gets its sign.
 #[inline(always)]
-fn dot<const WIDE: bool>(w: __m256i, x: __m256i) -> __m256i {
+fn pairs<const MAX: u8>(w: __m256i, x: __m256i) -> __m256i {
     unsafe {
-        let pairs = if WIDE {
-            let signed = _mm256_xor_si256(w, _mm256_set1_epi8(-128));
-            _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(x, signed))
+        if MAX <= 127 {
+            return _mm256_maddubs_epi16(w, x);
+        }
+        let signed = _mm256_xor_si256(w, _mm256_set1_epi8(-128));
+        _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(x, signed))
+    }
+}
+
+/// Half of [`Isa::dot`]. Small codes leave room in 16 bits for more than one pair.
+#[inline(always)]
+fn dot_half<const MAX: u8>(acc: __m256i, w: [__m256i; 4], x: [__m256i; 4]) -> __m256i {
+    unsafe {
+        let (p0, p1) = (pairs::<MAX>(w[0], x[0]), pairs::<MAX>(w[1], x[1]));
+        let (p2, p3) = (pairs::<MAX>(w[2], x[2]), pairs::<MAX>(w[3], x[3]));
+        let ones = _mm256_set1_epi16(1);
+        if MAX <= 31 {
+            let pairs = _mm256_add_epi16(_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3));
+            return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones));
+        }
+        let (a, b) = if MAX <= 63 {
+            let (p01, p23) = (_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3));
+            (_mm256_madd_epi16(p01, ones), _mm256_madd_epi16(p23, ones))
         } else {
-            _mm256_maddubs_epi16(w, x)
+            let (s0, s1) = (_mm256_madd_epi16(p0, ones), _mm256_madd_epi16(p1, ones));
+            let (s2, s3) = (_mm256_madd_epi16(p2, ones), _mm256_madd_epi16(p3, ones));
+            (_mm256_add_epi32(s0, s1), _mm256_add_epi32(s2, s3))
         };
-        _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
+        _mm256_add_epi32(acc, _mm256_add_epi32(a, b))
     }
 }
 
-/// Sums of four lanes for each 128-bit half of four rows.
+/// Four rows' 16 bytes in each half, transposed in words.
 #[inline(always)]
-fn reduce_half(r0: __m256i, r1: __m256i, r2: __m256i, r3: __m256i) -> __m256i {
-    unsafe {
-        let a = _mm256_add_epi32(_mm256_unpacklo_epi32(r0, r1), _mm256_unpackhi_epi32(r0, r1));
-        let b = _mm256_add_epi32(_mm256_unpacklo_epi32(r2, r3), _mm256_unpackhi_epi32(r2, r3));
-        _mm256_add_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b))
-    }
-}
-
-/// The low 128 bits of four registers.
-#[inline(always)]
-fn low(r0: __m256i, r1: __m256i, r2: __m256i, r3: __m256i) -> V {
-    unsafe {
-        [
-            _mm256_permute2x128_si256::<0x20>(r0, r1),
-            _mm256_permute2x128_si256::<0x20>(r2, r3),
-        ]
-    }
-}
-
-/// The high 128 bits of four registers.
-#[inline(always)]
-fn high(r0: __m256i, r1: __m256i, r2: __m256i, r3: __m256i) -> V {
-    unsafe {
-        [
-            _mm256_permute2x128_si256::<0x31>(r0, r1),
-            _mm256_permute2x128_si256::<0x31>(r2, r3),
-        ]
-    }
-}
-
-/// 4x4 blocks of i32 transposed within each 128-bit half.
-#[inline(always)]
-fn transpose_half(r: [__m256i; 4]) -> [__m256i; 4] {
+fn columns_half(a: [__m256i; 4]) -> [__m256i; 4] {
     unsafe {
         let (lo01, hi01) = (
-            _mm256_unpacklo_epi32(r[0], r[1]),
-            _mm256_unpackhi_epi32(r[0], r[1]),
+            _mm256_unpacklo_epi32(a[0], a[1]),
+            _mm256_unpackhi_epi32(a[0], a[1]),
         );
         let (lo23, hi23) = (
-            _mm256_unpacklo_epi32(r[2], r[3]),
-            _mm256_unpackhi_epi32(r[2], r[3]),
+            _mm256_unpacklo_epi32(a[2], a[3]),
+            _mm256_unpackhi_epi32(a[2], a[3]),
         );
         [
             _mm256_unpacklo_epi64(lo01, lo23),
@@ -102,6 +91,26 @@ fn transpose_half(r: [__m256i; 4]) -> [__m256i; 4] {
             _mm256_unpacklo_epi64(hi01, hi23),
             _mm256_unpackhi_epi64(hi01, hi23),
         ]
+    }
+}
+
+#[inline(always)]
+fn mask4_half(bits: __m256i) -> __m256i {
+    unsafe {
+        // The lowest byte of each word four times, then one bit tested in each.
+        let lowest = _mm256_setr_epi32(
+            0,
+            0x0404_0404,
+            0x0808_0808,
+            0x0c0c_0c0c,
+            0,
+            0x0404_0404,
+            0x0808_0808,
+            0x0c0c_0c0c,
+        );
+        let bit = _mm256_set1_epi32(0x0804_0201);
+        let spread = _mm256_shuffle_epi8(bits, lowest);
+        _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit)
     }
 }
 
@@ -144,7 +153,6 @@ fn load_pair(x: &[u8; 64]) -> V {
 impl Isa for Avx2 {
     type F32 = F;
     type I32 = V;
-    type B32 = __m256i;
     type B64 = V;
     const TOKENS: usize = 4;
     const WIDE_IS_SIGNED: bool = true;
@@ -177,10 +185,6 @@ impl Isa for Avx2 {
             _mm256_storeu_ps(out.as_mut_ptr(), x[0]);
             _mm256_storeu_ps(out[8..].as_mut_ptr(), x[1]);
         }
-    }
-    #[inline(always)]
-    fn f16(self, x: u16) -> f32 {
-        unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(x)))) }
     }
     #[inline(always)]
     fn load_f16(self, x: &[u16; 16]) -> F {
@@ -288,15 +292,22 @@ impl Isa for Avx2 {
         }
     }
     #[inline(always)]
-    fn store_i8(self, x: F, out: &mut [i8; 16]) {
+    fn quantize(self, x: F, out: &mut [i32; 4]) -> i32 {
         unsafe {
-            let a = _mm256_cvtps_epi32(x[0]);
-            let b = _mm256_cvtps_epi32(x[1]);
+            let (a, b) = (_mm256_cvtps_epi32(x[0]), _mm256_cvtps_epi32(x[1]));
             // packs works within 128-bit halves: put the quarters back in order afterwards.
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(a, b));
             let low = _mm256_castsi256_si128(words);
             let bytes = _mm_packs_epi16(low, _mm256_extracti128_si256::<1>(words));
             _mm_storeu_si128(out.as_mut_ptr().cast(), bytes);
+            let sums = _mm256_add_epi32(a, b);
+            let sums = _mm_add_epi32(
+                _mm256_castsi256_si128(sums),
+                _mm256_extracti128_si256::<1>(sums),
+            );
+            let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b00_00_11_10>(sums));
+            let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b00_00_00_01>(sums));
+            _mm_cvtsi128_si32(sums)
         }
     }
 
@@ -314,15 +325,51 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn gather(self, data: &[u8], offsets: &[u32; 16], at: usize) -> V {
-        assert_gather(data, offsets, at);
+    fn columns(self, rows: &Rows<'_>, at: usize) -> [V; 4] {
+        rows.check(at, 16);
         unsafe {
-            let base = data.as_ptr().add(at).cast();
-            let low = _mm256_loadu_si256(offsets.as_ptr().cast());
-            let high = _mm256_loadu_si256(offsets[8..].as_ptr().cast());
+            let base = rows.data().as_ptr().add(at);
+            let mut halves = [[_mm256_setzero_si256(); 4]; 2];
+            for h in 0..2 {
+                for j in 0..4 {
+                    // In range: no row begins beyond the one that was checked.
+                    let low = _mm_loadu_si128(base.add(rows.offset(8 * h + j)).cast());
+                    let high = _mm_loadu_si128(base.add(rows.offset(8 * h + 4 + j)).cast());
+                    halves[h][j] = _mm256_set_m128i(high, low);
+                }
+            }
+            let [a, b] = [columns_half(halves[0]), columns_half(halves[1])];
+            [[a[0], b[0]], [a[1], b[1]], [a[2], b[2]], [a[3], b[3]]]
+        }
+    }
+    #[inline(always)]
+    fn words(self, rows: &Rows<'_>, at: usize) -> V {
+        rows.check(at, 4);
+        unsafe {
+            let base = rows.data().as_ptr().add(at);
+            // In range: no row begins beyond the one that was checked.
+            macro_rules! w {
+                ($($r:literal)*) => {
+                    _mm256_setr_epi32($(base.add(rows.offset($r)).cast::<i32>().read_unaligned()),*)
+                };
+            }
+            [w!(0 1 2 3 4 5 6 7), w!(8 9 10 11 12 13 14 15)]
+        }
+    }
+    #[inline(always)]
+    fn halves(self, rows: &Rows<'_>, at: usize) -> F {
+        rows.check(at, 2);
+        unsafe {
+            let base = rows.data().as_ptr().add(at);
+            // In range: no row begins beyond the one that was checked.
+            macro_rules! h {
+                ($($r:literal)*) => {
+                    _mm_setr_epi16($(base.add(rows.offset($r)).cast::<i16>().read_unaligned()),*)
+                };
+            }
             [
-                _mm256_i32gather_epi32::<1>(base, low),
-                _mm256_i32gather_epi32::<1>(base, high),
+                _mm256_cvtph_ps(h!(0 1 2 3 4 5 6 7)),
+                _mm256_cvtph_ps(h!(8 9 10 11 12 13 14 15)),
             ]
         }
     }
@@ -354,6 +401,35 @@ impl Isa for Avx2 {
         unsafe { [_mm256_or_si256(a[0], b[0]), _mm256_or_si256(a[1], b[1])] }
     }
     #[inline(always)]
+    fn xor_i32(self, a: V, b: V) -> V {
+        self.xor(a, b)
+    }
+    #[inline(always)]
+    fn mul_i32(self, a: V, b: V) -> V {
+        unsafe {
+            [
+                _mm256_mullo_epi32(a[0], b[0]),
+                _mm256_mullo_epi32(a[1], b[1]),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn store_i32(self, a: V, out: &mut [i32; 16]) {
+        unsafe {
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), a[0]);
+            _mm256_storeu_si256(out[8..].as_mut_ptr().cast(), a[1]);
+        }
+    }
+    #[inline(always)]
+    fn load_i32(self, x: &[i32; 16]) -> V {
+        unsafe {
+            [
+                _mm256_loadu_si256(x.as_ptr().cast()),
+                _mm256_loadu_si256(x[8..].as_ptr().cast()),
+            ]
+        }
+    }
+    #[inline(always)]
     fn shl_i32<const N: u32>(self, a: V) -> V {
         unsafe {
             let n = _mm_cvtsi32_si128(N as i32);
@@ -381,154 +457,168 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn load32(self, x: &[u8; 32]) -> __m256i {
-        unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
-    }
-    #[inline(always)]
-    fn load16_twice(self, x: &[u8; 16]) -> __m256i {
-        unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(x.as_ptr().cast())) }
-    }
-    #[inline(always)]
-    fn nibbles(self, x: &[u8; 16]) -> __m256i {
-        unsafe {
-            let low = _mm_loadu_si128(x.as_ptr().cast());
-            let both =
-                _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(low), _mm_srli_epi16::<4>(low));
-            _mm256_and_si256(both, _mm256_set1_epi8(15))
-        }
-    }
-    #[inline(always)]
-    fn splat8(self, x: u8) -> __m256i {
-        unsafe { _mm256_set1_epi8(x as i8) }
-    }
-    #[inline(always)]
-    fn and(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_and_si256(a, b) }
-    }
-    #[inline(always)]
-    fn or(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_or_si256(a, b) }
-    }
-    #[inline(always)]
-    fn xor(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_xor_si256(a, b) }
-    }
-    #[inline(always)]
-    fn add8(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_add_epi8(a, b) }
-    }
-    #[inline(always)]
-    fn sub8(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_sub_epi8(a, b) }
-    }
-    #[inline(always)]
-    fn shr8<const N: i32>(self, a: __m256i) -> __m256i {
-        unsafe {
-            _mm256_and_si256(
-                _mm256_srli_epi16::<N>(a),
-                _mm256_set1_epi8((0xff_u8 >> N) as i8),
-            )
-        }
-    }
-    #[inline(always)]
-    fn shl8<const N: i32>(self, a: __m256i) -> __m256i {
-        unsafe {
-            _mm256_and_si256(
-                _mm256_slli_epi16::<N>(a),
-                _mm256_set1_epi8((0xff_u8 << N) as i8),
-            )
-        }
-    }
-    #[inline(always)]
-    fn lookup16(self, table: &[u8; 16], a: __m256i) -> __m256i {
-        unsafe { _mm256_shuffle_epi8(self.load16_twice(table), a) }
-    }
-    #[inline(always)]
-    fn mask32(self, bits: u32) -> __m256i {
-        unsafe {
-            // Byte i of `spread` is the byte of `bits` that holds bit i; then test one bit in each.
-            let which = _mm256_setr_epi64x(
-                0,
-                0x0101_0101_0101_0101,
-                0x0202_0202_0202_0202,
-                0x0303_0303_0303_0303,
-            );
-            let spread = _mm256_shuffle_epi8(_mm256_set1_epi32(bits as i32), which);
-            let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
-            _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit)
-        }
-    }
-    #[inline(always)]
-    fn store32(self, a: __m256i, out: &mut [u8; 32]) {
-        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), a) }
-    }
-
-    #[inline(always)]
-    fn load64(self, x: &[i8; 64]) -> V {
-        unsafe {
-            [
-                _mm256_loadu_si256(x.as_ptr().cast()),
-                _mm256_loadu_si256(x[32..].as_ptr().cast()),
-            ]
-        }
-    }
-    #[inline(always)]
-    fn dot64<const WIDE: bool>(self, lo: __m256i, hi: __m256i, x: V) -> V {
-        [dot::<WIDE>(lo, x[0]), dot::<WIDE>(hi, x[1])]
-    }
-    #[inline(always)]
-    fn reduce4(self, [r0, r1, r2, r3]: [V; 4]) -> V {
-        [
-            reduce_half(r0[0], r1[0], r2[0], r3[0]),
-            reduce_half(r0[1], r1[1], r2[1], r3[1]),
-        ]
-    }
-    #[inline(always)]
-    fn transpose_quarters(self, [r0, r1, r2, r3]: [V; 4]) -> [V; 4] {
-        [
-            low(r0[0], r1[0], r2[0], r3[0]),
-            high(r0[0], r1[0], r2[0], r3[0]),
-            low(r0[1], r1[1], r2[1], r3[1]),
-            high(r0[1], r1[1], r2[1], r3[1]),
-        ]
-    }
-    #[inline(always)]
     fn load_codes(self, x: &[u8; 64]) -> V {
         load_pair(x)
     }
     #[inline(always)]
-    fn dot_splat<const WIDE: bool>(self, acc: V, w: V, x: [i8; 4]) -> V {
+    fn store_codes(self, a: V, out: &mut [u8; 64]) {
         unsafe {
-            let x = _mm256_set1_epi32(i32::from_le_bytes(x.map(|b| b as u8)));
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), a[0]);
+            _mm256_storeu_si256(out[32..].as_mut_ptr().cast(), a[1]);
+        }
+    }
+    #[inline(always)]
+    fn as_words(self, a: V) -> V {
+        a
+    }
+    #[inline(always)]
+    fn as_bytes(self, a: V) -> V {
+        a
+    }
+    #[inline(always)]
+    fn splat8(self, x: u8) -> V {
+        unsafe { [_mm256_set1_epi8(x as i8); 2] }
+    }
+    #[inline(always)]
+    fn and(self, a: V, b: V) -> V {
+        unsafe { [_mm256_and_si256(a[0], b[0]), _mm256_and_si256(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn or(self, a: V, b: V) -> V {
+        unsafe { [_mm256_or_si256(a[0], b[0]), _mm256_or_si256(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn xor(self, a: V, b: V) -> V {
+        unsafe { [_mm256_xor_si256(a[0], b[0]), _mm256_xor_si256(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn add8(self, a: V, b: V) -> V {
+        unsafe { [_mm256_add_epi8(a[0], b[0]), _mm256_add_epi8(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn sub8(self, a: V, b: V) -> V {
+        unsafe { [_mm256_sub_epi8(a[0], b[0]), _mm256_sub_epi8(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn shr8<const N: u32>(self, a: V) -> V {
+        unsafe {
+            let (n, keep) = (
+                _mm_cvtsi32_si128(N as i32),
+                _mm256_set1_epi8((0xff_u8 >> N) as i8),
+            );
             [
-                _mm256_add_epi32(acc[0], dot::<WIDE>(w[0], x)),
-                _mm256_add_epi32(acc[1], dot::<WIDE>(w[1], x)),
+                _mm256_and_si256(_mm256_srl_epi16(a[0], n), keep),
+                _mm256_and_si256(_mm256_srl_epi16(a[1], n), keep),
             ]
         }
     }
     #[inline(always)]
-    fn transpose_codes(self, rows: &[[u8; 64]; 16], out: &mut [[u8; 64]; 16]) {
+    fn shl8<const N: u32>(self, a: V) -> V {
         unsafe {
-            let mut u = [self.zero(); 16];
-            for j in 0..4 {
-                let mut low = [_mm256_setzero_si256(); 4];
-                let mut high = low;
-                for i in 0..4 {
-                    [low[i], high[i]] = load_pair(&rows[4 * j + i]);
-                }
-                let (low, high) = (transpose_half(low), transpose_half(high));
-                for i in 0..4 {
-                    u[4 * j + i] = [low[i], high[i]];
-                }
-            }
-            for c in 0..4 {
-                let columns = self.transpose_quarters([u[c], u[4 + c], u[8 + c], u[12 + c]]);
-                for (quarter, column) in columns.into_iter().enumerate() {
-                    let target = &mut out[4 * quarter + c];
-                    _mm256_storeu_si256(target.as_mut_ptr().cast(), column[0]);
-                    _mm256_storeu_si256(target[32..].as_mut_ptr().cast(), column[1]);
-                }
-            }
+            let (n, keep) = (
+                _mm_cvtsi32_si128(N as i32),
+                _mm256_set1_epi8((0xff_u8 << N) as i8),
+            );
+            [
+                _mm256_and_si256(_mm256_sll_epi16(a[0], n), keep),
+                _mm256_and_si256(_mm256_sll_epi16(a[1], n), keep),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn shr_words(self, a: V, n: u32) -> V {
+        unsafe {
+            let n = _mm_cvtsi32_si128(n as i32);
+            [_mm256_srl_epi32(a[0], n), _mm256_srl_epi32(a[1], n)]
+        }
+    }
+    #[inline(always)]
+    fn lookup16(self, table: &[u8; 16], a: V) -> V {
+        unsafe {
+            let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()));
+            [
+                _mm256_shuffle_epi8(table, a[0]),
+                _mm256_shuffle_epi8(table, a[1]),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn lookup4(self, tables: V, a: V) -> V {
+        unsafe {
+            // A shuffle sees 16 bytes, the tables of four rows.
+            let of_row = _mm256_setr_epi32(
+                0,
+                0x0404_0404,
+                0x0808_0808,
+                0x0c0c_0c0c,
+                0,
+                0x0404_0404,
+                0x0808_0808,
+                0x0c0c_0c0c,
+            );
+            [
+                _mm256_shuffle_epi8(tables[0], _mm256_or_si256(a[0], of_row)),
+                _mm256_shuffle_epi8(tables[1], _mm256_or_si256(a[1], of_row)),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn mask4(self, bits: V) -> V {
+        [mask4_half(bits[0]), mask4_half(bits[1])]
+    }
+    #[inline(always)]
+    fn gather4<const N: usize>(self, table: &[[i8; 4]; N], index: V) -> V {
+        const { assert!(N.is_power_of_two()) };
+        let index = self.and_i32(index, self.splat_i32(N as i32 - 1));
+        unsafe {
+            [
+                _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index[0]),
+                _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index[1]),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn gather8<const N: usize>(self, table: &[[i8; 8]; N], index: V) -> [V; 2] {
+        const { assert!(N.is_power_of_two()) };
+        let index = self.and_i32(index, self.splat_i32(N as i32 - 1));
+        unsafe {
+            let words = table.as_ptr().cast::<i32>();
+            [
+                [
+                    _mm256_i32gather_epi32::<8>(words, index[0]),
+                    _mm256_i32gather_epi32::<8>(words, index[1]),
+                ],
+                [
+                    _mm256_i32gather_epi32::<8>(words.add(1), index[0]),
+                    _mm256_i32gather_epi32::<8>(words.add(1), index[1]),
+                ],
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn dot<const MAX: u8>(self, acc: V, w: [V; 4], x: &[i32; 4]) -> V {
+        unsafe {
+            let x = [
+                _mm256_set1_epi32(x[0]),
+                _mm256_set1_epi32(x[1]),
+                _mm256_set1_epi32(x[2]),
+                _mm256_set1_epi32(x[3]),
+            ];
+            [
+                dot_half::<MAX>(acc[0], [w[0][0], w[1][0], w[2][0], w[3][0]], x),
+                dot_half::<MAX>(acc[1], [w[0][1], w[1][1], w[2][1], w[3][1]], x),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn dot_pairs(self, acc: V, a: V, x: i32) -> V {
+        unsafe {
+            let x = _mm256_set1_epi32(x);
+            [
+                _mm256_add_epi32(acc[0], _mm256_madd_epi16(a[0], x)),
+                _mm256_add_epi32(acc[1], _mm256_madd_epi16(a[1], x)),
+            ]
         }
     }
 }

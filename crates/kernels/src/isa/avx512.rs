@@ -14,7 +14,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Op, assert_gather};
+use super::{Isa, Op, Rows};
 
 /// Proof of AVX-512 F, BW, DQ, VL, FMA and F16C, and of VNNI if `VNNI`.
 #[derive(Clone, Copy)]
@@ -43,34 +43,26 @@ fn enter_vnni<O: Op>(token: Avx512<true>, op: O) -> O::Output {
     op.eval(token)
 }
 
-impl<const VNNI: bool> Avx512<VNNI> {
-    #[inline(always)]
-    fn dot<const WIDE: bool>(self, acc: __m512i, w: __m512i, x: __m512i) -> __m512i {
-        unsafe {
-            if VNNI {
-                return _mm512_dpbusd_epi32(acc, w, x);
-            }
-            let ones = _mm512_set1_epi16(1);
-            let pairs = if WIDE {
-                // maddubs would saturate with codes over 127: take |code - 128| and give x its sign.
-                let signed = _mm512_xor_si512(w, _mm512_set1_epi8(-128));
-                let negative = _mm512_movepi8_mask(signed);
-                let x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
-                _mm512_maddubs_epi16(_mm512_abs_epi8(signed), x)
-            } else {
-                _mm512_maddubs_epi16(w, x)
-            };
-            _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, ones))
+/// Products of codes and int8, summed in pairs. With `MAX` over 127 codes go in as `code - 128`:
+/// maddubs would saturate, so it takes |code - 128| and x gets its sign.
+#[inline(always)]
+unsafe fn pairs<const MAX: u8>(w: __m512i, x: __m512i) -> __m512i {
+    unsafe {
+        if MAX <= 127 {
+            return _mm512_maddubs_epi16(w, x);
         }
+        let signed = _mm512_xor_si512(w, _mm512_set1_epi8(-128));
+        let negative = _mm512_movepi8_mask(signed);
+        let x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
+        _mm512_maddubs_epi16(_mm512_abs_epi8(signed), x)
     }
 }
 
 impl<const VNNI: bool> Isa for Avx512<VNNI> {
     type F32 = __m512;
     type I32 = __m512i;
-    type B32 = __m256i;
     type B64 = __m512i;
-    const TOKENS: usize = 8;
+    const TOKENS: usize = if VNNI { 8 } else { 4 };
     const WIDE_IS_SIGNED: bool = !VNNI;
 
     #[inline(always)]
@@ -97,10 +89,6 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     #[inline(always)]
     fn store(self, x: __m512, out: &mut [f32; 16]) {
         unsafe { _mm512_storeu_ps(out.as_mut_ptr(), x) }
-    }
-    #[inline(always)]
-    fn f16(self, x: u16) -> f32 {
-        unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(x)))) }
     }
     #[inline(always)]
     fn load_f16(self, x: &[u16; 16]) -> __m512 {
@@ -191,10 +179,11 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         }
     }
     #[inline(always)]
-    fn store_i8(self, x: __m512, out: &mut [i8; 16]) {
+    fn quantize(self, x: __m512, out: &mut [i32; 4]) -> i32 {
         unsafe {
-            let narrow = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x));
-            _mm_storeu_si128(out.as_mut_ptr().cast(), narrow);
+            let whole = _mm512_cvtps_epi32(x);
+            _mm_storeu_si128(out.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(whole));
+            _mm512_reduce_add_epi32(whole)
         }
     }
 
@@ -212,11 +201,59 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     }
 
     #[inline(always)]
-    fn gather(self, data: &[u8], offsets: &[u32; 16], at: usize) -> __m512i {
-        assert_gather(data, offsets, at);
+    fn columns(self, rows: &Rows<'_>, at: usize) -> [__m512i; 4] {
+        rows.check(at, 16);
         unsafe {
-            let index = _mm512_loadu_si512(offsets.as_ptr().cast());
-            _mm512_i32gather_epi32::<1>(index, data.as_ptr().add(at).cast())
+            let base = rows.data().as_ptr().add(at);
+            let mut a = [_mm512_setzero_si512(); 4];
+            for (j, a) in a.iter_mut().enumerate() {
+                // In range: no row begins beyond the one that was checked.
+                let q0 = _mm_loadu_si128(base.add(rows.offset(j)).cast());
+                let q1 = _mm_loadu_si128(base.add(rows.offset(4 + j)).cast());
+                let q2 = _mm_loadu_si128(base.add(rows.offset(8 + j)).cast());
+                let q3 = _mm_loadu_si128(base.add(rows.offset(12 + j)).cast());
+                let quarters = _mm512_inserti32x4::<1>(_mm512_castsi128_si512(q0), q1);
+                let quarters = _mm512_inserti32x4::<2>(quarters, q2);
+                *a = _mm512_inserti32x4::<3>(quarters, q3);
+            }
+            let lo01 = _mm512_unpacklo_epi32(a[0], a[1]);
+            let hi01 = _mm512_unpackhi_epi32(a[0], a[1]);
+            let lo23 = _mm512_unpacklo_epi32(a[2], a[3]);
+            let hi23 = _mm512_unpackhi_epi32(a[2], a[3]);
+            [
+                _mm512_unpacklo_epi64(lo01, lo23),
+                _mm512_unpackhi_epi64(lo01, lo23),
+                _mm512_unpacklo_epi64(hi01, hi23),
+                _mm512_unpackhi_epi64(hi01, hi23),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn words(self, rows: &Rows<'_>, at: usize) -> __m512i {
+        rows.check(at, 4);
+        unsafe {
+            let base = rows.data().as_ptr().add(at);
+            // In range: no row begins beyond the one that was checked.
+            macro_rules! w {
+                ($($r:literal)*) => {
+                    _mm512_setr_epi32($(base.add(rows.offset($r)).cast::<i32>().read_unaligned()),*)
+                };
+            }
+            w!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+        }
+    }
+    #[inline(always)]
+    fn halves(self, rows: &Rows<'_>, at: usize) -> __m512 {
+        rows.check(at, 2);
+        unsafe {
+            let base = rows.data().as_ptr().add(at);
+            // In range: no row begins beyond the one that was checked.
+            macro_rules! h {
+                ($($r:literal)*) => {
+                    _mm256_setr_epi16($(base.add(rows.offset($r)).cast::<i16>().read_unaligned()),*)
+                };
+            }
+            _mm512_cvtph_ps(h!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15))
         }
     }
     #[inline(always)]
@@ -240,6 +277,22 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         unsafe { _mm512_or_si512(a, b) }
     }
     #[inline(always)]
+    fn xor_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        self.xor(a, b)
+    }
+    #[inline(always)]
+    fn mul_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_mullo_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn store_i32(self, a: __m512i, out: &mut [i32; 16]) {
+        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), a) }
+    }
+    #[inline(always)]
+    fn load_i32(self, x: &[i32; 16]) -> __m512i {
+        unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
+    }
+    #[inline(always)]
     fn shl_i32<const N: u32>(self, a: __m512i) -> __m512i {
         unsafe { _mm512_slli_epi32::<N>(a) }
     }
@@ -258,148 +311,156 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     }
 
     #[inline(always)]
-    fn load32(self, x: &[u8; 32]) -> __m256i {
-        unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
-    }
-    #[inline(always)]
-    fn load16_twice(self, x: &[u8; 16]) -> __m256i {
-        unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(x.as_ptr().cast())) }
-    }
-    #[inline(always)]
-    fn nibbles(self, x: &[u8; 16]) -> __m256i {
-        unsafe {
-            let low = _mm_loadu_si128(x.as_ptr().cast());
-            let both =
-                _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(low), _mm_srli_epi16::<4>(low));
-            _mm256_and_si256(both, _mm256_set1_epi8(15))
-        }
-    }
-    #[inline(always)]
-    fn splat8(self, x: u8) -> __m256i {
-        unsafe { _mm256_set1_epi8(x as i8) }
-    }
-    #[inline(always)]
-    fn and(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_and_si256(a, b) }
-    }
-    #[inline(always)]
-    fn or(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_or_si256(a, b) }
-    }
-    #[inline(always)]
-    fn xor(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_xor_si256(a, b) }
-    }
-    #[inline(always)]
-    fn add8(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_add_epi8(a, b) }
-    }
-    #[inline(always)]
-    fn sub8(self, a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_sub_epi8(a, b) }
-    }
-    #[inline(always)]
-    fn shr8<const N: i32>(self, a: __m256i) -> __m256i {
-        unsafe {
-            _mm256_and_si256(
-                _mm256_srli_epi16::<N>(a),
-                _mm256_set1_epi8((0xff_u8 >> N) as i8),
-            )
-        }
-    }
-    #[inline(always)]
-    fn shl8<const N: i32>(self, a: __m256i) -> __m256i {
-        unsafe {
-            _mm256_and_si256(
-                _mm256_slli_epi16::<N>(a),
-                _mm256_set1_epi8((0xff_u8 << N) as i8),
-            )
-        }
-    }
-    #[inline(always)]
-    fn lookup16(self, table: &[u8; 16], a: __m256i) -> __m256i {
-        unsafe { _mm256_shuffle_epi8(self.load16_twice(table), a) }
-    }
-    #[inline(always)]
-    fn mask32(self, bits: u32) -> __m256i {
-        unsafe { _mm256_movm_epi8(bits) }
-    }
-    #[inline(always)]
-    fn store32(self, a: __m256i, out: &mut [u8; 32]) {
-        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), a) }
-    }
-
-    #[inline(always)]
-    fn load64(self, x: &[i8; 64]) -> __m512i {
-        unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
-    }
-    #[inline(always)]
-    fn dot64<const WIDE: bool>(self, lo: __m256i, hi: __m256i, x: __m512i) -> __m512i {
-        unsafe {
-            let w = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(lo), hi);
-            self.dot::<WIDE>(_mm512_setzero_si512(), w, x)
-        }
-    }
-    #[inline(always)]
-    fn reduce4(self, [r0, r1, r2, r3]: [__m512i; 4]) -> __m512i {
-        unsafe {
-            let a = _mm512_add_epi32(_mm512_unpacklo_epi32(r0, r1), _mm512_unpackhi_epi32(r0, r1));
-            let b = _mm512_add_epi32(_mm512_unpacklo_epi32(r2, r3), _mm512_unpackhi_epi32(r2, r3));
-            _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b))
-        }
-    }
-    #[inline(always)]
-    fn transpose_quarters(self, [r0, r1, r2, r3]: [__m512i; 4]) -> [__m512i; 4] {
-        unsafe {
-            let a = _mm512_shuffle_i32x4::<0x44>(r0, r1);
-            let b = _mm512_shuffle_i32x4::<0x44>(r2, r3);
-            let c = _mm512_shuffle_i32x4::<0xee>(r0, r1);
-            let d = _mm512_shuffle_i32x4::<0xee>(r2, r3);
-            [
-                _mm512_shuffle_i32x4::<0x88>(a, b),
-                _mm512_shuffle_i32x4::<0xdd>(a, b),
-                _mm512_shuffle_i32x4::<0x88>(c, d),
-                _mm512_shuffle_i32x4::<0xdd>(c, d),
-            ]
-        }
-    }
-    #[inline(always)]
     fn load_codes(self, x: &[u8; 64]) -> __m512i {
         unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
     }
     #[inline(always)]
-    fn dot_splat<const WIDE: bool>(self, acc: __m512i, w: __m512i, x: [i8; 4]) -> __m512i {
+    fn store_codes(self, a: __m512i, out: &mut [u8; 64]) {
+        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), a) }
+    }
+    #[inline(always)]
+    fn as_words(self, a: __m512i) -> __m512i {
+        a
+    }
+    #[inline(always)]
+    fn as_bytes(self, a: __m512i) -> __m512i {
+        a
+    }
+    #[inline(always)]
+    fn splat8(self, x: u8) -> __m512i {
+        unsafe { _mm512_set1_epi8(x as i8) }
+    }
+    #[inline(always)]
+    fn and(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_and_si512(a, b) }
+    }
+    #[inline(always)]
+    fn or(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_or_si512(a, b) }
+    }
+    #[inline(always)]
+    fn xor(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_xor_si512(a, b) }
+    }
+    #[inline(always)]
+    fn add8(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_add_epi8(a, b) }
+    }
+    #[inline(always)]
+    fn sub8(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_sub_epi8(a, b) }
+    }
+    #[inline(always)]
+    fn shr8<const N: u32>(self, a: __m512i) -> __m512i {
+        unsafe { self.and(_mm512_srli_epi16::<N>(a), self.splat8(0xff >> N)) }
+    }
+    #[inline(always)]
+    fn shl8<const N: u32>(self, a: __m512i) -> __m512i {
+        unsafe { self.and(_mm512_slli_epi16::<N>(a), self.splat8(0xff << N)) }
+    }
+    #[inline(always)]
+    fn shr_words(self, a: __m512i, n: u32) -> __m512i {
+        unsafe { _mm512_srl_epi32(a, _mm_cvtsi32_si128(n as i32)) }
+    }
+    #[inline(always)]
+    fn lookup16(self, table: &[u8; 16], a: __m512i) -> __m512i {
         unsafe {
-            self.dot::<WIDE>(
-                acc,
-                w,
-                _mm512_set1_epi32(i32::from_le_bytes(x.map(|b| b as u8))),
-            )
+            let table = _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
+            _mm512_shuffle_epi8(table, a)
         }
     }
     #[inline(always)]
-    fn transpose_codes(self, rows: &[[u8; 64]; 16], out: &mut [[u8; 64]; 16]) {
+    fn lookup4(self, tables: __m512i, a: __m512i) -> __m512i {
         unsafe {
-            let mut u = [_mm512_setzero_si512(); 16];
-            for j in 0..4 {
-                let mut r = [_mm512_setzero_si512(); 4];
-                for i in 0..4 {
-                    r[i] = _mm512_loadu_si512(rows[4 * j + i].as_ptr().cast());
-                }
-                let lo01 = _mm512_unpacklo_epi32(r[0], r[1]);
-                let hi01 = _mm512_unpackhi_epi32(r[0], r[1]);
-                let lo23 = _mm512_unpacklo_epi32(r[2], r[3]);
-                let hi23 = _mm512_unpackhi_epi32(r[2], r[3]);
-                u[4 * j] = _mm512_unpacklo_epi64(lo01, lo23);
-                u[4 * j + 1] = _mm512_unpackhi_epi64(lo01, lo23);
-                u[4 * j + 2] = _mm512_unpacklo_epi64(hi01, hi23);
-                u[4 * j + 3] = _mm512_unpackhi_epi64(hi01, hi23);
+            // A shuffle sees 16 bytes, the tables of four rows.
+            let of_row = _mm512_set4_epi32(0x0c0c_0c0c, 0x0808_0808, 0x0404_0404, 0);
+            _mm512_shuffle_epi8(tables, _mm512_or_si512(a, of_row))
+        }
+    }
+    #[inline(always)]
+    fn mask4(self, bits: __m512i) -> __m512i {
+        unsafe {
+            // Each nibble's four bytes; the permutation looks at the low four bits alone.
+            let bytes = _mm512_setr_epi32(
+                0,
+                0xff,
+                0xff00,
+                0xffff,
+                0xff_0000,
+                0xff_00ff,
+                0xff_ff00,
+                0xff_ffff,
+                -0x0100_0000,
+                -0x00ff_ff01,
+                -0x00ff_0100,
+                -0x00ff_0001,
+                -0x1_0000,
+                -0xff01,
+                -0x100,
+                -1,
+            );
+            _mm512_permutexvar_epi32(bits, bytes)
+        }
+    }
+    #[inline(always)]
+    fn gather4<const N: usize>(self, table: &[[i8; 4]; N], index: __m512i) -> __m512i {
+        const { assert!(N.is_power_of_two()) };
+        unsafe {
+            let index = _mm512_and_si512(index, _mm512_set1_epi32(N as i32 - 1));
+            _mm512_i32gather_epi32::<4>(index, table.as_ptr().cast())
+        }
+    }
+    #[inline(always)]
+    fn gather8<const N: usize>(self, table: &[[i8; 8]; N], index: __m512i) -> [__m512i; 2] {
+        const { assert!(N.is_power_of_two()) };
+        unsafe {
+            let index = _mm512_and_si512(index, _mm512_set1_epi32(N as i32 - 1));
+            let words = table.as_ptr().cast::<i32>();
+            [
+                _mm512_i32gather_epi32::<8>(index, words.cast()),
+                _mm512_i32gather_epi32::<8>(index, words.add(1).cast()),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn dot<const MAX: u8>(self, acc: __m512i, w: [__m512i; 4], x: &[i32; 4]) -> __m512i {
+        unsafe {
+            if VNNI {
+                let acc = _mm512_dpbusd_epi32(acc, w[0], _mm512_set1_epi32(x[0]));
+                let acc = _mm512_dpbusd_epi32(acc, w[1], _mm512_set1_epi32(x[1]));
+                let acc = _mm512_dpbusd_epi32(acc, w[2], _mm512_set1_epi32(x[2]));
+                return _mm512_dpbusd_epi32(acc, w[3], _mm512_set1_epi32(x[3]));
             }
-            for c in 0..4 {
-                let columns = self.transpose_quarters([u[c], u[4 + c], u[8 + c], u[12 + c]]);
-                for (quarter, column) in columns.into_iter().enumerate() {
-                    _mm512_storeu_si512(out[4 * quarter + c].as_mut_ptr().cast(), column);
-                }
+            let p0 = pairs::<MAX>(w[0], _mm512_set1_epi32(x[0]));
+            let p1 = pairs::<MAX>(w[1], _mm512_set1_epi32(x[1]));
+            let p2 = pairs::<MAX>(w[2], _mm512_set1_epi32(x[2]));
+            let p3 = pairs::<MAX>(w[3], _mm512_set1_epi32(x[3]));
+            let ones = _mm512_set1_epi16(1);
+            // Small codes leave room in 16 bits for more than one pair.
+            if MAX <= 31 {
+                let pairs = _mm512_add_epi16(_mm512_add_epi16(p0, p1), _mm512_add_epi16(p2, p3));
+                return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, ones));
+            }
+            let (a, b) = if MAX <= 63 {
+                let (p01, p23) = (_mm512_add_epi16(p0, p1), _mm512_add_epi16(p2, p3));
+                (_mm512_madd_epi16(p01, ones), _mm512_madd_epi16(p23, ones))
+            } else {
+                let (s0, s1) = (_mm512_madd_epi16(p0, ones), _mm512_madd_epi16(p1, ones));
+                let (s2, s3) = (_mm512_madd_epi16(p2, ones), _mm512_madd_epi16(p3, ones));
+                (_mm512_add_epi32(s0, s1), _mm512_add_epi32(s2, s3))
+            };
+            _mm512_add_epi32(acc, _mm512_add_epi32(a, b))
+        }
+    }
+    #[inline(always)]
+    fn dot_pairs(self, acc: __m512i, a: __m512i, x: i32) -> __m512i {
+        unsafe {
+            let x = _mm512_set1_epi32(x);
+            if VNNI {
+                _mm512_dpwssd_epi32(acc, a, x)
+            } else {
+                _mm512_add_epi32(acc, _mm512_madd_epi16(a, x))
             }
         }
     }

@@ -32,17 +32,14 @@ pub(crate) const LANES: usize = 16;
 pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// 16 f32.
     type F32: Copy;
-    /// 16 i32; also four sums for each of four 16-byte quarters (see [`Isa::dot64`]).
+    /// 16 i32.
     type I32: Copy;
-    /// 32 unsigned bytes: weight codes.
-    type B32: Copy;
-    /// 64 bytes.
+    /// 64 bytes: four weight codes of each of 16 rows.
     type B64: Copy;
-    /// Whether [`Isa::dot64`] and [`Isa::dot_splat`] in their `WIDE` form return the product with
-    /// `code - 128` instead of `code`.
+    /// Whether [`Isa::dot`] returns the product with `code - 128` instead of `code` if codes exceed 127.
     const WIDE_IS_SIGNED: bool;
 
-    /// Tokens whose sums the registers hold at a time: 4 or 8.
+    /// Tokens whose sums the registers hold at a time: 1, 4 or 8.
     const TOKENS: usize;
 
     /// The token, if this CPU has the level.
@@ -54,8 +51,6 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn splat(self, x: f32) -> Self::F32;
     fn load(self, x: &[f32; 16]) -> Self::F32;
     fn store(self, x: Self::F32, out: &mut [f32; 16]);
-    /// One f16 to f32.
-    fn f16(self, x: u16) -> f32;
     /// 16 f16 to f32.
     fn load_f16(self, x: &[u16; 16]) -> Self::F32;
     /// Rounds to f16, ties to even.
@@ -81,86 +76,137 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn sum(self, a: Self::F32) -> f32;
     /// Largest lane.
     fn max_lane(self, a: Self::F32) -> f32;
-    /// Nearest integers as int8, ties to even; lanes must be in -127..=127.
-    fn store_i8(self, x: Self::F32, out: &mut [i8; 16]);
+    /// Nearest integers as int8, ties to even, four in a number; and their sum. Lanes must be in -127..=127.
+    fn quantize(self, x: Self::F32, out: &mut [i32; 4]) -> i32;
 
     // -- integers -----------------------------------------------------------------------------
     fn zero(self) -> Self::I32;
     fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     fn to_f32(self, a: Self::I32) -> Self::F32;
 
-    // -- 16 rows at a time: fields of quant blocks ------------------------------------------------
-    /// Four bytes at `offsets[r] + at` for each row `r`, as little-endian numbers.
+    // -- 16 rows of weights: fields of quant blocks ---------------------------------------------
+    /// The 16 bytes at `at` of each row, transposed: vector `i` holds bytes `4i .. 4i + 4` of every row.
     ///
     /// # Panics
-    /// If one of them is outside `data`.
-    fn gather(self, data: &[u8], offsets: &[u32; 16], at: usize) -> Self::I32;
+    /// If a row is shorter; so for all four of these.
+    fn columns(self, rows: &Rows<'_>, at: usize) -> [Self::B64; 4];
+    /// Four bytes of each row as a little-endian number.
+    fn words(self, rows: &Rows<'_>, at: usize) -> Self::I32;
+    /// An f16 of each row, to f32.
+    fn halves(self, rows: &Rows<'_>, at: usize) -> Self::F32;
     /// The low and the high 16 bits of each lane as f16, to f32.
     fn low_f16(self, a: Self::I32) -> Self::F32;
     fn high_f16(self, a: Self::I32) -> Self::F32;
     fn splat_i32(self, x: i32) -> Self::I32;
     fn and_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     fn or_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn xor_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Wrapping.
+    fn mul_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     fn shl_i32<const N: u32>(self, a: Self::I32) -> Self::I32;
     /// Shifts in zeros.
     fn shr_i32<const N: u32>(self, a: Self::I32) -> Self::I32;
     /// Shifts in the sign.
     fn sar_i32<const N: u32>(self, a: Self::I32) -> Self::I32;
+    fn store_i32(self, a: Self::I32, out: &mut [i32; 16]);
+    fn load_i32(self, x: &[i32; 16]) -> Self::I32;
     /// Asks for the cache line at `data[at]`, which need not exist.
     fn prefetch(self, data: &[u8], at: usize);
 
-    // -- weight codes: 32 bytes ---------------------------------------------------------------
-    fn load32(self, x: &[u8; 32]) -> Self::B32;
-    /// The 16 bytes twice.
-    fn load16_twice(self, x: &[u8; 16]) -> Self::B32;
-    /// Low nibbles of 16 bytes, then their high nibbles.
-    fn nibbles(self, x: &[u8; 16]) -> Self::B32;
-    fn splat8(self, x: u8) -> Self::B32;
-    fn and(self, a: Self::B32, b: Self::B32) -> Self::B32;
-    fn or(self, a: Self::B32, b: Self::B32) -> Self::B32;
-    fn xor(self, a: Self::B32, b: Self::B32) -> Self::B32;
-    fn add8(self, a: Self::B32, b: Self::B32) -> Self::B32;
-    fn sub8(self, a: Self::B32, b: Self::B32) -> Self::B32;
+    // -- weight codes: 64 bytes, four of each row -----------------------------------------------
+    fn load_codes(self, x: &[u8; 64]) -> Self::B64;
+    fn store_codes(self, a: Self::B64, out: &mut [u8; 64]);
+    /// The four bytes of each row as a little-endian number, and back.
+    fn as_words(self, a: Self::B64) -> Self::I32;
+    fn as_bytes(self, a: Self::I32) -> Self::B64;
+    fn splat8(self, x: u8) -> Self::B64;
+    fn and(self, a: Self::B64, b: Self::B64) -> Self::B64;
+    fn or(self, a: Self::B64, b: Self::B64) -> Self::B64;
+    fn xor(self, a: Self::B64, b: Self::B64) -> Self::B64;
+    /// Wrapping.
+    fn add8(self, a: Self::B64, b: Self::B64) -> Self::B64;
+    /// Wrapping.
+    fn sub8(self, a: Self::B64, b: Self::B64) -> Self::B64;
     /// Each byte shifted right by `N` (0..=7).
-    fn shr8<const N: i32>(self, a: Self::B32) -> Self::B32;
+    fn shr8<const N: u32>(self, a: Self::B64) -> Self::B64;
     /// Each byte shifted left by `N` (0..=7).
-    fn shl8<const N: i32>(self, a: Self::B32) -> Self::B32;
+    fn shl8<const N: u32>(self, a: Self::B64) -> Self::B64;
+    /// The four bytes of each row as one number, shifted right by `n` (0..=31).
+    fn shr_words(self, a: Self::B64, n: u32) -> Self::B64;
     /// `table[a]` for bytes in 0..=15.
-    fn lookup16(self, table: &[u8; 16], a: Self::B32) -> Self::B32;
-    /// `0xff` where bit `i` of `bits` is set, else 0.
-    fn mask32(self, bits: u32) -> Self::B32;
-    fn store32(self, a: Self::B32, out: &mut [u8; 32]);
+    fn lookup16(self, table: &[u8; 16], a: Self::B64) -> Self::B64;
+    /// Byte `a` of the row's own four `tables`, for bytes in 0..=3.
+    fn lookup4(self, tables: Self::I32, a: Self::B64) -> Self::B64;
+    /// Byte `j` of a row is `0xff` where bit `j` (0..=3) of its number is set, else 0.
+    fn mask4(self, bits: Self::I32) -> Self::B64;
+    /// `table[index % N]` of each row; `N` is a power of two.
+    fn gather4<const N: usize>(self, table: &[[i8; 4]; N], index: Self::I32) -> Self::B64;
+    /// The first and the last four of `table[index % N]` of each row; `N` is a power of two.
+    fn gather8<const N: usize>(self, table: &[[i8; 8]; N], index: Self::I32) -> [Self::B64; 2];
 
     // -- int8 products ------------------------------------------------------------------------
-    fn load64(self, x: &[i8; 64]) -> Self::B64;
-    /// Lane `i` is `sum over j < 4 of w[4i+j] * x[4i+j]`, `w` being `lo` then `hi`, unsigned.
+    /// `acc[i] += sum over q < 4, j < 4 of w[q][4i+j] * x[q][j]`, `x[q]` being four int8 in a number.
     ///
-    /// Codes are at most 127 unless `WIDE`.
-    fn dot64<const WIDE: bool>(self, lo: Self::B32, hi: Self::B32, x: Self::B64) -> Self::I32;
-    /// Sums the four lanes of each quarter: lane `4q + r` of the result is quarter `q` of `rows[r]`.
-    fn reduce4(self, rows: [Self::I32; 4]) -> Self::I32;
-    /// Turns four results of [`Isa::reduce4`] (rows 0-3, 4-7, ...) into one vector of 16 rows for each quarter.
-    fn transpose_quarters(self, rows: [Self::I32; 4]) -> [Self::I32; 4];
-    /// A row of a panel: 16 rows x 4 codes.
-    fn load_codes(self, x: &[u8; 64]) -> Self::B64;
-    /// `acc[i] += sum over j < 4 of w[4i+j] * x[j]`; codes at most 127 unless `WIDE`.
-    fn dot_splat<const WIDE: bool>(self, acc: Self::I32, w: Self::B64, x: [i8; 4]) -> Self::I32;
-    /// Transposes 16 rows of 16 groups of 4 bytes.
-    fn transpose_codes(self, rows: &[[u8; 64]; 16], out: &mut [[u8; 64]; 16]);
+    /// Codes are at most `MAX`, and `x` is not -128. See [`Isa::WIDE_IS_SIGNED`] for `MAX` > 127.
+    fn dot<const MAX: u8>(self, acc: Self::I32, w: [Self::B64; 4], x: &[i32; 4]) -> Self::I32;
+    /// `acc[i] += low(a[i]) * low(x) + high(a[i]) * high(x)`, halves being i16.
+    fn dot_pairs(self, acc: Self::I32, a: Self::I32, x: i32) -> Self::I32;
 }
 
-/// # Panics
-/// If four bytes at the farthest of `offsets` are outside `data`.
-#[inline(always)]
-pub(crate) fn assert_gather(data: &[u8], offsets: &[u32; 16], at: usize) {
-    let mut farthest = 0;
-    for &offset in offsets {
-        farthest = offset.max(farthest);
+/// Sixteen weight rows as they lie in the file.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    data: &'a [u8],
+    /// Where each row begins; none lies beyond `farthest`.
+    offsets: [u32; LANES],
+    farthest: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// The first `num_rows` rows of `row_bytes` in `data`; the last of them stands in for those up to 16.
+    #[inline(always)]
+    pub(crate) fn new(data: &'a [u8], row_bytes: usize, num_rows: usize) -> Self {
+        let last = num_rows.min(LANES) - 1;
+        let mut offsets = [0; LANES];
+        for (r, offset) in offsets.iter_mut().enumerate() {
+            *offset = u32::try_from(r.min(last) * row_bytes).expect("16 rows are far below 4 GiB");
+        }
+        Self {
+            data,
+            offsets,
+            farthest: last * row_bytes,
+        }
     }
-    assert!(
-        farthest as usize + at + 4 <= data.len(),
-        "a field lies in its block"
-    );
+
+    /// All bytes from the first row on.
+    #[inline(always)]
+    pub(crate) fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// Where row `r` begins. Every offset is at most what [`Rows::check`] looks at.
+    #[inline(always)]
+    pub(crate) fn offset(&self, r: usize) -> usize {
+        self.offsets[r] as usize
+    }
+
+    /// Bytes `at .. at + N` of row `r`.
+    #[inline(always)]
+    pub(crate) fn bytes<const N: usize>(&self, r: usize, at: usize) -> &'a [u8; N] {
+        self.data[self.offset(r) + at..]
+            .first_chunk()
+            .expect("a field lies in its block")
+    }
+
+    /// # Panics
+    /// If `len` bytes at `at` of any row are outside the data.
+    #[inline(always)]
+    pub(crate) fn check(&self, at: usize, len: usize) {
+        assert!(
+            self.farthest + at + len <= self.data.len(),
+            "a field lies in its block"
+        );
+    }
 }
 
 /// An operation that [`Isa::run`] compiles for a level.

@@ -1,6 +1,6 @@
 //! The scalar level: arrays and loops. Slow, obvious, and the specification of every other level.
 
-use super::{Isa, LANES, Op};
+use super::{Isa, LANES, Op, Rows};
 
 /// Needs nothing of the CPU.
 #[derive(Clone, Copy)]
@@ -17,21 +17,20 @@ fn zip<T: Copy, U: Copy, V>(a: [T; LANES], b: [U; LANES], f: impl Fn(T, U) -> V)
 }
 
 #[inline(always)]
-fn bytes(a: [u8; 32], f: impl Fn(u8) -> u8) -> [u8; 32] {
+fn bytes(a: [u8; 64], f: impl Fn(u8) -> u8) -> [u8; 64] {
     a.map(f)
 }
 
 #[inline(always)]
-fn bytes2(a: [u8; 32], b: [u8; 32], f: impl Fn(u8, u8) -> u8) -> [u8; 32] {
+fn bytes2(a: [u8; 64], b: [u8; 64], f: impl Fn(u8, u8) -> u8) -> [u8; 64] {
     std::array::from_fn(|i| f(a[i], b[i]))
 }
 
 impl Isa for Scalar {
     type F32 = [f32; LANES];
     type I32 = [i32; LANES];
-    type B32 = [u8; 32];
     type B64 = [u8; 64];
-    const TOKENS: usize = 4;
+    const TOKENS: usize = 1;
     const WIDE_IS_SIGNED: bool = false;
 
     #[inline(always)]
@@ -54,10 +53,6 @@ impl Isa for Scalar {
     #[inline(always)]
     fn store(self, x: Self::F32, out: &mut [f32; 16]) {
         *out = x;
-    }
-    #[inline(always)]
-    fn f16(self, x: u16) -> f32 {
-        half::f16::from_bits(x).to_f32()
     }
     #[inline(always)]
     fn load_f16(self, x: &[u16; 16]) -> Self::F32 {
@@ -134,8 +129,12 @@ impl Isa for Scalar {
             .fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
     }
     #[inline(always)]
-    fn store_i8(self, x: Self::F32, out: &mut [i8; 16]) {
-        *out = map(x, |x| x.round_ties_even() as i8);
+    fn quantize(self, x: Self::F32, out: &mut [i32; 4]) -> i32 {
+        let bytes = map(x, |x| x.round_ties_even() as i8);
+        for (out, four) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *out = i32::from_le_bytes(four.map(|b| b as u8));
+        }
+        bytes.iter().map(|&b| i32::from(b)).sum()
     }
 
     #[inline(always)]
@@ -152,11 +151,25 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn gather(self, data: &[u8], offsets: &[u32; 16], at: usize) -> Self::I32 {
-        map(*offsets, |offset| {
-            let at = offset as usize + at;
-            i32::from_le_bytes([data[at], data[at + 1], data[at + 2], data[at + 3]])
-        })
+    fn columns(self, rows: &Rows<'_>, at: usize) -> [Self::B64; 4] {
+        let mut columns = [[0; 64]; 4];
+        for r in 0..LANES {
+            for (column, four) in columns
+                .iter_mut()
+                .zip(rows.bytes::<16>(r, at).as_chunks::<4>().0)
+            {
+                column[4 * r..4 * r + 4].copy_from_slice(four);
+            }
+        }
+        columns
+    }
+    #[inline(always)]
+    fn words(self, rows: &Rows<'_>, at: usize) -> Self::I32 {
+        std::array::from_fn(|r| i32::from_le_bytes(*rows.bytes(r, at)))
+    }
+    #[inline(always)]
+    fn halves(self, rows: &Rows<'_>, at: usize) -> Self::F32 {
+        std::array::from_fn(|r| half::f16::from_le_bytes(*rows.bytes(r, at)).to_f32())
     }
     #[inline(always)]
     fn low_f16(self, a: Self::I32) -> Self::F32 {
@@ -181,6 +194,22 @@ impl Isa for Scalar {
         zip(a, b, |a, b| a | b)
     }
     #[inline(always)]
+    fn xor_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        zip(a, b, |a, b| a ^ b)
+    }
+    #[inline(always)]
+    fn mul_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        zip(a, b, i32::wrapping_mul)
+    }
+    #[inline(always)]
+    fn store_i32(self, a: Self::I32, out: &mut [i32; 16]) {
+        *out = a;
+    }
+    #[inline(always)]
+    fn load_i32(self, x: &[i32; 16]) -> Self::I32 {
+        *x
+    }
+    #[inline(always)]
     fn shl_i32<const N: u32>(self, a: Self::I32) -> Self::I32 {
         map(a, |a| a << N)
     }
@@ -196,102 +225,101 @@ impl Isa for Scalar {
     fn prefetch(self, _: &[u8], _: usize) {}
 
     #[inline(always)]
-    fn load32(self, x: &[u8; 32]) -> Self::B32 {
-        *x
-    }
-    #[inline(always)]
-    fn load16_twice(self, x: &[u8; 16]) -> Self::B32 {
-        std::array::from_fn(|i| x[i % 16])
-    }
-    #[inline(always)]
-    fn nibbles(self, x: &[u8; 16]) -> Self::B32 {
-        std::array::from_fn(|i| if i < 16 { x[i] & 15 } else { x[i - 16] >> 4 })
-    }
-    #[inline(always)]
-    fn splat8(self, x: u8) -> Self::B32 {
-        [x; 32]
-    }
-    #[inline(always)]
-    fn and(self, a: Self::B32, b: Self::B32) -> Self::B32 {
-        bytes2(a, b, |a, b| a & b)
-    }
-    #[inline(always)]
-    fn or(self, a: Self::B32, b: Self::B32) -> Self::B32 {
-        bytes2(a, b, |a, b| a | b)
-    }
-    #[inline(always)]
-    fn xor(self, a: Self::B32, b: Self::B32) -> Self::B32 {
-        bytes2(a, b, |a, b| a ^ b)
-    }
-    #[inline(always)]
-    fn add8(self, a: Self::B32, b: Self::B32) -> Self::B32 {
-        bytes2(a, b, u8::wrapping_add)
-    }
-    #[inline(always)]
-    fn sub8(self, a: Self::B32, b: Self::B32) -> Self::B32 {
-        bytes2(a, b, u8::wrapping_sub)
-    }
-    #[inline(always)]
-    fn shr8<const N: i32>(self, a: Self::B32) -> Self::B32 {
-        bytes(a, |a| a >> N)
-    }
-    #[inline(always)]
-    fn shl8<const N: i32>(self, a: Self::B32) -> Self::B32 {
-        bytes(a, |a| a << N)
-    }
-    #[inline(always)]
-    fn lookup16(self, table: &[u8; 16], a: Self::B32) -> Self::B32 {
-        bytes(a, |a| table[usize::from(a & 15)])
-    }
-    #[inline(always)]
-    fn mask32(self, bits: u32) -> Self::B32 {
-        std::array::from_fn(|i| if bits >> i & 1 == 1 { 0xff } else { 0 })
-    }
-    #[inline(always)]
-    fn store32(self, a: Self::B32, out: &mut [u8; 32]) {
-        *out = a;
-    }
-
-    #[inline(always)]
-    fn load64(self, x: &[i8; 64]) -> Self::B64 {
-        x.map(|x| x as u8)
-    }
-    #[inline(always)]
-    fn dot64<const WIDE: bool>(self, lo: Self::B32, hi: Self::B32, x: Self::B64) -> Self::I32 {
-        let w = |i: usize| i32::from(if i < 32 { lo[i] } else { hi[i - 32] });
-        std::array::from_fn(|i| {
-            (4 * i..4 * i + 4)
-                .map(|k| w(k) * i32::from(x[k] as i8))
-                .sum()
-        })
-    }
-    #[inline(always)]
-    fn reduce4(self, rows: [Self::I32; 4]) -> Self::I32 {
-        std::array::from_fn(|i| rows[i % 4][i / 4 * 4..][..4].iter().sum())
-    }
-    #[inline(always)]
-    fn transpose_quarters(self, rows: [Self::I32; 4]) -> [Self::I32; 4] {
-        std::array::from_fn(|q| std::array::from_fn(|row| rows[row / 4][4 * q + row % 4]))
-    }
-    #[inline(always)]
     fn load_codes(self, x: &[u8; 64]) -> Self::B64 {
         *x
     }
     #[inline(always)]
-    fn dot_splat<const WIDE: bool>(self, acc: Self::I32, w: Self::B64, x: [i8; 4]) -> Self::I32 {
+    fn store_codes(self, a: Self::B64, out: &mut [u8; 64]) {
+        *out = a;
+    }
+    #[inline(always)]
+    fn as_words(self, a: Self::B64) -> Self::I32 {
         std::array::from_fn(|i| {
-            acc[i]
-                + (0..4)
-                    .map(|j| i32::from(w[4 * i + j]) * i32::from(x[j]))
-                    .sum::<i32>()
+            i32::from_le_bytes([a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3]])
         })
     }
     #[inline(always)]
-    fn transpose_codes(self, rows: &[[u8; 64]; 16], out: &mut [[u8; 64]; 16]) {
-        for (r, row) in rows.iter().enumerate() {
-            for (g, group) in row.as_chunks::<4>().0.iter().enumerate() {
-                out[g][4 * r..4 * r + 4].copy_from_slice(group);
+    fn as_bytes(self, a: Self::I32) -> Self::B64 {
+        std::array::from_fn(|i| a[i / 4].to_le_bytes()[i % 4])
+    }
+    #[inline(always)]
+    fn splat8(self, x: u8) -> Self::B64 {
+        [x; 64]
+    }
+    #[inline(always)]
+    fn and(self, a: Self::B64, b: Self::B64) -> Self::B64 {
+        bytes2(a, b, |a, b| a & b)
+    }
+    #[inline(always)]
+    fn or(self, a: Self::B64, b: Self::B64) -> Self::B64 {
+        bytes2(a, b, |a, b| a | b)
+    }
+    #[inline(always)]
+    fn xor(self, a: Self::B64, b: Self::B64) -> Self::B64 {
+        bytes2(a, b, |a, b| a ^ b)
+    }
+    #[inline(always)]
+    fn add8(self, a: Self::B64, b: Self::B64) -> Self::B64 {
+        bytes2(a, b, u8::wrapping_add)
+    }
+    #[inline(always)]
+    fn sub8(self, a: Self::B64, b: Self::B64) -> Self::B64 {
+        bytes2(a, b, u8::wrapping_sub)
+    }
+    #[inline(always)]
+    fn shr8<const N: u32>(self, a: Self::B64) -> Self::B64 {
+        bytes(a, |a| a >> N)
+    }
+    #[inline(always)]
+    fn shl8<const N: u32>(self, a: Self::B64) -> Self::B64 {
+        bytes(a, |a| a << N)
+    }
+    #[inline(always)]
+    fn shr_words(self, a: Self::B64, n: u32) -> Self::B64 {
+        self.as_bytes(map(self.as_words(a), |a| (a as u32 >> n) as i32))
+    }
+    #[inline(always)]
+    fn lookup16(self, table: &[u8; 16], a: Self::B64) -> Self::B64 {
+        bytes(a, |a| table[usize::from(a & 15)])
+    }
+    #[inline(always)]
+    fn lookup4(self, tables: Self::I32, a: Self::B64) -> Self::B64 {
+        std::array::from_fn(|i| tables[i / 4].to_le_bytes()[usize::from(a[i] & 3)])
+    }
+    #[inline(always)]
+    fn mask4(self, bits: Self::I32) -> Self::B64 {
+        std::array::from_fn(|i| {
+            if bits[i / 4] >> (i % 4) & 1 == 1 {
+                0xff
+            } else {
+                0
+            }
+        })
+    }
+    #[inline(always)]
+    fn gather4<const N: usize>(self, table: &[[i8; 4]; N], index: Self::I32) -> Self::B64 {
+        std::array::from_fn(|i| table[index[i / 4] as usize % N][i % 4] as u8)
+    }
+    #[inline(always)]
+    fn gather8<const N: usize>(self, table: &[[i8; 8]; N], index: Self::I32) -> [Self::B64; 2] {
+        let part =
+            |j: usize| std::array::from_fn(|i| table[index[i / 4] as usize % N][j + i % 4] as u8);
+        [part(0), part(4)]
+    }
+
+    #[inline(always)]
+    fn dot<const MAX: u8>(self, mut acc: Self::I32, w: [Self::B64; 4], x: &[i32; 4]) -> Self::I32 {
+        for (w, x) in w.iter().zip(x) {
+            let x = x.to_le_bytes();
+            for (i, code) in w.iter().enumerate() {
+                acc[i / 4] += i32::from(*code) * i32::from(x[i % 4] as i8);
             }
         }
+        acc
+    }
+    #[inline(always)]
+    fn dot_pairs(self, acc: Self::I32, a: Self::I32, x: i32) -> Self::I32 {
+        let product = |a: i32| i32::from(a as i16) * i32::from(x as i16) + (a >> 16) * (x >> 16);
+        zip(acc, a, |acc, a| acc + product(a))
     }
 }

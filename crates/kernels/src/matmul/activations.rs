@@ -5,6 +5,7 @@
 
 use crate::Context;
 use crate::isa::{Isa, Op, dispatch};
+use crate::quant::STEP;
 
 /// The form of activations a kernel takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,43 +24,51 @@ pub struct Activations {
     per256: Int8,
 }
 
-/// One int8 form. Rows are padded with zeros to whole chunks of 64.
+/// A token's int8 values for one step of `k`, with everything that products need of them.
+///
+/// All of it lies together, and tokens of a step lie together, so that a product streams through it.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct XStep {
+    /// int8 values, four in a number.
+    pub(super) qs: [i32; STEP / 4],
+    /// Scales: one for each 32, or one in the first place.
+    pub(super) d: [f32; 8],
+    /// Minus the sums of `qs` over 32, 16 and 256.
+    pub(super) minus32: [i32; 8],
+    pub(super) minus16: [i32; 16],
+    pub(super) minus256: i32,
+    /// Sums over neighbouring groups of 32 and of 16 as two i16, low and high.
+    pub(super) pairs32: [i32; 4],
+    pub(super) pairs16: [i32; 8],
+}
+
+const ZERO: XStep = XStep {
+    qs: [0; STEP / 4],
+    d: [0.0; 8],
+    minus32: [0; 8],
+    minus16: [0; 16],
+    minus256: 0,
+    pairs32: [0; 4],
+    pairs16: [0; 8],
+};
+
+/// One int8 form: `[step][token]`. What lies beyond `k` in the last step is zero.
 #[derive(Default)]
 pub(super) struct Int8 {
     m: usize,
     k: usize,
-    padded: usize,
     x_block: usize,
-    qs: Vec<[i8; 4]>,
-    d: Vec<f32>,
-    sums16: Vec<f32>,
-    sums32: Vec<f32>,
-}
-
-/// One token of an int8 form.
-#[derive(Clone, Copy)]
-pub(super) struct XRow<'a> {
-    /// int8 values, four at a time.
-    pub(super) qs: &'a [[i8; 4]],
-    /// Scales, one per x block.
-    pub(super) d: &'a [f32],
-    /// Sums of `qs` over groups of the weight format's size; whole numbers.
-    pub(super) sums: &'a [f32],
+    steps: Vec<XStep>,
 }
 
 impl Activations {
     /// Room for `max_tokens` rows of up to `max_k`.
     pub fn new(max_tokens: usize, max_k: usize) -> Self {
-        let new = |x_block: usize| {
-            let padded = max_k.next_multiple_of(64);
-            Int8 {
-                x_block,
-                qs: Vec::with_capacity(max_tokens * padded / 4),
-                d: Vec::with_capacity(max_tokens * padded.div_ceil(x_block)),
-                sums16: Vec::with_capacity(max_tokens * padded / 16),
-                sums32: Vec::with_capacity(max_tokens * padded / 32),
-                ..Int8::default()
-            }
+        let new = |x_block: usize| Int8 {
+            x_block,
+            steps: Vec::with_capacity(max_tokens * max_k.div_ceil(STEP)),
+            ..Int8::default()
         };
         Self {
             per32: new(32),
@@ -69,9 +78,7 @@ impl Activations {
 
     /// Bytes that [`Activations::new`] takes.
     pub fn size_bytes(max_tokens: usize, max_k: usize) -> usize {
-        let padded = max_k.next_multiple_of(64);
-        2 * max_tokens * (padded + padded / 4 + padded / 8)
-            + max_tokens * (padded / 8 + padded / 64)
+        2 * max_tokens * max_k.div_ceil(STEP) * size_of::<XStep>()
     }
 
     /// Brings `x` `[m, k]` into each of the forms `kinds`; forms not named are gone.
@@ -115,96 +122,102 @@ impl Activations {
 }
 
 impl Int8 {
+    /// Step `step` of all tokens.
     #[inline(always)]
-    pub(super) fn row(&self, m: usize, group: usize) -> XRow<'_> {
-        let (padded, blocks) = (self.padded, self.padded.div_ceil(self.x_block));
-        let sums = if group == 16 {
-            &self.sums16
-        } else {
-            &self.sums32
-        };
-        XRow {
-            qs: &self.qs[m * padded / 4..][..padded / 4],
-            d: &self.d[m * blocks..][..blocks],
-            sums: &sums[m * padded / group..][..padded / group],
-        }
+    pub(super) fn step(&self, step: usize) -> &[XStep] {
+        &self.steps[step * self.m..][..self.m]
     }
 
     fn fill(&mut self, context: &Context, x: &[f32], k: usize) {
         assert!(k > 0 && x.len().is_multiple_of(k), "x is [m, k]");
         assert_eq!(k % self.x_block, 0, "k is whole blocks of {}", self.x_block);
-        (self.m, self.k, self.padded) = (x.len() / k, k, k.next_multiple_of(64));
-        let blocks = self.padded.div_ceil(self.x_block);
-        // Lengths only: capacity was reserved at load. Padding must be zero, so zeros first.
-        fn zero<T: Clone>(values: &mut Vec<T>, len: usize, zero: T) {
-            values.clear();
-            values.resize(len, zero);
-        }
-        zero(&mut self.qs, self.m * self.padded / 4, [0; 4]);
-        zero(&mut self.d, self.m * blocks, 0.0);
-        zero(&mut self.sums16, self.m * self.padded / 16, 0.0);
-        zero(&mut self.sums32, self.m * self.padded / 32, 0.0);
-        let rows = x
-            .chunks_exact(k)
-            .zip(self.qs.chunks_exact_mut(self.padded / 4))
-            .zip(self.d.chunks_exact_mut(blocks))
-            .zip(self.sums16.chunks_exact_mut(self.padded / 16))
-            .zip(self.sums32.chunks_exact_mut(self.padded / 32))
-            .map(|((((x, qs), d), sums16), sums32)| QuantizeRow {
-                x_block: self.x_block,
-                x,
-                qs,
-                d,
-                sums16,
-                sums32,
-            });
-        if self.m == 1 {
-            rows.for_each(|row| dispatch(context.level, row));
+        (self.m, self.k) = (x.len() / k, k);
+        // A length only: capacity was reserved at load.
+        self.steps.resize(self.m * k.div_ceil(STEP), ZERO);
+        let (m, x_block) = (self.m, self.x_block);
+        let steps = self.steps.chunks_exact_mut(m).enumerate();
+        let jobs = steps.map(|(step, out)| QuantizeStep {
+            x_block,
+            x,
+            k,
+            step,
+            out,
+        });
+        if m == 1 {
+            jobs.for_each(|job| dispatch(context.level, job));
         } else {
             context
                 .pool
-                .each(rows, |row, _| dispatch(context.level, row));
+                .each(jobs, |job, _| dispatch(context.level, job));
         }
     }
 }
 
-struct QuantizeRow<'a> {
+/// One step of all tokens.
+struct QuantizeStep<'a> {
     x_block: usize,
     x: &'a [f32],
-    qs: &'a mut [[i8; 4]],
-    d: &'a mut [f32],
-    sums16: &'a mut [f32],
-    sums32: &'a mut [f32],
+    k: usize,
+    step: usize,
+    out: &'a mut [XStep],
 }
 
-impl Op for QuantizeRow<'_> {
+impl Op for QuantizeStep<'_> {
     type Output = ();
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let sixteens = self.x.as_chunks::<16>().0;
-        let per_block = self.x_block / 16;
-        let targets = self.qs.as_flattened_mut().as_chunks_mut::<16>().0;
-        for (b, block) in sixteens.chunks_exact(per_block).enumerate() {
-            let mut largest = isa.splat(0.0);
-            for x in block {
-                largest = isa.max(isa.abs(isa.load(x)), largest);
+        let first = self.step * STEP;
+        let len = STEP.min(self.k - first);
+        for (row, out) in self.x.chunks_exact(self.k).zip(self.out) {
+            if len < STEP {
+                *out = ZERO;
             }
-            let d = isa.max_lane(largest) / 127.0;
-            let inverse = 1.0 / d;
-            if !inverse.is_finite() {
-                continue; // all zero, or too small for a scale: stays zero
+            let sixteens = row[first..first + len].as_chunks::<16>().0;
+            let mut sums = [0; 16];
+            let mut blocks = sixteens.chunks_exact(self.x_block / 16);
+            for (b, block) in blocks.by_ref().enumerate() {
+                let mut largest = isa.splat(0.0);
+                for x in block {
+                    largest = isa.max(isa.abs(isa.load(x)), largest);
+                }
+                let d = isa.max_lane(largest) / 127.0;
+                let inverse = 1.0 / d;
+                // All zero, or too small for a scale: all zero.
+                let (d, inverse) = if inverse.is_finite() {
+                    (d, inverse)
+                } else {
+                    (0.0, 0.0)
+                };
+                out.d[b] = d;
+                let inverse = isa.splat(inverse);
+                for (i, x) in block.iter().enumerate() {
+                    let at = b * block.len() + i;
+                    let four: &mut [i32; 4] = (&mut out.qs[4 * at..4 * at + 4])
+                        .try_into()
+                        .expect("four numbers");
+                    sums[at] = isa.quantize(isa.mul(isa.load(x), inverse), four);
+                }
             }
-            self.d[b] = d;
-            let inverse = isa.splat(inverse);
-            for (i, x) in block.iter().enumerate() {
-                let at = b * per_block + i;
-                isa.store_i8(isa.mul(isa.load(x), inverse), &mut targets[at]);
-                self.sums16[at] = targets[at].iter().map(|&q| i32::from(q)).sum::<i32>() as f32;
-            }
-        }
-        for (sum, pair) in self.sums32.iter_mut().zip(self.sums16.as_chunks::<2>().0) {
-            *sum = pair[0] + pair[1];
+            summarize(&sums, out);
         }
     }
+}
+
+#[inline(always)]
+fn summarize(sums: &[i32; 16], out: &mut XStep) {
+    let mut all = 0;
+    let pair = |a: i32, b: i32| a & 0xffff | b << 16;
+    for i in 0..16 {
+        out.minus16[i] = -sums[i];
+        all += sums[i];
+    }
+    for i in 0..8 {
+        out.minus32[i] = -(sums[2 * i] + sums[2 * i + 1]);
+        out.pairs16[i] = pair(sums[2 * i], sums[2 * i + 1]);
+    }
+    for i in 0..4 {
+        out.pairs32[i] = pair(-out.minus32[2 * i], -out.minus32[2 * i + 1]);
+    }
+    out.minus256 = -all;
 }

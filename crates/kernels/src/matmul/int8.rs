@@ -1,27 +1,32 @@
-//! Quantised weights times int8 activations: one loop for few tokens, one for many, same bits.
+//! Quantised weights times int8 activations: weights as they lie, 16 rows at a time.
 //!
-//! Both take 16 weight rows at a time, one row per lane of the float accumulators.
+//! A *strip* is 16 weight rows, one in each lane of the float accumulators; a *step* is 256 weights of
+//! each. For every step the strip's blocks are transposed into columns (a vector holds the same four
+//! bytes of all rows), so that a product of four codes of 16 rows with four broadcast activations
+//! is one instruction, with no shuffle after it. Then
 //!
-//! - *Few tokens*: weights stay in their rows. A row's 64 codes meet 64 activations in one vector of
-//!   partial sums, and four shuffle steps bring the sums of 16 rows into lanes.
-//! - *Many tokens*: the 16 rows are unpacked once into a panel that interleaves them (4 codes of row
-//!   0, 4 of row 1, ...), so that a product with 4 broadcast activations yields 16 rows' sums with no
-//!   shuffle at all; the panel is then reused by every token.
+//! - with few tokens, codes are unpacked in registers and meet the tokens at once;
+//! - with many, codes are unpacked into a panel that stays in the nearest cache and is used by all.
 //!
-//! The integer sums are exact, so how they come about does not matter; the float steps after them are
-//! the same function, [`accumulate`], in both.
+//! Integer sums are exact, so how they come about does not matter; the float operations after them are
+//! the same function, [`Sums::sixteen`], in both. Results live in memory between steps.
 
-use super::activations::XRow;
+use std::marker::PhantomData;
+
+use super::activations::{Int8, XStep};
 use super::{Task, XKind};
 use crate::Scratch;
-use crate::isa::{Isa, LANES, Op};
+use crate::isa::{Isa, LANES, Op, Rows};
 use crate::pool::Tile;
-use crate::quant::{CodeShape, GroupScales, QuantFormat, Units};
+use crate::quant::{
+    Block, CodeShape, Columns, FLOAT_MINS, NO_MINS, QuantFormat, STEP, Scales, Tables,
+};
 
-/// Up to this many tokens go one by one through the loop for few.
-const FEW_TOKENS: usize = 3;
-/// Largest unit of a format with blocks of 32, in bytes (Q8_0).
-const MAX_TAIL_BYTES: usize = 68;
+/// Up to this many tokens meet codes in registers.
+const FEW_TOKENS: usize = 8;
+/// Tokens whose results are under way at a time, and strips that share a pass over them.
+const TOKENS: usize = 256;
+pub(super) const STRIPS: usize = 4;
 
 pub(super) const fn x_kind<F: QuantFormat>() -> XKind {
     if F::Shape::X_BLOCK == 32 {
@@ -31,21 +36,49 @@ pub(super) const fn x_kind<F: QuantFormat>() -> XKind {
     }
 }
 
+/// A thread's room.
+pub(crate) struct Room {
+    columns: Box<Columns>,
+    strips: Vec<Strip>,
+    /// Results under way: `[strip][token][row]`.
+    y: Vec<[f32; LANES]>,
+}
+
+/// What one step of one strip is unpacked to.
+struct Strip {
+    scales: Scales,
+    panel: [[u8; 64]; STEP / 4],
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        let strip = |_| Strip {
+            scales: Scales::new(),
+            panel: [[0; 64]; STEP / 4],
+        };
+        Self {
+            columns: Box::new([[0; 64]; 64]),
+            strips: (0..STRIPS).map(strip).collect(),
+            y: vec![[0.0; LANES]; STRIPS * TOKENS],
+        }
+    }
+}
+
 pub(super) fn task<I: Isa, F: QuantFormat>(task: &Task<'_>, tile: Tile<'_>, scratch: &mut Scratch) {
     let isa = I::get().expect("the kernel was chosen for this CPU");
     isa.run(TileOp::<F> {
         task,
         tile,
-        scratch,
-        format: std::marker::PhantomData,
+        room: &mut scratch.int8,
+        format: PhantomData,
     });
 }
 
 struct TileOp<'a, F> {
     task: &'a Task<'a>,
     tile: Tile<'a>,
-    scratch: &'a mut Scratch,
-    format: std::marker::PhantomData<F>,
+    room: &'a mut Room,
+    format: PhantomData<F>,
 }
 
 impl<F: QuantFormat> Op for TileOp<'_, F> {
@@ -53,340 +86,454 @@ impl<F: QuantFormat> Op for TileOp<'_, F> {
 
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
-        let cols = self.tile.cols.clone();
-        let few = self.tile.rows.len() <= FEW_TOKENS;
-        for first in cols.clone().step_by(LANES) {
-            let rows = Rows::new(self.task, first, cols.end);
-            let width = LANES.min(cols.end - first);
-            let start = first - cols.start;
-            if few {
-                for m in self.tile.rows.clone() {
-                    let x = self.x(m);
-                    let (ws, wm) = (&mut self.scratch.scales, &mut self.scratch.mins);
-                    let y = few_tokens::<I, F>(isa, &rows, x, ws, wm);
-                    write(isa, y, &mut self.tile.row(m)[start..start + width]);
+        let x = self.task.activations.form(const { x_kind::<F>() });
+        let tokens = self.tile.rows.clone();
+        for first in tokens.clone().step_by(TOKENS) {
+            let m = TOKENS.min(tokens.end - first);
+            let few = F::CHEAP && I::TOKENS > 1 && m <= FEW_TOKENS;
+            let at_once = if few { 1 } else { STRIPS };
+            for col in self.tile.cols.clone().step_by(at_once * LANES) {
+                let end = self.tile.cols.end.min(col + at_once * LANES);
+                if few {
+                    self.few_tokens(isa, x, first, m, col, end);
+                } else {
+                    self.many_tokens(isa, x, first, m, col, end);
                 }
-            } else {
-                unpack::<I, F>(isa, &rows, self.scratch);
-                let mut m = self.tile.rows.start;
-                while m < self.tile.rows.end {
-                    let left = self.tile.rows.end - m;
-                    m += match left {
-                        8.. if I::TOKENS >= 8 => self.many::<I, 8>(isa, m, start, width),
-                        4.. => self.many::<I, 4>(isa, m, start, width),
-                        2.. => self.many::<I, 2>(isa, m, start, width),
-                        _ => self.many::<I, 1>(isa, m, start, width),
-                    };
-                }
+                self.write(first, m, col, end);
             }
         }
     }
 }
 
 impl<'a, F: QuantFormat> TileOp<'a, F> {
+    /// The strip of rows `col ..`, of which those from `end` on do not exist.
     #[inline(always)]
-    fn x(&self, m: usize) -> XRow<'a> {
-        self.task
-            .activations
-            .form(const { x_kind::<F>() })
-            .row(m, F::GROUP)
+    fn rows(&self, col: usize, end: usize) -> Rows<'a> {
+        let row_bytes = self.task.row_bytes;
+        Rows::new(
+            &self.task.weight.data[col * row_bytes..],
+            row_bytes,
+            end - col,
+        )
     }
 
-    /// Tokens `m .. m + T` times the unpacked panel; returns `T`.
+    /// Weights of step `step`.
     #[inline(always)]
-    fn many<I: Isa, const T: usize>(
+    fn len(&self, step: usize) -> usize {
+        STEP.min(self.task.weight.k - step * STEP)
+    }
+
+    #[inline(always)]
+    fn few_tokens<I: Isa>(
         &mut self,
         isa: I,
+        x: &Int8,
+        first: usize,
         m: usize,
-        start: usize,
-        width: usize,
-    ) -> usize {
-        let mut x = [self.x(m); T];
-        for (t, x) in x.iter_mut().enumerate() {
-            *x = self.x(m + t);
-        }
-        let y = many_tokens::<I, F::Shape, T>(isa, self.scratch, f32::from(F::BIAS), x);
-        for (t, y) in y.into_iter().enumerate() {
-            write(isa, y, &mut self.tile.row(m + t)[start..start + width]);
-        }
-        T
-    }
-}
-
-#[inline(always)]
-fn write<I: Isa>(isa: I, y: I::F32, out: &mut [f32]) {
-    if let Ok(out) = <&mut [f32; LANES]>::try_from(&mut *out) {
-        isa.store(y, out);
-    } else {
-        let mut lanes = [0.0; LANES];
-        isa.store(y, &mut lanes);
-        out.copy_from_slice(&lanes[..out.len()]);
-    }
-}
-
-/// One group's step: `t (+)= ws * (sum - BIAS * x_sum) [+ wm * x_sum]`; `first` starts a new `t`.
-#[inline(always)]
-fn accumulate<I: Isa, S: CodeShape>(
-    isa: I,
-    t: I::F32,
-    first: bool,
-    sum: I::I32,
-    (ws, wm): (&[f32; LANES], &[f32; LANES]),
-    x_sum: f32,
-    bias: f32,
-) -> I::F32 {
-    let mut value = isa.to_f32(sum);
-    if !(S::HAS_MIN || S::WIDE && I::WIDE_IS_SIGNED) {
-        // Whole numbers below 2^24: exact, so it does not matter that some levels subtract earlier.
-        value = isa.mul_add(isa.splat(-bias), isa.splat(x_sum), value);
-    }
-    let ws = isa.load(ws);
-    let t = if first {
-        isa.mul(value, ws)
-    } else {
-        isa.mul_add(value, ws, t)
-    };
-    if S::HAS_MIN {
-        isa.mul_add(isa.splat(x_sum), isa.load(wm), t)
-    } else {
-        t
-    }
-}
-
-/// Sixteen weight rows as they lie in the file.
-struct Rows<'a> {
-    data: &'a [u8],
-    /// Where each row begins in `data`.
-    offsets: [u32; LANES],
-    row_bytes: usize,
-}
-
-impl<'a> Rows<'a> {
-    /// Rows `first ..` of a weight whose rows end at `end`; the last row stands in for those beyond.
-    #[inline(always)]
-    fn new(task: &Task<'a>, first: usize, end: usize) -> Self {
-        let row_bytes = task.row_bytes;
-        let mut offsets = [0; LANES];
-        for (r, offset) in offsets.iter_mut().enumerate() {
-            let row = r.min(end - 1 - first);
-            *offset = u32::try_from(row * row_bytes).expect("16 rows are far below 4 GiB");
-        }
-        Self {
-            data: &task.weight.data[first * row_bytes..],
-            offsets,
-            row_bytes,
-        }
-    }
-
-    /// Calls for each unit; the last block of an odd number of blocks of 32 is followed by one of zeros.
-    #[inline(always)]
-    fn for_each_unit<I: Isa, F: QuantFormat>(&self, isa: I, mut f: impl Unit<I, F>) {
-        let num_units = self.row_bytes / F::UNIT_BYTES;
-        for u in 0..num_units {
-            // Sixteen rows are a stretch of memory: ask for the same part of the next stretch.
-            let ahead = LANES * (self.row_bytes + u * F::UNIT_BYTES);
-            for line in (0..LANES * F::UNIT_BYTES).step_by(64) {
-                isa.prefetch(self.data, ahead + line);
+        col: usize,
+        end: usize,
+    ) {
+        let rows = self.rows(col, end);
+        let Room { columns, strips, y } = &mut *self.room;
+        let y = &mut y[..m];
+        y.fill([0.0; LANES]);
+        for step in 0..self.task.weight.k.div_ceil(STEP) {
+            let len = STEP.min(self.task.weight.k - step * STEP);
+            let scales = &mut strips[0].scales;
+            let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
+            // A strip is a stretch of memory: ask for the same part of the next one.
+            let step_bytes = LANES * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
+            let ahead = LANES * self.task.row_bytes + step * step_bytes;
+            for line in (0..step_bytes).step_by(64) {
+                isa.prefetch(rows.data(), ahead + line);
             }
-            f.run(
-                isa,
-                u,
-                Units::new(self.data, &self.offsets, u * F::UNIT_BYTES),
-            );
+            transpose::<I, F>(isa, &rows, at, len, columns, scales);
+            let source = Packed::<F> {
+                rows: &rows,
+                at,
+                columns,
+                tables: &scales.tables,
+                format: PhantomData,
+            };
+            let x = &x.step(step)[first..first + m];
+            each_group::<I, F::Shape, _>(isa, &source, len, scales, x, y, F::BIAS);
         }
-        let left = self.row_bytes - num_units * F::UNIT_BYTES;
-        if left > 0 {
-            let mut tails = [[0; MAX_TAIL_BYTES]; LANES];
-            let mut offsets = [0; LANES];
-            for (r, tail) in tails.iter_mut().enumerate() {
-                let at = self.offsets[r] as usize + num_units * F::UNIT_BYTES;
-                tail[..left].copy_from_slice(&self.data[at..at + left]);
-                offsets[r] = (r * MAX_TAIL_BYTES) as u32;
+    }
+
+    #[inline(always)]
+    fn many_tokens<I: Isa>(
+        &mut self,
+        isa: I,
+        x: &Int8,
+        first: usize,
+        m: usize,
+        col: usize,
+        end: usize,
+    ) {
+        let num_strips = (end - col).div_ceil(LANES);
+        self.room.y[..num_strips * m].fill([0.0; LANES]);
+        for step in 0..self.task.weight.k.div_ceil(STEP) {
+            let len = self.len(step);
+            let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
+            for s in 0..num_strips {
+                let rows = self.rows(col + s * LANES, end);
+                let Room {
+                    columns, strips, ..
+                } = &mut *self.room;
+                let Strip { scales, panel } = &mut strips[s];
+                transpose::<I, F>(isa, &rows, at, len, columns, scales);
+                let source = Packed::<F> {
+                    rows: &rows,
+                    at,
+                    columns,
+                    tables: &scales.tables,
+                    format: PhantomData,
+                };
+                unpack(isa, &source, len, panel);
             }
-            f.run(
-                isa,
-                num_units,
-                Units::new(tails.as_flattened(), &offsets, 0),
-            );
+            let Room { strips, y, .. } = &mut *self.room;
+            isa.run(Panels::<F::Shape> {
+                strips: &strips[..num_strips],
+                len,
+                x: &x.step(step)[first..first + m],
+                y,
+                bias: F::BIAS,
+                shape: PhantomData,
+            });
+        }
+    }
+
+    /// Results to their places.
+    #[inline(always)]
+    fn write(&mut self, first: usize, m: usize, col: usize, end: usize) {
+        let start = col - self.tile.cols.start;
+        for t in 0..m {
+            let out = &mut self.tile.row(first + t)[start..start + (end - col)];
+            for (s, out) in out.chunks_mut(LANES).enumerate() {
+                out.copy_from_slice(&self.room.y[s * m + t][..out.len()]);
+            }
         }
     }
 }
 
-/// What is done with each unit of 16 rows. (A closure might not be inlined; see [`crate::vector`].)
-trait Unit<I: Isa, F: QuantFormat> {
-    fn run(&mut self, isa: I, u: usize, units: Units<'_>);
-}
-
-/// 16 outputs of one token, from rows as they lie.
+/// Columns and scales of a step.
 #[inline(always)]
-fn few_tokens<I: Isa, F: QuantFormat>(
+fn transpose<I: Isa, F: QuantFormat>(
     isa: I,
     rows: &Rows<'_>,
-    x: XRow<'_>,
-    ws: &mut GroupScales,
-    wm: &mut GroupScales,
-) -> I::F32 {
-    let mut y = isa.splat(0.0);
-    rows.for_each_unit::<I, F>(
-        isa,
-        FewTokens {
-            x,
-            ws,
-            wm,
-            y: &mut y,
-        },
-    );
-    y
-}
-
-struct FewTokens<'a, I: Isa> {
-    x: XRow<'a>,
-    ws: &'a mut GroupScales,
-    wm: &'a mut GroupScales,
-    y: &'a mut I::F32,
-}
-
-impl<I: Isa, F: QuantFormat> Unit<I, F> for FewTokens<'_, I> {
-    #[inline(always)]
-    fn run(&mut self, isa: I, u: usize, units: Units<'_>) {
-        let num_groups = F::UNIT / F::GROUP;
-        let (ws, wm) = (&mut self.ws[..num_groups], &mut self.wm[..num_groups]);
-        F::scales(isa, &units, ws, wm);
-        *self.y = few_tokens_unit::<I, F>(isa, &units, u, self.x, (ws, wm), *self.y);
+    at: usize,
+    len: usize,
+    columns: &mut Columns,
+    scales: &mut Scales,
+) {
+    let per_block = 4 * F::PIECES.len();
+    for b in 0..len / F::BLOCK_LEN {
+        let at = at + b * F::BLOCK_BYTES;
+        let columns = &mut columns[b * per_block..][..per_block];
+        for (piece, out) in F::PIECES.iter().zip(columns.as_chunks_mut::<4>().0) {
+            let four = isa.columns(rows, at + piece);
+            for i in 0..4 {
+                isa.store_codes(four[i], &mut out[i]);
+            }
+        }
+        let block = Block {
+            rows,
+            at,
+            columns,
+            span: 0,
+        };
+        F::scales(isa, block, b * F::BLOCK_LEN / F::Shape::GROUP, scales);
     }
 }
 
+/// Where codes come from, 16 weights of 16 rows at a time.
+trait Source<I: Isa> {
+    /// Weights of a span: `S` counts sixteens within it.
+    const SPAN: usize;
+    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4];
+}
+
+/// Codes still in their blocks.
+struct Packed<'a, F> {
+    rows: &'a Rows<'a>,
+    at: usize,
+    columns: &'a Columns,
+    tables: &'a Tables,
+    format: PhantomData<F>,
+}
+
+impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
+    const SPAN: usize = F::SPAN;
+
+    #[inline(always)]
+    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4] {
+        let (per_block, spans) = (4 * F::PIECES.len(), F::BLOCK_LEN / F::SPAN);
+        let block = Block {
+            rows: self.rows,
+            at: self.at + span / spans * F::BLOCK_BYTES,
+            columns: &self.columns[span / spans * per_block..][..per_block],
+            span: span % spans,
+        };
+        F::codes::<I, S>(isa, block, self.tables)
+    }
+}
+
+/// Codes of a panel.
+struct Unpacked<'a>(&'a [[u8; 64]; STEP / 4]);
+
+impl<I: Isa> Source<I> for Unpacked<'_> {
+    const SPAN: usize = 32;
+
+    #[inline(always)]
+    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4] {
+        let [a, b, c, d] = self.0[8 * span + 4 * S..]
+            .first_chunk()
+            .expect("a panel holds a step");
+        [
+            isa.load_codes(a),
+            isa.load_codes(b),
+            isa.load_codes(c),
+            isa.load_codes(d),
+        ]
+    }
+}
+
+/// `$f!(S)` for each sixteen of a span, `S` being a constant.
+macro_rules! each_sixteen {
+    ($span:expr, $f:ident) => {
+        each_sixteen!(@ $span, $f, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    (@ $span:expr, $f:ident, $($s:literal)*) => {
+        $(if const { 16 * $s < $span } { $f!($s); })*
+    };
+}
+
 #[inline(always)]
-fn few_tokens_unit<I: Isa, F: QuantFormat>(
-    isa: I,
-    units: &Units<'_>,
-    u: usize,
-    x: XRow<'_>,
-    (ws, wm): (&GroupScales, &GroupScales),
-    mut y: I::F32,
-) -> I::F32 {
-    let (per_chunk, x_block) = (64 / F::GROUP, const { F::Shape::X_BLOCK });
-    let chunks = &x.qs.as_flattened().as_chunks::<64>().0[u * (F::UNIT / 64)..][..F::UNIT / 64];
-    let sums = &x.sums[u * (F::UNIT / F::GROUP)..][..F::UNIT / F::GROUP];
-    let mut t = isa.splat(0.0);
-    for (c, chunk) in chunks.iter().enumerate() {
-        let xq = isa.load64(chunk);
-        let mut quads = [isa.zero(); 4];
-        for (q, quad) in quads.iter_mut().enumerate() {
-            let mut rows = [isa.zero(); 4];
-            for (r, row) in rows.iter_mut().enumerate() {
-                let (lo, hi) = F::codes(isa, units.row(4 * q + r, F::UNIT_BYTES), c);
-                *row = if const { F::Shape::WIDE } {
-                    isa.dot64::<true>(lo, hi, xq)
-                } else {
-                    isa.dot64::<false>(lo, hi, xq)
-                };
-            }
-            *quad = isa.reduce4(rows);
-        }
-        let quarters = isa.transpose_quarters(quads);
-        for g in 0..per_chunk {
-            let sum = if F::GROUP == 16 {
-                quarters[g]
-            } else {
-                isa.add_i32(quarters[2 * g], quarters[2 * g + 1])
+fn unpack<I: Isa, C: Source<I>>(isa: I, source: &C, len: usize, panel: &mut [[u8; 64]; STEP / 4]) {
+    for span in 0..len / C::SPAN {
+        macro_rules! store {
+            ($s:literal) => {
+                let codes = source.sixteen::<$s>(isa, span);
+                let at = span * C::SPAN / 4 + 4 * $s;
+                for (code, out) in codes.into_iter().zip(&mut panel[at..at + 4]) {
+                    isa.store_codes(code, out);
+                }
             };
-            let group = c * per_chunk + g;
-            let first = (group * F::GROUP).is_multiple_of(x_block);
-            let scales = (&ws[group], &wm[group]);
-            t = accumulate::<I, F::Shape>(
-                isa,
-                t,
-                first,
-                sum,
-                scales,
-                sums[group],
-                f32::from(F::BIAS),
-            );
-            if ((group + 1) * F::GROUP).is_multiple_of(x_block) {
-                let block = (u * F::UNIT + group * F::GROUP) / x_block;
-                y = isa.mul_add(t, isa.splat(x.d[block]), y);
-            }
         }
+        each_sixteen!(C::SPAN, store);
     }
-    y
 }
 
-/// Unpacks 16 rows into `scratch`: codes interleaved by fours, scales and minimums per group.
-#[inline(always)]
-fn unpack<I: Isa, F: QuantFormat>(isa: I, rows: &Rows<'_>, scratch: &mut Scratch) {
-    rows.for_each_unit::<I, F>(isa, Unpack(scratch));
+/// All tokens times all strips' panels; `y` is `[strip][token]`. An operation of its own, so that formats
+/// of one shape share its code.
+struct Panels<'a, S> {
+    strips: &'a [Strip],
+    len: usize,
+    x: &'a [XStep],
+    y: &'a mut [[f32; LANES]],
+    bias: u8,
+    shape: PhantomData<S>,
 }
 
-struct Unpack<'a>(&'a mut Scratch);
+impl<S: CodeShape> Op for Panels<'_, S> {
+    type Output = ();
 
-impl<I: Isa, F: QuantFormat> Unit<I, F> for Unpack<'_> {
     #[inline(always)]
-    fn run(&mut self, isa: I, u: usize, units: Units<'_>) {
-        let Scratch {
-            codes: panel,
-            scales,
-            mins,
-            ..
-        } = &mut *self.0;
-        let groups = u * (F::UNIT / F::GROUP)..(u + 1) * (F::UNIT / F::GROUP);
-        F::scales(isa, &units, &mut scales[groups.clone()], &mut mins[groups]);
-        for c in 0..F::UNIT / 64 {
-            let mut codes = [[0; 64]; LANES];
-            for (r, codes) in codes.iter_mut().enumerate() {
-                let (lo, hi) = F::codes(isa, units.row(r, F::UNIT_BYTES), c);
-                let (low, high) = codes.split_at_mut(32);
-                isa.store32(lo, low.try_into().expect("32 bytes"));
-                isa.store32(hi, high.try_into().expect("32 bytes"));
+    fn eval<I: Isa>(self, isa: I) {
+        for (g, x) in self.x.chunks(I::TOKENS).enumerate() {
+            for (s, strip) in self.strips.iter().enumerate() {
+                let y = &mut self.y[s * self.x.len() + g * I::TOKENS..][..x.len()];
+                let source = Unpacked(&strip.panel);
+                each_group::<I, S, _>(isa, &source, self.len, &strip.scales, x, y, self.bias);
             }
-            let at = (u * (F::UNIT / 64) + c) * LANES;
-            let panel = panel[at..at + LANES]
-                .first_chunk_mut()
-                .expect("16 rows of the panel");
-            isa.transpose_codes(&codes, panel);
         }
     }
 }
 
-/// 16 outputs of `T` tokens, from the unpacked panel.
+/// Tokens in groups that registers hold.
 #[inline(always)]
-fn many_tokens<I: Isa, S: CodeShape, const T: usize>(
+fn each_group<I: Isa, S: CodeShape, C: Source<I>>(
     isa: I,
-    scratch: &Scratch,
-    bias: f32,
-    x: [XRow<'_>; T],
-) -> [I::F32; T] {
-    let (per_block, quads) = (S::X_BLOCK / S::GROUP, S::GROUP / 4);
-    let mut y = [isa.splat(0.0); T];
-    for block in 0..x[0].d.len() {
-        let mut t = [isa.splat(0.0); T];
-        for g in 0..per_block {
-            let group = block * per_block + g;
-            let codes = &scratch.codes[group * quads..][..quads];
-            let mut xq: [&[[i8; 4]]; T] = [&[]; T];
-            for t in 0..T {
-                xq[t] = &x[t].qs[group * quads..][..quads];
-            }
-            let mut sums = [isa.zero(); T];
-            for (i, codes) in codes.iter().enumerate() {
-                let w = isa.load_codes(codes);
-                for t in 0..T {
-                    sums[t] = if const { S::WIDE } {
-                        isa.dot_splat::<true>(sums[t], w, xq[t][i])
-                    } else {
-                        isa.dot_splat::<false>(sums[t], w, xq[t][i])
-                    };
+    source: &C,
+    len: usize,
+    scales: &Scales,
+    mut x: &[XStep],
+    mut y: &mut [[f32; LANES]],
+    bias: u8,
+) {
+    while !x.is_empty() {
+        let n = match x.len() {
+            5.. if I::TOKENS >= 8 => product::<I, S, C, 8>(isa, source, len, scales, x, y, bias),
+            2.. if I::TOKENS >= 4 => product::<I, S, C, 4>(isa, source, len, scales, x, y, bias),
+            _ => product::<I, S, C, 1>(isa, source, len, scales, x, y, bias),
+        };
+        (x, y) = (&x[n..], &mut y[n..]);
+    }
+}
+
+/// One step of up to `T` tokens; returns how many. Where tokens are missing the last stands in.
+#[inline(always)]
+fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
+    isa: I,
+    source: &C,
+    len: usize,
+    scales: &Scales,
+    x: &[XStep],
+    y: &mut [[f32; LANES]],
+    bias: u8,
+) -> usize {
+    let n = T.min(x.len());
+    let mut tokens = [&x[0]; T];
+    let mut sums = Sums::<I, T> {
+        sum: [isa.zero(); T],
+        t: [isa.splat(0.0); T],
+        y: [isa.splat(0.0); T],
+    };
+    for j in 0..T {
+        tokens[j] = &x[j.min(n - 1)];
+        sums.y[j] = isa.load(&y[j.min(n - 1)]);
+    }
+    for span in 0..len / C::SPAN {
+        macro_rules! add {
+            ($s:literal) => {
+                let codes = source.sixteen::<$s>(isa, span);
+                let sixteen = span * (C::SPAN / 16) + $s;
+                sums.sixteen::<S, $s>(isa, codes, sixteen, tokens, scales, bias);
+            };
+        }
+        each_sixteen!(C::SPAN, add);
+    }
+    if S::X_BLOCK == STEP {
+        sums.finish::<S>(isa, tokens, scales);
+    }
+    for j in 0..n {
+        isa.store(sums.y[j], &mut y[j]);
+    }
+    n
+}
+
+/// Sums of `T` tokens under way: of a group, of an x block, of the whole row.
+struct Sums<I: Isa, const T: usize> {
+    sum: [I::I32; T],
+    t: [I::F32; T],
+    y: [I::F32; T],
+}
+
+impl<I: Isa, const T: usize> Sums<I, T> {
+    /// Adds sixteen weights, the `i`-th of the step; `i` and `P` agree modulo 2 at least, and modulo
+    /// the length of a group if that is less than a step.
+    #[inline(always)]
+    fn sixteen<S: CodeShape, const P: usize>(
+        &mut self,
+        isa: I,
+        codes: [I::B64; 4],
+        i: usize,
+        x: [&XStep; T],
+        scales: &Scales,
+        bias: u8,
+    ) {
+        let starts = if S::GROUP == STEP {
+            i == 0
+        } else {
+            (16 * P).is_multiple_of(S::GROUP)
+        };
+        if starts {
+            self.start::<S>(isa, i, x, bias);
+        }
+        for j in 0..T {
+            let four = x[j].qs[4 * i..]
+                .first_chunk()
+                .expect("a step has 64 numbers");
+            self.sum[j] = if S::MAX <= 15 {
+                isa.dot::<15>(self.sum[j], codes, four)
+            } else if S::MAX <= 31 {
+                isa.dot::<31>(self.sum[j], codes, four)
+            } else if S::MAX <= 63 {
+                isa.dot::<63>(self.sum[j], codes, four)
+            } else if S::MAX <= 127 {
+                isa.dot::<127>(self.sum[j], codes, four)
+            } else {
+                isa.dot::<255>(self.sum[j], codes, four)
+            };
+        }
+        if S::GROUP < STEP && (16 * (P + 1)).is_multiple_of(S::GROUP) {
+            self.end_group::<S>(isa, 16 * i / S::GROUP, x, scales);
+            if S::X_BLOCK < STEP && (16 * (P + 1)).is_multiple_of(S::X_BLOCK) {
+                let block = 16 * i / S::X_BLOCK;
+                for j in 0..T {
+                    self.y[j] = isa.mul_add(self.t[j], isa.splat(x[j].d[block]), self.y[j]);
+                    self.t[j] = isa.splat(0.0);
                 }
             }
-            let scales = (&scratch.scales[group], &scratch.mins[group]);
+        }
+    }
+
+    /// A sum starts with what the bias adds to it.
+    #[inline(always)]
+    fn start<S: CodeShape>(&mut self, isa: I, i: usize, x: [&XStep; T], bias: u8) {
+        let signed = S::MAX > 127 && I::WIDE_IS_SIGNED;
+        let bias = i32::from(bias) - if signed { 128 } else { 0 };
+        for j in 0..T {
+            self.sum[j] = if S::MINS != NO_MINS || bias == 0 {
+                isa.zero()
+            } else {
+                let minus = match S::GROUP {
+                    16 => x[j].minus16[i],
+                    32 => x[j].minus32[i / 2],
+                    _ => x[j].minus256,
+                };
+                isa.mul_i32(isa.splat_i32(minus), isa.splat_i32(bias))
+            };
+        }
+    }
+
+    /// `t += ws * sum [+ wm * x_sum]`.
+    #[inline(always)]
+    fn end_group<S: CodeShape>(&mut self, isa: I, g: usize, x: [&XStep; T], scales: &Scales) {
+        let ws = isa.load(&scales.ws[g]);
+        for j in 0..T {
+            self.t[j] = isa.mul_add(isa.to_f32(self.sum[j]), ws, self.t[j]);
+        }
+        if S::MINS == FLOAT_MINS {
+            let wm = isa.load(&scales.wm[g]);
             for j in 0..T {
-                t[j] =
-                    accumulate::<I, S>(isa, t[j], g == 0, sums[j], scales, x[j].sums[group], bias);
+                let minus = match S::GROUP {
+                    16 => x[j].minus16[g],
+                    _ => x[j].minus32[g],
+                };
+                let x_sum = isa.to_f32(isa.splat_i32(-minus));
+                self.t[j] = isa.mul_add(x_sum, wm, self.t[j]);
+            }
+        }
+    }
+
+    /// The end of an x block of a whole step.
+    #[inline(always)]
+    fn finish<S: CodeShape>(&mut self, isa: I, x: [&XStep; T], scales: &Scales) {
+        if S::GROUP == STEP {
+            self.end_group::<S>(isa, 0, x, scales);
+        }
+        if S::MINS > FLOAT_MINS {
+            let num_pairs = STEP / S::MINS / 2;
+            let dmin = isa.load(&scales.wm[0]);
+            let mut sum = [isa.zero(); T];
+            for p in 0..num_pairs {
+                let pair = isa.load_i32(&scales.pairs[p]);
+                for j in 0..T {
+                    let x_sums = if S::MINS == 32 {
+                        x[j].pairs32[p]
+                    } else {
+                        x[j].pairs16[p]
+                    };
+                    sum[j] = isa.dot_pairs(sum[j], pair, x_sums);
+                }
+            }
+            for j in 0..T {
+                self.t[j] = isa.mul_add(isa.to_f32(sum[j]), dmin, self.t[j]);
             }
         }
         for j in 0..T {
-            y[j] = isa.mul_add(t[j], isa.splat(x[j].d[block]), y[j]);
+            self.y[j] = isa.mul_add(self.t[j], isa.splat(x[j].d[0]), self.y[j]);
         }
     }
-    y
 }

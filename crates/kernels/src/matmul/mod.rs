@@ -11,6 +11,7 @@ mod int8;
 use std::sync::Mutex;
 
 pub use activations::{Activations, XKind};
+pub(crate) use int8::Room;
 use tensor::DType;
 
 use crate::isa::{Isa, LANES, Level};
@@ -159,7 +160,7 @@ pub fn matmul(
             let m = (output.len() / weight.n).max(1);
             // One token: enough bytes to be worth a claim. Many tokens: one panel is plenty.
             let rows = if m > 8 {
-                1
+                int8::STRIPS
             } else {
                 CLAIM_BYTES / (task.row_bytes * LANES)
             };

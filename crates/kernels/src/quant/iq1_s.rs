@@ -4,50 +4,72 @@
 
 use tensor::grid;
 
-use super::iq2_xxs::four_eights;
-use super::{GroupScales, QuantFormat, Shape, Units, u16_at};
+use super::{Block, QuantFormat, Scales, Shape, Tables, byte};
 use crate::isa::Isa;
 
 pub(crate) struct Iq1S;
 
-/// `8 * pattern + shift + 16` of 32 weights; bit i of `minus` says that weight i's shift is -1, else +1.
+/// `8 * pattern + shift + 16`; the shift is -1 where `minus` is set, else +1.
 #[inline(always)]
-pub(super) fn shifted_codes<I: Isa>(isa: I, patterns: &[u8; 32], minus: u32) -> I::B32 {
+pub(super) fn shifted_code<I: Isa>(isa: I, pattern: I::B64, minus: I::B64) -> I::B64 {
     // Patterns are -1, 0, 1: make them 0, 8, 16 before the shift so that bytes never borrow.
-    let eights = isa.shl8::<3>(isa.add8(isa.load32(patterns), isa.splat8(1)));
-    let shift = isa.or(isa.mask32(minus), isa.splat8(1));
+    let eights = isa.shl8::<3>(isa.add8(pattern, isa.splat8(1)));
+    let shift = isa.or(minus, isa.splat8(1));
     isa.add8(isa.add8(eights, isa.splat8(8)), shift)
-}
-
-/// Codes of 32 weights, the `i`-th 32 of a unit.
-#[inline(always)]
-fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
-    let qh = u16_at(unit, 34 + 2 * i);
-    let index = |k: usize| usize::from(unit[2 + 4 * i + k]) | usize::from(qh >> (3 * k) & 7) << 8;
-    let minus = if qh & 0x8000 == 0 { 0 } else { u32::MAX };
-    shifted_codes(isa, &four_eights(|k| grid::IQ1[index(k)]), minus)
 }
 
 impl QuantFormat for Iq1S {
     const NAME: &'static str = "iq1_s";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 50;
-    type Shape = Shape<32, 256, false, false>;
+    type Shape = Shape<32, 256, 0, 31>;
     const BIAS: u8 = 16;
+    const CHEAP: bool = false;
+    const PIECES: &'static [usize] = &[2, 18, 34];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        (
-            codes32(isa, unit, 2 * chunk),
-            codes32(isa, unit, 2 * chunk + 1),
-        )
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+        let qs = block.column(isa, S / 2);
+        let qh = block.column(isa, 8 + S / 4);
+        let qh = if S / 2 % 2 == 1 {
+            isa.shr_i32::<16>(qh)
+        } else {
+            qh
+        };
+        // Bits 8 to 10 of the index, moved there from bits 3k.
+        let (third, fourth) = if S % 2 == 0 {
+            (isa.shl_i32::<8>(qh), isa.shl_i32::<5>(qh))
+        } else {
+            (isa.shl_i32::<2>(qh), isa.shr_i32::<1>(qh))
+        };
+        let top = isa.splat_i32(0x700);
+        let first = isa.or_i32(byte(isa, qs, 2 * (S % 2)), isa.and_i32(third, top));
+        let second = isa.or_i32(byte(isa, qs, 2 * (S % 2) + 1), isa.and_i32(fourth, top));
+        // The top bit of the 16, in every byte.
+        let minus = isa.as_bytes(isa.sar_i32::<31>(isa.shl_i32::<16>(qh)));
+        let [a, b] = isa.gather8(&grid::IQ1, first);
+        let [c, d] = isa.gather8(&grid::IQ1, second);
+        [
+            shifted_code(isa, a, minus),
+            shifted_code(isa, b, minus),
+            shifted_code(isa, c, minus),
+            shifted_code(isa, d, minus),
+        ]
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
-        units.each_row::<8>(Self::UNIT_BYTES, ws, |unit| {
-            let d = isa.f16(u16_at(unit, 0)) * 0.125;
-            std::array::from_fn(|g| d * f32::from(2 * (u16_at(unit, 34 + 2 * g) >> 12 & 7) + 1))
-        });
+    fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
+        let d = isa.mul(block.halves(isa, 0), isa.splat(0.125));
+        for g in 0..8 {
+            let both = block.column(isa, 8 + g / 2);
+            let sc = if g % 2 == 1 {
+                isa.shr_i32::<28>(both)
+            } else {
+                isa.shr_i32::<12>(both)
+            };
+            let sc = isa.to_f32(isa.and_i32(sc, isa.splat_i32(7)));
+            let odd = isa.mul_add(sc, isa.splat(2.0), isa.splat(1.0));
+            isa.store(isa.mul(d, odd), &mut out.ws[g]);
+        }
     }
 }

@@ -3,50 +3,62 @@
 
 use tensor::grid;
 
-use super::iq2_xxs::{signed_codes, signs_of_sevens};
-use super::{GroupScales, QuantFormat, Shape, Units, u16_at, u32_at};
+use super::iq2_xxs::{even_signs, signed_codes};
+use super::{Block, QuantFormat, Scales, Shape, Tables, byte};
 use crate::isa::Isa;
 
 pub(crate) struct Iq3Xxs;
 
-/// Eight patterns of four in a row.
+/// Four patterns of four by the bytes of `low` and, above them, bits 0..4 of `ninth`.
 #[inline(always)]
-pub(super) fn eight_fours(pattern: impl Fn(usize) -> [i8; 4]) -> [u8; 32] {
-    let mut out = [0; 32];
-    for (k, four) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-        *four = pattern(k).map(|x| x as u8);
-    }
-    out
-}
-
-/// Codes of 32 weights, the `i`-th 32 of a unit.
-#[inline(always)]
-fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
-    let packed = u32_at(unit, 66 + 4 * i);
-    let magnitudes = eight_fours(|k| grid::IQ3_XXS[usize::from(unit[2 + 8 * i + k])]);
-    signed_codes(isa, &magnitudes, signs_of_sevens(|k| packed >> (7 * k)))
+pub(super) fn fours<I: Isa, const N: usize>(
+    isa: I,
+    table: &[[i8; 4]; N],
+    low: I::I32,
+    ninth: I::I32,
+) -> [I::B64; 4] {
+    let top = isa.splat_i32(0x100);
+    let a = isa.or_i32(byte(isa, low, 0), isa.and_i32(isa.shl_i32::<8>(ninth), top));
+    let b = isa.or_i32(byte(isa, low, 1), isa.and_i32(isa.shl_i32::<7>(ninth), top));
+    let c = isa.or_i32(byte(isa, low, 2), isa.and_i32(isa.shl_i32::<6>(ninth), top));
+    let d = isa.or_i32(byte(isa, low, 3), isa.and_i32(isa.shl_i32::<5>(ninth), top));
+    [
+        isa.gather4(table, a),
+        isa.gather4(table, b),
+        isa.gather4(table, c),
+        isa.gather4(table, d),
+    ]
 }
 
 impl QuantFormat for Iq3Xxs {
     const NAME: &'static str = "iq3_xxs";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 98;
-    type Shape = Shape<32, 256, false, false>;
+    type Shape = Shape<32, 256, 0, 127>;
     const BIAS: u8 = 64;
+    const CHEAP: bool = false;
+    const PIECES: &'static [usize] = &[2, 18, 34, 50, 66, 82];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        (
-            codes32(isa, unit, 2 * chunk),
-            codes32(isa, unit, 2 * chunk + 1),
-        )
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+        let magnitudes = fours(isa, &grid::IQ3_XXS, block.column(isa, S), isa.zero());
+        let signs = block.column(isa, 16 + S / 2);
+        let sevens = if S % 2 == 0 {
+            [signs, isa.shr_i32::<7>(signs)]
+        } else {
+            [isa.shr_i32::<14>(signs), isa.shr_i32::<21>(signs)]
+        };
+        let [s, t] = [even_signs(isa, sevens[0]), even_signs(isa, sevens[1])];
+        signed_codes(isa, magnitudes, s, t)
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
-        units.each_row::<8>(Self::UNIT_BYTES, ws, |unit| {
-            let d = isa.f16(u16_at(unit, 0));
-            std::array::from_fn(|g| d * (0.5 + (u32_at(unit, 66 + 4 * g) >> 28) as f32) * 0.5)
-        });
+    fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
+        let d = block.halves(isa, 0);
+        for g in 0..8 {
+            let sc = isa.to_f32(isa.shr_i32::<28>(block.column(isa, 16 + g)));
+            let scale = isa.mul(d, isa.add(isa.splat(0.5), sc));
+            isa.store(isa.mul(scale, isa.splat(0.5)), &mut out.ws[g]);
+        }
     }
 }

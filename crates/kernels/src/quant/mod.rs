@@ -10,15 +10,21 @@
 //!
 //! ```text
 //! t = 0
-//! for each group g of the x block:   t += ws[g] * (Σ (code - BIAS)·q)  [+ wm[g] * Σ q]     fused multiply-adds
-//! y += t * dx
+//! for each group g of the x block:   t = fma(ws[g], Σ (code - BIAS)·q, t)
+//!                                    with float minimums:  t = fma(wm[g], Σ q, t)
+//! with whole minimums (m, and one dmin for 256 weights):   t = fma(dmin, Σ_g m[g]·Σ q, t)
+//! y = fma(t, dx, y)
 //! ```
 //!
-//! The sums in brackets are exact integers, so they may be taken in any order; the float operations
-//! are few and their order is fixed. That makes the result the same bits for one token or many and
-//! on every [`Level`](crate::Level). Layouts are defined, and their scalar reading kept, in `tensor::block`.
+//! All sums are exact integers, so they may be taken in any order; the float operations are few and
+//! their order is fixed. That makes the result the same bits for one token or many and on every
+//! [`Level`](crate::Level). Layouts are defined, and their scalar reading kept, in `tensor::block`.
+//!
+//! Codes are unpacked 16 rows at a time from *columns*: vectors that hold the same four bytes of each
+//! row ([`Isa::columns`]). Most formats are made of bytes that are read alike (a nibble, a bit pair, a
+//! table look-up), so the same few instructions then unpack 64 weights, whatever row they are of.
 
-use crate::isa::{Isa, LANES};
+use crate::isa::{Isa, LANES, Rows};
 
 mod iq1_m;
 mod iq1_s;
@@ -47,112 +53,207 @@ mod q8_k;
 mod tq1_0;
 mod tq2_0;
 
-/// Scales or minimums of one unit for a panel's rows: `[group][row]`.
-pub(crate) type GroupScales = [[f32; LANES]];
+/// Weights handled in one go: a block of the K and IQ types, eight of the small ones.
+pub(crate) const STEP: usize = 256;
+
+/// Room for the columns of a step.
+pub(crate) type Columns = [[u8; 64]; 64];
+
+/// Scales and minimums of a step for 16 rows: `[group][row]`.
+pub(crate) struct Scales {
+    pub(crate) ws: [[f32; LANES]; 16],
+    /// Float minimums; or, with whole ones, `-dmin` in the first place.
+    pub(crate) wm: [[f32; LANES]; 8],
+    /// Whole minimums of two neighbouring groups as i16, low and high.
+    pub(crate) pairs: [[i32; LANES]; 8],
+    pub(crate) tables: Tables,
+}
+
+/// Room for small tables of a block that `codes` looks into: four bytes for each row.
+pub(crate) type Tables = [[i32; LANES]; 32];
+
+impl Scales {
+    pub(crate) fn new() -> Self {
+        Self {
+            ws: [[0.0; LANES]; 16],
+            wm: [[0.0; LANES]; 8],
+            pairs: [[0; LANES]; 8],
+            tables: [[0; LANES]; 32],
+        }
+    }
+}
+
+/// How minimums enter a product (see [`CodeShape::MINS`]).
+pub(crate) const NO_MINS: usize = 0;
+/// An f32 for each group.
+pub(crate) const FLOAT_MINS: usize = 1;
 
 /// What the inner loops must know of a format, apart from how its bytes are read; formats that agree
 /// in it share compiled loops.
 pub(crate) trait CodeShape: 'static {
-    /// Weights that share a scale: 16 or 32.
+    /// Weights that share a scale: 16, 32 or 256.
     const GROUP: usize;
     /// Activations that share a scale: 32, or 256 for formats of 256 weights (as ggml pairs them).
     const X_BLOCK: usize;
-    /// Whether groups have minimums.
-    const HAS_MIN: bool;
-    /// Whether codes exceed 127 (then the bias is 128).
-    const WIDE: bool;
+    /// [`NO_MINS`], [`FLOAT_MINS`], or 16 or 32: whole minimums of so many weights.
+    const MINS: usize;
+    /// No code is above it. 15, 31, 63, 127 or 255: small codes take fewer instructions on some levels.
+    const MAX: u8;
 }
 
 /// A [`CodeShape`] by its four numbers, in that order.
-pub(crate) struct Shape<
-    const GROUP: usize,
-    const X_BLOCK: usize,
-    const HAS_MIN: bool,
-    const WIDE: bool,
->;
+pub(crate) struct Shape<const GROUP: usize, const X_BLOCK: usize, const MINS: usize, const MAX: u8>;
 
-impl<const GROUP: usize, const X_BLOCK: usize, const HAS_MIN: bool, const WIDE: bool> CodeShape
-    for Shape<GROUP, X_BLOCK, HAS_MIN, WIDE>
+impl<const GROUP: usize, const X_BLOCK: usize, const MINS: usize, const MAX: u8> CodeShape
+    for Shape<GROUP, X_BLOCK, MINS, MAX>
 {
     const GROUP: usize = GROUP;
     const X_BLOCK: usize = X_BLOCK;
-    const HAS_MIN: bool = HAS_MIN;
-    const WIDE: bool = WIDE;
+    const MINS: usize = MINS;
+    const MAX: u8 = MAX;
 }
 
 /// How one quant format is read.
-///
-/// A *unit* is the number of weights handled in one go: a multiple of 64, of the block and of the
-/// activation block.
 pub(crate) trait QuantFormat: 'static {
     /// Lower-case ggml name, for kernel names.
     const NAME: &'static str;
     /// Weights in a quant block, and its bytes.
     const BLOCK_LEN: usize;
     const BLOCK_BYTES: usize;
-    /// Weights in a unit, and its bytes.
-    const UNIT: usize = if Self::BLOCK_LEN < 64 {
-        64
-    } else {
-        Self::BLOCK_LEN
-    };
-    const UNIT_BYTES: usize = Self::UNIT / Self::BLOCK_LEN * Self::BLOCK_BYTES;
-    /// Group and activation block sizes, minimums, width of codes.
+    /// Group and activation block sizes, minimums, range of codes.
     type Shape: CodeShape;
     /// What to subtract from a code; 0 if there are minimums.
     const BIAS: u8;
-    const GROUP: usize = Self::Shape::GROUP;
-    const HAS_MIN: bool = Self::Shape::HAS_MIN;
+    /// Where runs of 16 bytes begin in a block that together hold all that `codes` reads; each makes
+    /// four columns.
+    const PIECES: &'static [usize];
 
-    /// Codes of weights `64 * chunk ..` of a unit, 32 and 32.
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32);
+    /// Weights in a span: a block's codes are unpacked by a loop over spans.
+    const SPAN: usize = Self::BLOCK_LEN;
+    /// Whether unpacking costs little, so that a few tokens may meet codes in registers.
+    const CHEAP: bool = true;
 
-    /// Scales (and minimums) of the groups of one unit, 16 rows at a time: `[group][row]`.
-    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, wm: &mut GroupScales);
+    /// Codes of weights `16 * S ..` of a span, four of each row in a vector.
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, tables: &Tables) -> [I::B64; 4];
+
+    /// Scales and minimums of a block's groups, the first of them group `first` of the step; and tables.
+    fn scales<I: Isa>(isa: I, block: Block<'_>, first: usize, out: &mut Scales);
 }
 
-/// The same unit of 16 rows: where each begins in `data`.
+/// The same block of 16 rows: `at` bytes after each row's beginning.
 #[derive(Clone, Copy)]
-pub(crate) struct Units<'a> {
-    data: &'a [u8],
-    offsets: &'a [u32; LANES],
-    at: usize,
+pub(crate) struct Block<'a> {
+    pub(crate) rows: &'a Rows<'a>,
+    pub(crate) at: usize,
+    /// The columns of its pieces.
+    pub(crate) columns: &'a [[u8; 64]],
+    /// Which of its spans `codes` is to unpack.
+    pub(crate) span: usize,
 }
 
-impl<'a> Units<'a> {
-    /// Units at `offsets[r] + at` for each row `r`.
+impl<'a> Block<'a> {
+    /// Four bytes at `field` of each row, as little-endian numbers.
     #[inline(always)]
-    pub(crate) fn new(data: &'a [u8], offsets: &'a [u32; LANES], at: usize) -> Self {
-        Self { data, offsets, at }
+    pub(crate) fn words<I: Isa>(&self, isa: I, field: usize) -> I::I32 {
+        isa.words(self.rows, self.at + field)
     }
 
-    /// The bytes of one row's unit.
+    /// An f16 at `field` of each row.
     #[inline(always)]
-    pub(crate) fn row(&self, r: usize, len: usize) -> &'a [u8] {
-        &self.data[self.offsets[r] as usize + self.at..][..len]
+    pub(crate) fn halves<I: Isa>(&self, isa: I, field: usize) -> I::F32 {
+        isa.halves(self.rows, self.at + field)
     }
 
-    /// Four bytes at `field` of each unit, as little-endian numbers.
+    /// Four neighbouring columns.
     #[inline(always)]
-    pub(crate) fn gather<I: Isa>(&self, isa: I, field: usize) -> I::I32 {
-        isa.gather(self.data, self.offsets, self.at + field)
+    pub(crate) fn four<I: Isa>(&self, isa: I, first: usize) -> [I::B64; 4] {
+        let four: &[[u8; 64]; 4] = self.columns[first..]
+            .first_chunk()
+            .expect("PIECES covers it");
+        [
+            isa.load_codes(&four[0]),
+            isa.load_codes(&four[1]),
+            isa.load_codes(&four[2]),
+            isa.load_codes(&four[3]),
+        ]
     }
 
-    /// Scales of each row by a plain function of its unit, for formats whose decoding is no simple field.
+    /// One column as numbers.
     #[inline(always)]
-    pub(crate) fn each_row<const GROUPS: usize>(
+    pub(crate) fn column<I: Isa>(&self, isa: I, column: usize) -> I::I32 {
+        isa.as_words(isa.load_codes(&self.columns[column]))
+    }
+
+    /// Nibbles of 16 bytes that begin at a column: the low ones, or the high ones.
+    #[inline(always)]
+    pub(crate) fn nibbles<I: Isa>(&self, isa: I, first: usize, high: bool) -> [I::B64; 4] {
+        let packed = self.four(isa, first);
+        if high {
+            shifted::<I, 4>(isa, packed)
+        } else {
+            masked(isa, packed, 15)
+        }
+    }
+
+    /// Scales of each row by a plain function of its block, for formats whose decoding is no simple field.
+    #[inline(always)]
+    pub(crate) fn each_row<const BYTES: usize, const GROUPS: usize>(
         &self,
-        unit_len: usize,
-        ws: &mut GroupScales,
-        scales: impl Fn(&[u8]) -> [f32; GROUPS],
+        field: usize,
+        ws: &mut [[f32; LANES]],
+        scales: impl Fn(&[u8; BYTES]) -> [f32; GROUPS],
     ) {
         for r in 0..LANES {
-            let of_row = scales(self.row(r, unit_len));
+            let of_row = scales(self.bytes(r, field));
             for g in 0..GROUPS {
                 ws[g][r] = of_row[g];
             }
         }
     }
+
+    /// `N` bytes at `field` of row `r`.
+    #[inline(always)]
+    pub(crate) fn bytes<const N: usize>(&self, r: usize, field: usize) -> &'a [u8; N] {
+        self.rows.bytes(r, self.at + field)
+    }
+}
+
+/// `a & mask` of four vectors.
+#[inline(always)]
+pub(crate) fn masked<I: Isa>(isa: I, [a, b, c, d]: [I::B64; 4], mask: u8) -> [I::B64; 4] {
+    let mask = isa.splat8(mask);
+    [
+        isa.and(a, mask),
+        isa.and(b, mask),
+        isa.and(c, mask),
+        isa.and(d, mask),
+    ]
+}
+
+/// `a >> N` of four vectors.
+#[inline(always)]
+pub(crate) fn shifted<I: Isa, const N: u32>(isa: I, [a, b, c, d]: [I::B64; 4]) -> [I::B64; 4] {
+    [
+        isa.shr8::<N>(a),
+        isa.shr8::<N>(b),
+        isa.shr8::<N>(c),
+        isa.shr8::<N>(d),
+    ]
+}
+
+/// `table[a]` of four vectors of nibbles.
+#[inline(always)]
+pub(crate) fn looked_up<I: Isa>(
+    isa: I,
+    table: &[u8; 16],
+    [a, b, c, d]: [I::B64; 4],
+) -> [I::B64; 4] {
+    [
+        isa.lookup16(table, a),
+        isa.lookup16(table, b),
+        isa.lookup16(table, c),
+        isa.lookup16(table, d),
+    ]
 }
 
 /// `N`th byte of each lane.
@@ -167,44 +268,25 @@ pub(crate) fn byte<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
     isa.and_i32(shifted, isa.splat_i32(255))
 }
 
-/// Two bytes as a little-endian number.
-#[inline(always)]
-pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-/// Four bytes as a little-endian number.
-#[inline(always)]
-pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-/// `N` bytes at an offset.
-#[inline(always)]
-pub(crate) fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> &[u8; N] {
-    bytes[at..at + N]
-        .first_chunk()
-        .expect("the slice has N bytes")
-}
-
-/// Implements `scales` of a format whose blocks start with an f16 scale and, if `HAS_MIN`, an f16 minimum.
+/// Implements `scales` of a format whose blocks start with an f16 scale and, with minimums, an f16 minimum.
 macro_rules! f16_scales {
     () => {
         #[inline(always)]
         fn scales<I: $crate::isa::Isa>(
             isa: I,
-            units: &$crate::quant::Units<'_>,
-            ws: &mut $crate::quant::GroupScales,
-            wm: &mut $crate::quant::GroupScales,
+            block: $crate::quant::Block<'_>,
+            first: usize,
+            out: &mut $crate::quant::Scales,
         ) {
-            let per_block = Self::BLOCK_LEN / Self::GROUP;
-            for b in 0..Self::UNIT / Self::BLOCK_LEN {
-                let both = units.gather(isa, b * Self::BLOCK_BYTES);
-                for group in b * per_block..(b + 1) * per_block {
-                    isa.store(isa.low_f16(both), &mut ws[group]);
-                    if Self::HAS_MIN {
-                        isa.store(isa.high_f16(both), &mut wm[group]);
-                    }
+            use $crate::quant::CodeShape;
+            let has_mins = <Self::Shape as CodeShape>::MINS == $crate::quant::FLOAT_MINS;
+            for i in 0..Self::BLOCK_LEN / <Self::Shape as CodeShape>::GROUP {
+                if has_mins {
+                    let both = block.words(isa, 0);
+                    isa.store(isa.low_f16(both), &mut out.ws[first + i]);
+                    isa.store(isa.high_f16(both), &mut out.wm[first + i]);
+                } else {
+                    isa.store(block.halves(isa, 0), &mut out.ws[first + i]);
                 }
             }
         }

@@ -1,44 +1,40 @@
 //! NVFP4: 64 weights in 36 bytes: four unsigned E4M3 scales for 16 weights each, then 4-bit floats.
 
 use super::mxfp4::VALUES;
-use super::{GroupScales, QuantFormat, Shape, Units, bytes_at};
+use super::{Block, QuantFormat, Scales, Shape, Tables, looked_up};
 use crate::isa::Isa;
 
 pub(crate) struct Nvfp4;
-
-/// Codes of the `i`-th 32 weights: each 16 lie in 8 bytes, low nibbles first, then high nibbles.
-#[inline(always)]
-fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
-    let packed: &[u8; 16] = bytes_at(unit, 16 * i + 4);
-    let mut spread = [0; 32];
-    for j in 0..8 {
-        spread[j] = packed[j] & 15;
-        spread[j + 8] = packed[j] >> 4;
-        spread[j + 16] = packed[j + 8] & 15;
-        spread[j + 24] = packed[j + 8] >> 4;
-    }
-    isa.lookup16(&VALUES, isa.load32(&spread))
-}
 
 impl QuantFormat for Nvfp4 {
     const NAME: &'static str = "nvfp4";
     const BLOCK_LEN: usize = 64;
     const BLOCK_BYTES: usize = 36;
-    type Shape = Shape<16, 32, false, false>;
+    type Shape = Shape<16, 32, 0, 31>;
     const BIAS: u8 = 16;
+    const CHEAP: bool = false;
+    const PIECES: &'static [usize] = &[4, 20];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        (
-            codes32(isa, unit, 2 * chunk),
-            codes32(isa, unit, 2 * chunk + 1),
-        )
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+        // Each 16 lie in 8 bytes, low nibbles first, then high nibbles.
+        let a = isa.load_codes(&block.columns[2 * S]);
+        let b = isa.load_codes(&block.columns[2 * S + 1]);
+        let low = isa.splat8(15);
+        let spread = [
+            isa.and(a, low),
+            isa.and(b, low),
+            isa.shr8::<4>(a),
+            isa.shr8::<4>(b),
+        ];
+        looked_up(isa, &VALUES, spread)
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(_: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
-        units.each_row::<4>(Self::UNIT_BYTES, ws, |unit| {
-            bytes_at::<4>(unit, 0).map(half_e4m3)
+    fn scales<I: Isa>(_: I, block: Block<'_>, first: usize, out: &mut Scales) {
+        block.each_row(0, &mut out.ws[first..], |scales: &[u8; 4]| {
+            let [a, b, c, d] = *scales;
+            [half_e4m3(a), half_e4m3(b), half_e4m3(c), half_e4m3(d)]
         });
     }
 }

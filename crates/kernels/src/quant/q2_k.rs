@@ -1,49 +1,72 @@
 //! Q2_K: 256 weights in 84 bytes; each 16 have a 4-bit scale and minimum: `w = d*sc * q - dmin*m`.
+//!
+//! `sc * q` is at most 45: codes are that product, looked up among the four there are, so one float
+//! scale serves all 256.
 
-use super::{GroupScales, QuantFormat, Shape, Units, byte, bytes_at};
+use super::q4_k::store_pairs;
+use super::{Block, QuantFormat, Scales, Shape, Tables, byte, masked, shifted};
 use crate::isa::Isa;
 
 pub(crate) struct Q2K;
 
-/// Two-bit codes of chunk `chunk`: half `chunk / 2` has 32 bytes whose bit pairs 0..4 are 32 weights each.
+/// Two-bit codes `16 * S ..` of a half block whose 64 bytes begin at column `first`: each half of a block has 32 bytes
+/// whose bit pairs 0..4 are 32 weights each.
 #[inline(always)]
-pub(super) fn pairs<I: Isa>(isa: I, qs: I::B32, chunk: usize) -> (I::B32, I::B32) {
-    let three = isa.splat8(3);
-    if chunk.is_multiple_of(2) {
-        (isa.and(qs, three), isa.and(isa.shr8::<2>(qs), three))
-    } else {
-        (isa.and(isa.shr8::<4>(qs), three), isa.shr8::<6>(qs))
-    }
+pub(super) fn bit_pairs<I: Isa, const S: usize>(
+    isa: I,
+    block: Block<'_>,
+    first: usize,
+) -> [I::B64; 4] {
+    let packed = block.four(isa, first + 8 * block.span + 4 * (S % 2));
+    let moved = match S / 2 {
+        0 => packed,
+        1 => shifted::<I, 2>(isa, packed),
+        2 => shifted::<I, 4>(isa, packed),
+        _ => return shifted::<I, 6>(isa, packed),
+    };
+    masked(isa, moved, 3)
+}
+
+/// A row's own `tables[a]` of four vectors of bit pairs.
+#[inline(always)]
+pub(super) fn own<I: Isa>(isa: I, tables: I::I32, [a, b, c, d]: [I::B64; 4]) -> [I::B64; 4] {
+    [
+        isa.lookup4(tables, a),
+        isa.lookup4(tables, b),
+        isa.lookup4(tables, c),
+        isa.lookup4(tables, d),
+    ]
 }
 
 impl QuantFormat for Q2K {
     const NAME: &'static str = "q2_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 84;
-    type Shape = Shape<16, 256, true, false>;
+    type Shape = Shape<256, 256, 16, 63>;
     const BIAS: u8 = 0;
+    const SPAN: usize = 128;
+    const PIECES: &'static [usize] = &[0, 16, 32, 48, 64];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        pairs(
-            isa,
-            isa.load32(bytes_at(unit, 16 + 32 * (chunk / 2))),
-            chunk,
-        )
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, tables: &Tables) -> [I::B64; 4] {
+        let pairs = bit_pairs::<I, S>(isa, block, 4);
+        own(isa, isa.load_i32(&tables[8 * block.span + S]), pairs)
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, wm: &mut GroupScales) {
-        let both = units.gather(isa, 80);
-        let d = isa.low_f16(both);
+    fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
+        let both = block.words(isa, 80);
+        isa.store(isa.low_f16(both), &mut out.ws[0]);
         let dmin = isa.sub(isa.splat(0.0), isa.high_f16(both));
-        for word in 0..4 {
-            let packed = units.gather(isa, 4 * word);
+        isa.store(dmin, &mut out.wm[0]);
+        for i in 0..4 {
+            let packed = block.column(isa, i);
+            let m = isa.and_i32(isa.shr_i32::<4>(packed), isa.splat_i32(0x0f0f_0f0f));
+            store_pairs(isa, m, out, 2 * i);
             for j in 0..4 {
-                let both = byte(isa, packed, j);
-                let (sc, m) = (isa.and_i32(both, isa.splat_i32(15)), isa.shr_i32::<4>(both));
-                isa.store(isa.mul(d, isa.to_f32(sc)), &mut ws[4 * word + j]);
-                isa.store(isa.mul(dmin, isa.to_f32(m)), &mut wm[4 * word + j]);
+                let sc = isa.and_i32(byte(isa, packed, j), isa.splat_i32(15));
+                let products = isa.mul_i32(sc, isa.splat_i32(0x0302_0100));
+                isa.store_i32(products, &mut out.tables[4 * i + j]);
             }
         }
     }

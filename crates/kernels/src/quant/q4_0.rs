@@ -1,6 +1,6 @@
 //! Q4_0: 32 weights in 18 bytes, `w = d * (q - 8)`.
 
-use super::{QuantFormat, Shape, bytes_at, f16_scales};
+use super::{Block, QuantFormat, Shape, Tables, f16_scales};
 use crate::isa::Isa;
 
 pub(crate) struct Q4_0;
@@ -9,16 +9,13 @@ impl QuantFormat for Q4_0 {
     const NAME: &'static str = "q4_0";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 18;
-    type Shape = Shape<32, 32, false, false>;
+    type Shape = Shape<32, 32, 0, 15>;
     const BIAS: u8 = 8;
+    const PIECES: &'static [usize] = &[2];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let at = chunk * 2 * Self::BLOCK_BYTES;
-        (
-            isa.nibbles(bytes_at(unit, at + 2)),
-            isa.nibbles(bytes_at(unit, at + 20)),
-        )
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+        block.nibbles(isa, 0, S == 1)
     }
 
     f16_scales!();

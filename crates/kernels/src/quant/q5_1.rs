@@ -1,7 +1,7 @@
-//! Q5_1: 32 weights in 24 bytes, `w = d * q + m`.
+//! Q5_1: 32 weights in 24 bytes, `w = d * q + m`; the fifth bits are a 32-bit mask at byte 4.
 
 use super::q5_0::five_bits;
-use super::{QuantFormat, Shape, f16_scales};
+use super::{Block, FLOAT_MINS, QuantFormat, Shape, Tables, f16_scales};
 use crate::isa::Isa;
 
 pub(crate) struct Q5_1;
@@ -10,13 +10,13 @@ impl QuantFormat for Q5_1 {
     const NAME: &'static str = "q5_1";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 24;
-    type Shape = Shape<32, 32, true, false>;
+    type Shape = Shape<32, 32, FLOAT_MINS, 31>;
     const BIAS: u8 = 0;
+    const PIECES: &'static [usize] = &[8];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let at = chunk * 2 * Self::BLOCK_BYTES;
-        (five_bits(isa, unit, at + 4), five_bits(isa, unit, at + 28))
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+        five_bits::<I, S>(isa, block, block.words(isa, 4))
     }
 
     f16_scales!();

@@ -2,7 +2,7 @@
 //!
 //! Half `h` (128 weights) has 64 bytes of low nibbles at `64h` and 32 bytes of high pairs at `128 + 32h`.
 
-use super::{GroupScales, QuantFormat, Shape, Units, bytes_at};
+use super::{Block, QuantFormat, Scales, Shape, Tables, masked, shifted};
 use crate::isa::Isa;
 
 pub(crate) struct Q6K;
@@ -11,37 +11,34 @@ impl QuantFormat for Q6K {
     const NAME: &'static str = "q6_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 210;
-    type Shape = Shape<16, 256, false, false>;
+    type Shape = Shape<16, 256, 0, 63>;
     const BIAS: u8 = 32;
+    const SPAN: usize = 128;
+    const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        let half = chunk / 2;
-        let (ql, qh) = (64 * half, 128 + 32 * half);
-        let (a, b) = (
-            isa.load32(bytes_at(unit, ql)),
-            isa.load32(bytes_at(unit, ql + 32)),
-        );
-        let high = isa.load32(bytes_at(unit, qh));
-        let (low, pair) = (isa.splat8(15), isa.splat8(0x30));
-        if chunk.is_multiple_of(2) {
-            (
-                isa.or(isa.and(a, low), isa.and(isa.shl8::<4>(high), pair)),
-                isa.or(isa.and(b, low), isa.and(isa.shl8::<2>(high), pair)),
-            )
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+        let half = block.span;
+        let packed = block.four(isa, 16 * half + 4 * (S % 4));
+        let [a, b, c, d] = if S < 4 {
+            masked(isa, packed, 15)
         } else {
-            (
-                isa.or(isa.shr8::<4>(a), isa.and(high, pair)),
-                isa.or(isa.shr8::<4>(b), isa.and(isa.shr8::<2>(high), pair)),
-            )
-        }
+            shifted::<I, 4>(isa, packed)
+        };
+        let [e, f, g, h] = block.four(isa, 32 + 8 * half + 4 * (S % 2));
+        [
+            isa.or(a, high_pair::<I, S>(isa, e)),
+            isa.or(b, high_pair::<I, S>(isa, f)),
+            isa.or(c, high_pair::<I, S>(isa, g)),
+            isa.or(d, high_pair::<I, S>(isa, h)),
+        ]
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
-        let d = isa.high_f16(units.gather(isa, 206));
-        for word in 0..4 {
-            let sc = units.gather(isa, 192 + 4 * word);
+    fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
+        let d = block.halves(isa, 208);
+        for i in 0..4 {
+            let sc = block.column(isa, 48 + i);
             let bytes = [
                 isa.shl_i32::<24>(sc),
                 isa.shl_i32::<16>(sc),
@@ -49,11 +46,21 @@ impl QuantFormat for Q6K {
                 sc,
             ];
             for (j, byte) in bytes.into_iter().enumerate() {
-                isa.store(
-                    isa.mul(d, isa.to_f32(isa.sar_i32::<24>(byte))),
-                    &mut ws[4 * word + j],
-                );
+                let sc = isa.to_f32(isa.sar_i32::<24>(byte));
+                isa.store(isa.mul(d, sc), &mut out.ws[4 * i + j]);
             }
         }
     }
+}
+
+/// Bits 4 and 5 of the codes of sixteen `S`, out of the byte that has four such pairs.
+#[inline(always)]
+fn high_pair<I: Isa, const S: usize>(isa: I, high: I::B64) -> I::B64 {
+    let moved = match S / 2 {
+        0 => isa.shl8::<4>(high),
+        1 => isa.shl8::<2>(high),
+        2 => high,
+        _ => isa.shr8::<2>(high),
+    };
+    isa.and(moved, isa.splat8(0x30))
 }

@@ -2,36 +2,31 @@
 //!
 //! ggml keeps activations in it; the sums after the codes are not needed for weights.
 
-use super::{GroupScales, QuantFormat, Shape, Units, bytes_at, u32_at};
+use super::q8_0::unsigned;
+use super::{Block, QuantFormat, Scales, Shape, Tables};
 use crate::isa::Isa;
 
 pub(crate) struct Q8K;
-
-/// Codes of 32 weights, the `i`-th 32 of a unit.
-#[inline(always)]
-fn codes32<I: Isa>(isa: I, unit: &[u8], i: usize) -> I::B32 {
-    isa.xor(isa.load32(bytes_at(unit, 32 * i + 4)), isa.splat8(128))
-}
 
 impl QuantFormat for Q8K {
     const NAME: &'static str = "q8_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 292;
-    type Shape = Shape<32, 256, false, true>;
+    type Shape = Shape<256, 256, 0, 255>;
     const BIAS: u8 = 128;
+    const SPAN: usize = 16;
+    const CHEAP: bool = false;
+    const PIECES: &'static [usize] = &[
+        4, 20, 36, 52, 68, 84, 100, 116, 132, 148, 164, 180, 196, 212, 228, 244,
+    ];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        (
-            codes32(isa, unit, 2 * chunk),
-            codes32(isa, unit, 2 * chunk + 1),
-        )
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+        unsigned(isa, block.four(isa, 4 * block.span + S))
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(_: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
-        units.each_row::<8>(Self::UNIT_BYTES, ws, |unit| {
-            [f32::from_bits(u32_at(unit, 0)); 8]
-        });
+    fn scales<I: Isa>(_: I, block: Block<'_>, _: usize, out: &mut Scales) {
+        block.each_row(0, &mut out.ws, |d| [f32::from_le_bytes(*d)]);
     }
 }

@@ -1,7 +1,7 @@
 //! TQ2_0: 256 ternary weights in 66 bytes, `w = d * (q - 1)`, packed as Q2_K's pairs.
 
-use super::q2_k::pairs;
-use super::{GroupScales, QuantFormat, Shape, Units, bytes_at};
+use super::q2_k::bit_pairs;
+use super::{Block, QuantFormat, Scales, Shape, Tables};
 use crate::isa::Isa;
 
 pub(crate) struct Tq2_0;
@@ -10,19 +10,19 @@ impl QuantFormat for Tq2_0 {
     const NAME: &'static str = "tq2_0";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 66;
-    type Shape = Shape<32, 256, false, false>;
+    type Shape = Shape<256, 256, 0, 15>;
     const BIAS: u8 = 1;
+    const SPAN: usize = 128;
+    const CHEAP: bool = false;
+    const PIECES: &'static [usize] = &[0, 16, 32, 48];
 
     #[inline(always)]
-    fn codes<I: Isa>(isa: I, unit: &[u8], chunk: usize) -> (I::B32, I::B32) {
-        pairs(isa, isa.load32(bytes_at(unit, 32 * (chunk / 2))), chunk)
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+        bit_pairs::<I, S>(isa, block, 0)
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(isa: I, units: &Units<'_>, ws: &mut GroupScales, _: &mut GroupScales) {
-        let d = isa.high_f16(units.gather(isa, 62));
-        for ws in &mut ws[..8] {
-            isa.store(d, ws);
-        }
+    fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
+        isa.store(block.halves(isa, 64), &mut out.ws[0]);
     }
 }
