@@ -150,12 +150,40 @@ fn load_pair(x: &[u8; 64]) -> V {
     }
 }
 
+/// Operations on two vectors that are one instruction for each half.
+macro_rules! lanewise {
+    ($($name:ident: $vector:ty = $intrinsic:ident;)*) => {$(
+        #[inline(always)]
+        fn $name(self, a: $vector, b: $vector) -> $vector {
+            unsafe { [$intrinsic(a[0], b[0]), $intrinsic(a[1], b[1])] }
+        }
+    )*};
+}
+
 impl Isa for Avx2 {
     type F32 = F;
     type I32 = V;
     type B64 = V;
     const TOKENS: usize = 4;
     const WIDE_IS_SIGNED: bool = true;
+
+    lanewise! {
+        add: F = _mm256_add_ps;
+        sub: F = _mm256_sub_ps;
+        mul: F = _mm256_mul_ps;
+        div: F = _mm256_div_ps;
+        max: F = _mm256_max_ps;
+        min: F = _mm256_min_ps;
+        add_i32: V = _mm256_add_epi32;
+        and_i32: V = _mm256_and_si256;
+        or_i32: V = _mm256_or_si256;
+        mul_i32: V = _mm256_mullo_epi32;
+        and: V = _mm256_and_si256;
+        or: V = _mm256_or_si256;
+        xor: V = _mm256_xor_si256;
+        add8: V = _mm256_add_epi8;
+        sub8: V = _mm256_sub_epi8;
+    }
 
     #[inline(always)]
     fn get() -> Option<Self> {
@@ -208,30 +236,6 @@ impl Isa for Avx2 {
     fn load_bf16(self, x: &[u16; 16]) -> F {
         let (low, high) = x.split_at(8);
         [bf16_half(low), bf16_half(high)]
-    }
-    #[inline(always)]
-    fn add(self, a: F, b: F) -> F {
-        unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn sub(self, a: F, b: F) -> F {
-        unsafe { [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn mul(self, a: F, b: F) -> F {
-        unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn div(self, a: F, b: F) -> F {
-        unsafe { [_mm256_div_ps(a[0], b[0]), _mm256_div_ps(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn max(self, a: F, b: F) -> F {
-        unsafe { [_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn min(self, a: F, b: F) -> F {
-        unsafe { [_mm256_min_ps(a[0], b[0]), _mm256_min_ps(a[1], b[1])] }
     }
     #[inline(always)]
     fn abs(self, a: F) -> F {
@@ -316,10 +320,6 @@ impl Isa for Avx2 {
         unsafe { [_mm256_setzero_si256(); 2] }
     }
     #[inline(always)]
-    fn add_i32(self, a: V, b: V) -> V {
-        unsafe { [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])] }
-    }
-    #[inline(always)]
     fn to_f32(self, a: V) -> F {
         unsafe { [_mm256_cvtepi32_ps(a[0]), _mm256_cvtepi32_ps(a[1])] }
     }
@@ -393,25 +393,8 @@ impl Isa for Avx2 {
         unsafe { [_mm256_set1_epi32(x); 2] }
     }
     #[inline(always)]
-    fn and_i32(self, a: V, b: V) -> V {
-        unsafe { [_mm256_and_si256(a[0], b[0]), _mm256_and_si256(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn or_i32(self, a: V, b: V) -> V {
-        unsafe { [_mm256_or_si256(a[0], b[0]), _mm256_or_si256(a[1], b[1])] }
-    }
-    #[inline(always)]
     fn xor_i32(self, a: V, b: V) -> V {
         self.xor(a, b)
-    }
-    #[inline(always)]
-    fn mul_i32(self, a: V, b: V) -> V {
-        unsafe {
-            [
-                _mm256_mullo_epi32(a[0], b[0]),
-                _mm256_mullo_epi32(a[1], b[1]),
-            ]
-        }
     }
     #[inline(always)]
     fn store_i32(self, a: V, out: &mut [i32; 16]) {
@@ -478,26 +461,6 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn splat8(self, x: u8) -> V {
         unsafe { [_mm256_set1_epi8(x as i8); 2] }
-    }
-    #[inline(always)]
-    fn and(self, a: V, b: V) -> V {
-        unsafe { [_mm256_and_si256(a[0], b[0]), _mm256_and_si256(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn or(self, a: V, b: V) -> V {
-        unsafe { [_mm256_or_si256(a[0], b[0]), _mm256_or_si256(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn xor(self, a: V, b: V) -> V {
-        unsafe { [_mm256_xor_si256(a[0], b[0]), _mm256_xor_si256(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn add8(self, a: V, b: V) -> V {
-        unsafe { [_mm256_add_epi8(a[0], b[0]), _mm256_add_epi8(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn sub8(self, a: V, b: V) -> V {
-        unsafe { [_mm256_sub_epi8(a[0], b[0]), _mm256_sub_epi8(a[1], b[1])] }
     }
     #[inline(always)]
     fn shr8<const N: u32>(self, a: V) -> V {

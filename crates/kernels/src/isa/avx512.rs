@@ -58,12 +58,40 @@ unsafe fn pairs<const MAX: u8>(w: __m512i, x: __m512i) -> __m512i {
     }
 }
 
+/// Operations on two vectors that are one instruction.
+macro_rules! lanewise {
+    ($($name:ident: $vector:ty = $intrinsic:ident;)*) => {$(
+        #[inline(always)]
+        fn $name(self, a: $vector, b: $vector) -> $vector {
+            unsafe { $intrinsic(a, b) }
+        }
+    )*};
+}
+
 impl<const VNNI: bool> Isa for Avx512<VNNI> {
     type F32 = __m512;
     type I32 = __m512i;
     type B64 = __m512i;
     const TOKENS: usize = if VNNI { 8 } else { 4 };
     const WIDE_IS_SIGNED: bool = !VNNI;
+
+    lanewise! {
+        add: __m512 = _mm512_add_ps;
+        sub: __m512 = _mm512_sub_ps;
+        mul: __m512 = _mm512_mul_ps;
+        div: __m512 = _mm512_div_ps;
+        max: __m512 = _mm512_max_ps;
+        min: __m512 = _mm512_min_ps;
+        add_i32: __m512i = _mm512_add_epi32;
+        and_i32: __m512i = _mm512_and_si512;
+        or_i32: __m512i = _mm512_or_si512;
+        mul_i32: __m512i = _mm512_mullo_epi32;
+        and: __m512i = _mm512_and_si512;
+        or: __m512i = _mm512_or_si512;
+        xor: __m512i = _mm512_xor_si512;
+        add8: __m512i = _mm512_add_epi8;
+        sub8: __m512i = _mm512_sub_epi8;
+    }
 
     #[inline(always)]
     fn get() -> Option<Self> {
@@ -107,30 +135,6 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
             let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(x.as_ptr().cast()));
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
         }
-    }
-    #[inline(always)]
-    fn add(self, a: __m512, b: __m512) -> __m512 {
-        unsafe { _mm512_add_ps(a, b) }
-    }
-    #[inline(always)]
-    fn sub(self, a: __m512, b: __m512) -> __m512 {
-        unsafe { _mm512_sub_ps(a, b) }
-    }
-    #[inline(always)]
-    fn mul(self, a: __m512, b: __m512) -> __m512 {
-        unsafe { _mm512_mul_ps(a, b) }
-    }
-    #[inline(always)]
-    fn div(self, a: __m512, b: __m512) -> __m512 {
-        unsafe { _mm512_div_ps(a, b) }
-    }
-    #[inline(always)]
-    fn max(self, a: __m512, b: __m512) -> __m512 {
-        unsafe { _mm512_max_ps(a, b) }
-    }
-    #[inline(always)]
-    fn min(self, a: __m512, b: __m512) -> __m512 {
-        unsafe { _mm512_min_ps(a, b) }
     }
     #[inline(always)]
     fn abs(self, a: __m512) -> __m512 {
@@ -190,10 +194,6 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     #[inline(always)]
     fn zero(self) -> __m512i {
         unsafe { _mm512_setzero_si512() }
-    }
-    #[inline(always)]
-    fn add_i32(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_add_epi32(a, b) }
     }
     #[inline(always)]
     fn to_f32(self, a: __m512i) -> __m512 {
@@ -269,20 +269,8 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         unsafe { _mm512_set1_epi32(x) }
     }
     #[inline(always)]
-    fn and_i32(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_and_si512(a, b) }
-    }
-    #[inline(always)]
-    fn or_i32(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_or_si512(a, b) }
-    }
-    #[inline(always)]
     fn xor_i32(self, a: __m512i, b: __m512i) -> __m512i {
         self.xor(a, b)
-    }
-    #[inline(always)]
-    fn mul_i32(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_mullo_epi32(a, b) }
     }
     #[inline(always)]
     fn store_i32(self, a: __m512i, out: &mut [i32; 16]) {
@@ -329,26 +317,6 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     #[inline(always)]
     fn splat8(self, x: u8) -> __m512i {
         unsafe { _mm512_set1_epi8(x as i8) }
-    }
-    #[inline(always)]
-    fn and(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_and_si512(a, b) }
-    }
-    #[inline(always)]
-    fn or(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_or_si512(a, b) }
-    }
-    #[inline(always)]
-    fn xor(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_xor_si512(a, b) }
-    }
-    #[inline(always)]
-    fn add8(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_add_epi8(a, b) }
-    }
-    #[inline(always)]
-    fn sub8(self, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_sub_epi8(a, b) }
     }
     #[inline(always)]
     fn shr8<const N: u32>(self, a: __m512i) -> __m512i {

@@ -37,7 +37,7 @@ impl QuantFormat for Iq1S {
             qh
         };
         // Bits 8 to 10 of the index, moved there from bits 3k.
-        let (third, fourth) = if S % 2 == 0 {
+        let (third, fourth) = if S.is_multiple_of(2) {
             (isa.shl_i32::<8>(qh), isa.shl_i32::<5>(qh))
         } else {
             (isa.shl_i32::<2>(qh), isa.shr_i32::<1>(qh))

@@ -25,7 +25,7 @@ impl QuantFormat for Iq2S {
         let high = byte(isa, block.words(isa, 66 + S / 8 * 4), S / 2 % 4);
         let signs = block.column(isa, 8 + S / 2);
         // Bits 8 and 9 of the index, moved there from bits 2k of the byte.
-        let (third, fourth) = if S % 2 == 0 {
+        let (third, fourth) = if S.is_multiple_of(2) {
             (isa.shl_i32::<8>(high), isa.shl_i32::<6>(high))
         } else {
             (isa.shl_i32::<4>(high), isa.shl_i32::<2>(high))

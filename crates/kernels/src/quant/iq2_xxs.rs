@@ -60,7 +60,7 @@ impl QuantFormat for Iq2Xxs {
         );
         let first = byte(isa, index, 2 * (S % 2));
         let second = byte(isa, index, 2 * (S % 2) + 1);
-        let sevens = if S % 2 == 0 {
+        let sevens = if S.is_multiple_of(2) {
             [signs, isa.shr_i32::<7>(signs)]
         } else {
             [isa.shr_i32::<14>(signs), isa.shr_i32::<21>(signs)]

@@ -22,7 +22,7 @@ impl QuantFormat for Iq3S {
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
         let high = byte(isa, block.words(isa, 66 + S / 8 * 4), S / 2 % 4);
-        let (high, signs) = if S % 2 == 0 {
+        let (high, signs) = if S.is_multiple_of(2) {
             (high, block.column(isa, 16 + S / 2))
         } else {
             (

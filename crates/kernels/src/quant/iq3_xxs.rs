@@ -43,7 +43,7 @@ impl QuantFormat for Iq3Xxs {
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
         let magnitudes = fours(isa, &grid::IQ3_XXS, block.column(isa, S), isa.zero());
         let signs = block.column(isa, 16 + S / 2);
-        let sevens = if S % 2 == 0 {
+        let sevens = if S.is_multiple_of(2) {
             [signs, isa.shr_i32::<7>(signs)]
         } else {
             [isa.shr_i32::<14>(signs), isa.shr_i32::<21>(signs)]
