@@ -9,6 +9,7 @@ use ingle::{Gguf, Model};
 use crate::App;
 use crate::failure::Failure;
 use crate::progress::Download;
+use crate::text;
 
 /// How to load.
 #[derive(Debug, Default, clap::Args)]
@@ -19,9 +20,15 @@ pub(crate) struct LoadArgs {
     /// Threads that compute [default: as many as this process may use]
     #[arg(short, long, value_name = "N", value_parser = num_threads())]
     pub(crate) threads: Option<usize>,
+    /// Memory to take at most, as in 6GB or 4GiB [default: what is free, or the control group leaves]
+    #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
+    pub(crate) memory: Option<u64>,
     /// Jinja file to use instead of the model's own chat template
     #[arg(long, value_name = "FILE")]
     pub(crate) chat_template_file: Option<PathBuf>,
+    /// Context and rows of logits a step that a measurement needs, in place of `ctx`.
+    #[arg(skip)]
+    pub(crate) measuring: Option<(usize, usize)>,
 }
 
 /// Finds or downloads the model and loads it.
@@ -32,6 +39,12 @@ pub(crate) fn model(app: &App, name: &str, args: &LoadArgs) -> Result<Model, Fai
     }
     if let Some(threads) = args.threads {
         builder = builder.threads(threads);
+    }
+    if let Some(bytes) = args.memory {
+        builder = builder.memory(bytes);
+    }
+    if let Some((ctx, max_outputs)) = args.measuring {
+        builder = builder.measuring(ctx, max_outputs);
     }
     if let Some(path) = &args.chat_template_file {
         builder = builder.chat_template(read_text(path)?);

@@ -17,6 +17,34 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// Reads a size: `6GB`, `4.5GiB`, `500 MB`, or a number of bytes.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let units: [(&str, u64); 9] = [
+        ("", 1),
+        ("b", 1),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("tb", 1_000_000_000_000),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("tib", 1 << 40),
+    ];
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = units
+        .iter()
+        .find(|(name, _)| *name == &text[digits.len()..]);
+    let number = digits.trim_end().parse::<f64>().ok();
+    match (number, unit) {
+        (Some(number), Some((_, unit))) if number.is_finite() && number > 0.0 => {
+            // A float beyond the largest integer becomes the largest.
+            Ok((number * *unit as f64) as u64)
+        }
+        _ => Err("expected a size, as in 6GB, 4.5GiB or 500MB".to_owned()),
+    }
+}
+
 /// `1.25 s`, `13 ms`.
 pub(crate) fn duration(time: Duration) -> String {
     match time.as_secs_f64() {
@@ -96,6 +124,17 @@ mod tests {
         assert_eq!(duration(Duration::from_micros(1500)), "1.5 ms");
         assert_eq!(duration(Duration::from_millis(130)), "130 ms");
         assert_eq!(duration(Duration::from_millis(2500)), "2.50 s");
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(parse_bytes("6GB"), Ok(6_000_000_000));
+        assert_eq!(parse_bytes(" 4.5 gib "), Ok(4_831_838_208));
+        assert_eq!(parse_bytes("500MB"), Ok(500_000_000));
+        assert_eq!(parse_bytes("123"), Ok(123));
+        for wrong in ["", "GB", "6 G B", "-1GB", "0", "6XB", "inf", "nan", "6GBß"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub enum Case {
 }
 
 impl Case {
+    /// Tokens of a run.
+    pub fn num_tokens(self) -> usize {
+        let (Self::Prompt(n) | Self::Generate(n)) = self;
+        n
+    }
+
     /// llama-bench's name: `pp512`, `tg128`.
     pub fn name(self) -> String {
         match self {
@@ -51,7 +57,7 @@ impl Speed {
 /// # Errors
 /// If weights that are not in memory cannot be read.
 pub fn run(model: &Model, case: Case, repetitions: usize) -> Result<Speed, Error> {
-    let (Case::Prompt(n) | Case::Generate(n)) = case;
+    let n = case.num_tokens();
     let mut runner = Runner::new(model.model().clone(), n.max(1), 1);
     let vocab_size = model.model().config().vocab_size;
     // Any tokens do; a fixed scatter over the vocabulary reads other embedding rows each time.

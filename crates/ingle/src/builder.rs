@@ -15,6 +15,8 @@ use crate::{Error, chat_template_source, memory, open, tokenizer, worker};
 pub struct ModelBuilder {
     name: String,
     ctx: Option<usize>,
+    memory: Option<u64>,
+    measuring: Option<(usize, usize)>,
     options: LoadOptions,
     template: Option<String>,
     progress: Box<dyn Progress + Send>,
@@ -26,6 +28,8 @@ impl ModelBuilder {
         Self {
             name,
             ctx: None,
+            memory: None,
+            measuring: None,
             options,
             template: None,
             progress: Box::new(()),
@@ -35,6 +39,21 @@ impl ModelBuilder {
     /// Context length in tokens; [`memory::default_ctx`] says what is taken otherwise.
     pub fn ctx(mut self, ctx: usize) -> Self {
         self.ctx = Some(ctx);
+        self
+    }
+
+    /// Most memory to take, in bytes; otherwise what is free, and in any case no more than the control
+    /// group allows. Weights that do not fit are read from disk in every step.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// For a measurement rather than requests: memory is reckoned for a context of `ctx` tokens and so many rows of
+    /// logits a step, and what requests need is as small as can be.
+    pub fn measuring(mut self, ctx: usize, max_outputs: usize) -> Self {
+        self.ctx = Some(1);
+        self.measuring = Some((ctx, max_outputs));
         self
     }
 
@@ -70,14 +89,19 @@ impl ModelBuilder {
         let (local, gguf) = open(&self.name, &mut *self.progress)?;
         let start = Instant::now();
         let tokenizer = Arc::new(tokenizer(&gguf)?);
-        let model = Arc::new(model::Model::load(&gguf, &self.options)?);
+        let mut model = model::Model::load(&gguf, &self.options)?;
+        let weights: usize = gguf.tensors().iter().map(|tensor| tensor.data.len()).sum();
+        let available = memory::available();
+        let budget = memory::budget(self.memory, available.as_ref());
         let config = model.config();
         let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
         if tokens > rows {
             return Err(Error::VocabularySize { tokens, rows });
         }
         let max = config.max_seq_len;
-        let ctx = self.ctx.unwrap_or_else(|| memory::default_ctx(config));
+        let ctx = self
+            .ctx
+            .unwrap_or_else(|| memory::default_ctx(config, weights as u64, budget));
         if !(1..=max).contains(&ctx) {
             return Err(Error::Context { ctx, max });
         }
@@ -89,19 +113,21 @@ impl ModelBuilder {
             .as_deref()
             .map(ChatTemplate::new)
             .transpose()?;
-        // Weights are mapped and may be dropped and read again; keys, values and buffers have to fit.
-        let needed = memory::Estimate::new(config, 0, ctx).total();
-        if let Some(memory) = memory::available()
-            && needed > memory.total
+        let (room, max_outputs) = self.measuring.unwrap_or((ctx, 1));
+        let mut memory = memory::Estimate::new(config, weights as u64, room, max_outputs);
+        // Weights can be read again and again; keys, values and buffers have to fit.
+        if let Some(budget) = budget
+            && memory.besides() > budget.bytes
         {
             return Err(Error::Memory {
-                ctx,
-                needed,
-                total: memory.total,
+                ctx: room,
+                needed: memory.besides(),
+                budget: budget.bytes,
             });
         }
-        let weights: usize = gguf.tensors().iter().map(|tensor| tensor.data.len()).sum();
-        let memory = memory::Estimate::new(config, weights as u64, ctx);
+        let placement = memory.place(&model.weight_bytes(), budget)?;
+        model.place(&placement)?;
+        let model = Arc::new(model);
         let info = ModelInfo {
             name: local.name,
             paths: local.files,
@@ -112,6 +138,7 @@ impl ModelBuilder {
             num_threads: model.num_threads(),
             level: model.level().name(),
             memory,
+            placement,
             chat_template: template_source,
             load_time: start.elapsed(),
         };

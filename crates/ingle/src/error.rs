@@ -51,15 +51,15 @@ pub enum Error {
     },
     /// Keys, values and buffers for the context are more than there is memory.
     #[error(
-        "a context of {ctx} tokens needs {needed} bytes for keys, values and buffers, the machine has {total}\nhint: a smaller context (`--ctx`)"
+        "a context of {ctx} tokens needs {needed} bytes besides the weights, {budget} may be taken\nhint: a smaller context (`--ctx`)"
     )]
     Memory {
         /// Asked for, in tokens.
         ctx: usize,
         /// Bytes needed.
         needed: u64,
-        /// Bytes there are, or that the control group allows.
-        total: u64,
+        /// Bytes that are free, given, or left by the control group.
+        budget: u64,
     },
     /// The text is too short for what was asked.
     #[error("the text has {tokens} tokens, at least {needed} are needed")]

@@ -18,6 +18,7 @@
 
 pub mod bench;
 mod builder;
+mod cgroup;
 mod chat;
 mod error;
 pub mod memory;

@@ -1,40 +1,33 @@
-//! What a model needs and what the machine has.
+//! What a model needs and what it may have.
 
 use std::fs;
-use std::path::Path;
 
 use engine::MAX_STEP_TOKENS;
 use model::config::ModelConfig;
-use model::{KvCache, Workspace};
+use model::placement::WeightBytes;
+use model::{KvCache, LoadError, Placement, Workspace};
 
-/// Memory of this machine, or of the container this process lives in.
+use crate::cgroup;
+pub use crate::cgroup::CgroupLimit;
+
+/// Memory of this machine, and of the control group that this process lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Available {
-    /// All there is, in bytes.
+    /// All that the machine has, in bytes.
     pub total: u64,
-    /// What can be had without swapping, in bytes.
-    pub available: u64,
-    /// The limit of the control group, if one is set, in bytes; the other two respect it.
-    pub cgroup_limit: Option<u64>,
+    /// What can be had without swapping, in bytes; page cache that can be dropped included.
+    pub free: u64,
+    /// The tightest limit of a control group, if one is set.
+    pub cgroup: Option<CgroupLimit>,
 }
 
 /// Memory of this machine; none if the system does not say.
 pub fn available() -> Option<Available> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
-    let total = meminfo_bytes(&meminfo, "MemTotal:")?;
-    let free = meminfo_bytes(&meminfo, "MemAvailable:")?;
-    let Some((limit, used)) = cgroup(Path::new("/sys/fs/cgroup")) else {
-        return Some(Available {
-            total,
-            available: free,
-            cgroup_limit: None,
-        });
-    };
-    let left = limit.saturating_sub(used);
     Some(Available {
-        total: total.min(limit),
-        available: free.min(left),
-        cgroup_limit: Some(limit),
+        total: meminfo_bytes(&meminfo, "MemTotal:")?,
+        free: meminfo_bytes(&meminfo, "MemAvailable:")?,
+        cgroup: cgroup::of_this_process(),
     })
 }
 
@@ -44,85 +37,258 @@ fn meminfo_bytes(meminfo: &str, key: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-/// The tightest limit of this process's control groups and what is used of it (page cache that can
-/// be dropped not counted), version 2 first.
-fn cgroup(root: &Path) -> Option<(u64, u64)> {
-    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    if let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::")) {
-        let leaf = root.join(path.trim_start_matches('/'));
-        let groups = leaf.ancestors().take_while(|dir| dir.starts_with(root));
-        let limits = groups.filter_map(|dir| {
-            let limit = number(&dir.join("memory.max"))?;
-            let used = number(&dir.join("memory.current")).unwrap_or(0);
-            let stat = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-            let cached = stat
-                .lines()
-                .find_map(|line| line.strip_prefix("inactive_file "));
-            let cached = cached.and_then(|n| n.trim().parse().ok()).unwrap_or(0);
-            Some((limit, used.saturating_sub(cached)))
-        });
-        if let Some(found) = limits.min() {
-            return Some(found);
+/// What a model may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Bytes.
+    pub bytes: u64,
+    /// What sets it.
+    pub source: BudgetSource,
+}
+
+/// What sets a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BudgetSource {
+    /// The user.
+    Given,
+    /// What is left of a control group's limit.
+    Cgroup,
+    /// What is free on the machine, less a sixteenth for everybody else.
+    Free,
+}
+
+impl BudgetSource {
+    /// For people: `given`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Cgroup => "cgroup",
+            Self::Free => "free memory",
         }
     }
-    let v1 = root.join("memory");
-    let limit = number(&v1.join("memory.limit_in_bytes"))?;
-    // Version 1 writes "no limit" as a number near 2^63.
-    let used = number(&v1.join("memory.usage_in_bytes")).unwrap_or(0);
-    (limit < 1 << 62).then_some((limit, used))
+}
+
+/// What a model may take: what is given, or what is free, and in any case what the control group has left,
+/// as nothing helps against that. None if nothing is known.
+pub fn budget(given: Option<u64>, available: Option<&Available>) -> Option<Budget> {
+    let cgroup = available.and_then(|memory| memory.cgroup);
+    let given = given.map(|bytes| Budget {
+        bytes,
+        source: BudgetSource::Given,
+    });
+    let free = available.map(|memory| Budget {
+        bytes: memory.free - memory.free / 16,
+        source: BudgetSource::Free,
+    });
+    let cgroup = cgroup.map(|limit| Budget {
+        bytes: limit.left(),
+        source: BudgetSource::Cgroup,
+    });
+    let all = [given.or(free), cgroup].into_iter().flatten();
+    all.min_by_key(|budget| budget.bytes)
 }
 
 /// Bytes that a model takes at a context length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
-    /// Weights, mapped from the file.
+    /// Weights in memory: all of them, mapped from the file, unless [`Estimate::place`] found better.
     pub weights: u64,
     /// Keys and values for the whole context.
     pub kv: u64,
     /// Buffers of a step.
     pub workspace: u64,
+    /// The program, its vocabulary, and the page tables of all this.
+    pub process: u64,
 }
 
+/// The program with a vocabulary of 256,000 tokens takes 40 MB.
+const PROCESS: u64 = 64 << 20;
+
 impl Estimate {
-    /// For weights of `weights` bytes and a context of `ctx` tokens.
-    pub fn new(config: &ModelConfig, weights: u64, ctx: usize) -> Self {
+    /// For weights of `weights` bytes, a context of `ctx` tokens and `max_outputs` rows of logits a step.
+    pub fn new(config: &ModelConfig, weights: u64, ctx: usize, max_outputs: usize) -> Self {
+        let step = MAX_STEP_TOKENS.min(ctx);
+        let kv = KvCache::size_bytes(config, ctx) as u64;
         Self {
             weights,
-            kv: KvCache::size_bytes(config, ctx) as u64,
-            workspace: Workspace::size_bytes(config, MAX_STEP_TOKENS.min(ctx), 1) as u64,
+            kv,
+            workspace: Workspace::size_bytes(config, step, max_outputs) as u64,
+            // An entry of 8 bytes for every page.
+            process: PROCESS + weights.saturating_add(kv) / 512,
         }
     }
 
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.weights + self.kv + self.workspace
+        self.weights.saturating_add(self.besides())
+    }
+
+    /// All but the weights.
+    pub fn besides(&self) -> u64 {
+        let sum = self.kv.saturating_add(self.workspace);
+        sum.saturating_add(self.process)
+    }
+
+    /// Where weights of these sizes go, so that all of it stays in the budget; corrects what they take.
+    ///
+    /// # Errors
+    /// If they cannot do with what is left.
+    pub fn place(
+        &mut self,
+        weights: &WeightBytes,
+        budget: Option<Budget>,
+    ) -> Result<Placement, LoadError> {
+        let budget = budget.map_or(u64::MAX, |budget| budget.bytes);
+        if self.total() <= budget {
+            return Ok(Placement::Mapped);
+        }
+        // Norms and biases are in `self.weights` alone; a plan that leaves no room for them is none.
+        let small = self.weights.saturating_sub(weights.total());
+        let left = budget.saturating_sub(self.besides()).saturating_sub(small);
+        let placement = Placement::plan(weights, left)?;
+        if let Placement::Own(plan) = &placement {
+            self.weights = plan.total() + small;
+        }
+        Ok(placement)
     }
 }
 
-/// The context that is taken if none is asked for: what the model was trained for, or as much of it as
-/// a quarter of the memory holds the keys and values of.
-pub fn default_ctx(config: &ModelConfig) -> usize {
-    const LEAST: usize = 2048;
-    let Some(memory) = available() else {
-        return config.max_seq_len.min(LEAST);
+/// The context that is taken if none is asked for: what the model was trained for, or as much of it as fits with
+/// all weights in memory, keys and values in a quarter of it. A model that has to be streamed gets 2,048.
+pub fn default_ctx(config: &ModelConfig, weights: u64, budget: Option<Budget>) -> usize {
+    const SHORT: usize = 1024;
+    const USUAL: usize = 2048;
+    let Some(Budget { bytes, .. }) = budget else {
+        return config.max_seq_len.min(USUAL);
     };
-    let fits = |ctx: usize| KvCache::size_bytes(config, ctx) as u64 <= memory.available / 4;
-    let mut ctx = config.max_seq_len;
-    while ctx > LEAST && !fits(ctx) {
-        ctx /= 2;
+    let fits = |ctx: usize| {
+        let need = Estimate::new(config, weights, ctx, 1);
+        need.total() <= bytes && (ctx <= USUAL || need.kv <= bytes / 4)
+    };
+    let halves = std::iter::successors(Some(config.max_seq_len), |ctx| Some(ctx / 2));
+    let mut long_enough = halves.take_while(|&ctx| ctx >= SHORT.min(config.max_seq_len));
+    let fitting = long_enough.find(|&ctx| fits(ctx));
+    fitting.unwrap_or(USUAL.min(config.max_seq_len))
+}
+
+/// The longest context with which `fits` says yes; none if there is none. It must say yes to all shorter ones.
+pub fn longest_ctx(config: &ModelConfig, fits: impl Fn(usize) -> bool) -> Option<usize> {
+    let (mut least, mut most) = (0, config.max_seq_len);
+    while least < most {
+        let ctx = least + (most - least).div_ceil(2);
+        if fits(ctx) {
+            least = ctx;
+        } else {
+            most = ctx - 1;
+        }
     }
-    ctx.max(LEAST).min(config.max_seq_len)
+    (least > 0).then_some(least)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::meminfo_bytes;
+    use model::{LoadOptions, Model};
+    use testkit::TinyModel;
+
+    use super::*;
 
     #[test]
     fn meminfo_is_read_in_kib() {
         let text = "MemTotal:       24569584 kB\nMemAvailable:   23000000 kB\n";
         assert_eq!(meminfo_bytes(text, "MemTotal:"), Some(24_569_584 * 1024));
         assert_eq!(meminfo_bytes(text, "SwapTotal:"), None);
+    }
+
+    fn bytes(bytes: u64) -> Option<Budget> {
+        let source = BudgetSource::Given;
+        Some(Budget { bytes, source })
+    }
+
+    #[test]
+    fn budgets_are_given_or_found() {
+        let found = |given, limit: Option<(u64, u64)>| {
+            let memory = Available {
+                total: 2000,
+                free: 1600,
+                cgroup: limit.map(|(limit, used)| CgroupLimit { limit, used }),
+            };
+            let budget = budget(given, Some(&memory)).expect("known");
+            (budget.bytes, budget.source)
+        };
+        assert_eq!(found(None, None), (1500, BudgetSource::Free));
+        assert_eq!(found(None, Some((900, 100))), (800, BudgetSource::Cgroup));
+        assert_eq!(found(None, Some((9000, 100))), (1500, BudgetSource::Free));
+        assert_eq!(
+            found(Some(700), Some((900, 100))),
+            (700, BudgetSource::Given)
+        );
+        assert_eq!(
+            found(Some(850), Some((900, 100))),
+            (800, BudgetSource::Cgroup)
+        );
+        // The user may know better what is free, but not what the kernel allows.
+        assert_eq!(found(Some(1900), None), (1900, BudgetSource::Given));
+        assert_eq!(found(None, Some((50, 100))), (0, BudgetSource::Cgroup));
+        assert_eq!(budget(None, None), None);
+        assert_eq!(budget(Some(5), None), bytes(5));
+    }
+
+    fn tiny() -> (Model, u64) {
+        let tiny = TinyModel {
+            max_seq_len: 8192,
+            n_layers: 8,
+            ..TinyModel::default()
+        };
+        let model = Model::load(&tiny.build(), &LoadOptions::default()).expect("a sound model");
+        let weights = model.weight_bytes().total() + 640;
+        (model, weights)
+    }
+
+    #[test]
+    fn the_usual_context_leaves_weights_in_memory() {
+        let (model, weights) = tiny();
+        let config = model.config();
+        let needed = |ctx| Estimate::new(config, weights, ctx, 1).total();
+        let taken = |budget| default_ctx(config, weights, budget);
+        assert_eq!(taken(None), 2048);
+        assert_eq!(taken(bytes(needed(8192))), 8192);
+        assert_eq!(taken(bytes(needed(8192) - 1)), 4096);
+        assert_eq!(taken(bytes(needed(2048) - 1)), 1024);
+        // Nothing helps: then rather long than short.
+        assert_eq!(taken(bytes(needed(1024) - 1)), 2048);
+        let fits = |bytes| move |ctx| needed(ctx) <= bytes;
+        assert_eq!(
+            longest_ctx(config, fits(needed(3000))),
+            Some(3008),
+            "whole KV blocks"
+        );
+        assert_eq!(longest_ctx(config, fits(u64::MAX)), Some(8192));
+        assert_eq!(longest_ctx(config, fits(0)), None);
+    }
+
+    #[test]
+    fn places_keep_the_budget() {
+        let (model, weights) = tiny();
+        let sizes = model.weight_bytes();
+        let whole = Estimate::new(model.config(), weights, 100, 1);
+        let mut need = whole;
+        let placement = need.place(&sizes, bytes(whole.total())).expect("it fits");
+        assert_eq!((placement, need), (Placement::Mapped, whole));
+        assert_eq!(need.place(&sizes, None).ok(), Some(Placement::Mapped));
+        for missing in [1, weights / 4, weights / 2] {
+            let (mut need, budget) = (whole, whole.total() - missing);
+            let placement = need
+                .place(&sizes, bytes(budget))
+                .expect("it can be streamed");
+            assert!(matches!(placement, Placement::Own(_)), "{placement:?}");
+            assert!(need.total() <= budget, "{need:?} in {budget}");
+        }
+        let error = { whole }
+            .place(&sizes, bytes(1000))
+            .expect_err("too little");
+        assert!(
+            matches!(error, LoadError::Memory { budget: 0, .. }),
+            "{error}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use engine::Runner;
 use crate::{Error, Model};
 
 /// Rows of logits that are held at a time.
-const MAX_OUTPUTS: usize = 64;
+pub const MAX_OUTPUTS: usize = 64;
 
 /// How well a model predicts a text.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -42,6 +42,8 @@ pub struct ModelInfo {
     pub level: &'static str,
     /// What it takes at this context.
     pub memory: memory::Estimate,
+    /// Where the weights are.
+    pub placement: model::Placement,
     /// Source of the chat template in use.
     pub chat_template: Option<String>,
     /// From the file on disk to ready.

@@ -74,7 +74,9 @@ pub enum LoadError {
     #[error(transparent)]
     Read(#[from] formats::ReadError),
     /// Even with everything read in every step that can be, it does not fit.
-    #[error("the weights need {needed} bytes of memory at least, {budget} are left for them")]
+    #[error(
+        "the weights need {needed} bytes of memory at least, {budget} are left for them\nhint: a shorter context leaves more, a smaller quantisation needs less"
+    )]
     Memory {
         /// Bytes that have to stay in memory.
         needed: u64,

@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// Threads [default: as many as this process may use]
     #[arg(short, long, value_name = "N,…", value_delimiter = ',', value_parser = load::num_threads())]
     threads: Vec<usize>,
+    /// Memory to take at most, as in 6GB [default: what is free, or the control group leaves]
+    #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
+    memory: Option<u64>,
     /// Repetitions of each test
     #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     repetitions: usize,
@@ -74,14 +77,18 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
         [] => vec![None],
         some => some.iter().copied().map(Some).collect(),
     };
+    let longest = cases
+        .iter()
+        .map(|case| case.num_tokens())
+        .max()
+        .unwrap_or(1);
     let mut out = io::stdout();
     let mut head = !args.json;
     for threads in threads {
-        // Measuring makes a cache of its own, so this one may be as small as can be.
-        let ctx = Some(1);
         let how = LoadArgs {
-            ctx,
             threads,
+            memory: args.memory,
+            measuring: Some((longest, 1)),
             ..LoadArgs::default()
         };
         let model = load::model(app, &args.model, &how)?;

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::App;
 use crate::failure::Failure;
 use crate::load::{self, LoadArgs};
+use crate::text;
 
 /// Measure how well a model predicts a text
 ///
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// Threads that compute [default: as many as this process may use]
     #[arg(short, long, value_name = "N", value_parser = load::num_threads())]
     threads: Option<usize>,
+    /// Memory to take at most, as in 6GB [default: what is free, or the control group leaves]
+    #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
+    memory: Option<u64>,
     /// A JSON object
     #[arg(long)]
     json: bool,
@@ -39,9 +43,9 @@ pub(crate) struct Args {
 pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
     let text = load::read_text(&args.file)?;
     let how = LoadArgs {
-        // Measuring makes a cache of its own, so this one may be as small as can be.
-        ctx: Some(1),
         threads: args.threads,
+        memory: args.memory,
+        measuring: Some((args.ctx, perplexity::MAX_OUTPUTS)),
         ..LoadArgs::default()
     };
     let model = load::model(app, &args.model, &how)?;

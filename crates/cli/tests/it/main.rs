@@ -2,6 +2,7 @@
 
 mod bench;
 mod list;
+mod memory;
 #[cfg(unix)]
 mod repl;
 mod run;

@@ -7,5 +7,6 @@ mod files;
     clippy::print_stdout,
     reason = "figures, for who asks with --nocapture"
 )]
+mod memory;
 mod smollm2;
 mod stories;

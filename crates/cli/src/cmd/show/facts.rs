@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use ingle::hub::LocalModel;
-use ingle::memory::{self, Estimate};
-use ingle::model::config::ModelConfig;
 use ingle::model::{Level, LoadOptions, Loader, arch};
 use ingle::{Gguf, Tokenizer};
 use serde_json::{Value, json};
 
-use super::{config, metadata};
+use super::{config, memory, metadata};
 use crate::failure::Failure;
 
 /// Everything there is to say about the file on this machine.
@@ -17,6 +15,7 @@ pub(super) fn collect(
     local: &LocalModel,
     gguf: &Gguf,
     ctx: Option<usize>,
+    memory: Option<u64>,
     all_tensors: bool,
 ) -> Result<Value, Failure> {
     let level = Level::from_env().map_err(Failure::Failed)?;
@@ -43,13 +42,20 @@ pub(super) fn collect(
         Err(error) => error.to_string().into(),
     };
     facts["config"] = config.as_ref().map_or(Value::Null, config::to_json);
-    facts["tensors"] = tensors(gguf, &kernels(loaded.ok().as_ref()), all_tensors);
+    facts["tensors"] = tensors(gguf, &kernels(loaded.as_ref().ok()), all_tensors);
     facts["tokenizer"] = match ingle::tokenizer(gguf) {
         Ok(tokenizer) => tokenizer_facts(&tokenizer),
         Err(error) => json!({"error": error.to_string()}),
     };
     let weights = facts["tensors"]["size"].as_u64().unwrap_or(0);
-    facts["memory"] = config.map_or(Value::Null, |config| memory_facts(&config, weights, ctx));
+    facts["memory"] = config.map_or(Value::Null, |config| {
+        let sizes = loaded.ok().map(|model| model.weight_bytes());
+        let weights = memory::Weights {
+            all: weights,
+            sizes,
+        };
+        memory::collect(&config, &weights, ctx, memory)
+    });
     facts["cpu"] = json!({
         "level": level.name(),
         "levels": Level::available().map(Level::name).collect::<Vec<_>>(),
@@ -130,23 +136,5 @@ fn tokenizer_facts(tokenizer: &Tokenizer) -> Value {
         "add_bos": tokenizer.add_bos(),
         "add_eos": tokenizer.add_eos(),
         "end_of_generation": ends.collect::<Vec<_>>(),
-    })
-}
-
-fn memory_facts(config: &ModelConfig, weights: u64, ctx: Option<usize>) -> Value {
-    let ctx = ctx.unwrap_or_else(|| memory::default_ctx(config));
-    let need = Estimate::new(config, weights, ctx);
-    let have = memory::available();
-    json!({
-        "ctx": ctx,
-        "max_ctx": config.max_seq_len,
-        "weights": need.weights,
-        "kv_cache": need.kv,
-        "workspace": need.workspace,
-        "needed": need.total(),
-        "available": have.map(|have| have.available),
-        "total": have.map(|have| have.total),
-        "cgroup_limit": have.and_then(|have| have.cgroup_limit),
-        "fits": have.map(|have| need.total() <= have.available),
     })
 }

@@ -7,6 +7,7 @@
 mod config;
 mod debug;
 mod facts;
+mod memory;
 mod metadata;
 mod print;
 
@@ -15,6 +16,7 @@ use std::io::{self, BufWriter, Write};
 use crate::App;
 use crate::failure::Failure;
 use crate::load;
+use crate::text;
 
 /// Show what a model is: metadata, architecture, tensors, kernels, memory, chat template
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,9 @@ pub(crate) struct Args {
     /// Context length to reckon memory for [default: the one `ingle run` would take]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     ctx: Option<u64>,
+    /// Memory it may take, as in 6GB [default: what is free, or the control group leaves]
+    #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
+    memory: Option<u64>,
     /// Every tensor in place of a table by type
     #[arg(long)]
     tensors: bool,
@@ -39,7 +44,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
     let ctx = args
         .ctx
         .map(|ctx| usize::try_from(ctx).unwrap_or(usize::MAX));
-    let facts = facts::collect(&local, &gguf, ctx, args.tensors)?;
+    let facts = facts::collect(&local, &gguf, ctx, args.memory, args.tensors)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match args.json {
         true => writeln!(out, "{facts:#}")?,

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::memory;
 use crate::style::Style;
 use crate::text::{self, Align};
 
@@ -38,7 +39,7 @@ pub(super) fn print(facts: &Value, style: &Style, out: &mut dyn Write) -> io::Re
     heading(out, "Tensors")?;
     tensors(&facts["tensors"], out)?;
     heading(out, "Memory")?;
-    memory(&facts["memory"], out)?;
+    memory::print(&facts["memory"], out)?;
     heading(out, "Tokenizer")?;
     tree(&facts["tokenizer"], 1, out)?;
     heading(out, "Metadata")?;
@@ -111,48 +112,6 @@ fn tensors(facts: &Value, out: &mut dyn Write) -> io::Result<()> {
     indented(&text::table(&align, &rows), out)
 }
 
-fn memory(facts: &Value, out: &mut dyn Write) -> io::Result<()> {
-    if facts.is_null() {
-        return writeln!(out, "  unknown, as this model does not run here");
-    }
-    let limit = match &facts["cgroup_limit"] {
-        Value::Null => String::new(),
-        limit => format!(", cgroup limit {}", size(limit)),
-    };
-    let verdict = match facts["fits"].as_bool() {
-        Some(true) => ": it fits",
-        Some(false) => ": it does not fit",
-        None => "",
-    };
-    let rows = [
-        (
-            "weights",
-            format!("{} (mapped from the file)", size(&facts["weights"])),
-        ),
-        (
-            "kv cache",
-            format!(
-                "{} for a context of {} tokens (the model was trained for {})",
-                size(&facts["kv_cache"]),
-                line(&facts["ctx"]),
-                line(&facts["max_ctx"]),
-            ),
-        ),
-        ("workspace", size(&facts["workspace"])),
-        ("needed", format!("{}{verdict}", size(&facts["needed"]))),
-        (
-            "available",
-            format!(
-                "{} of {}{limit}",
-                size(&facts["available"]),
-                size(&facts["total"])
-            ),
-        ),
-    ];
-    rows.iter()
-        .try_for_each(|(name, value)| writeln!(out, "  {name:<14} {value}"))
-}
-
 /// Nested values, two spaces deeper each time; short lists and objects of plain values on one line.
 fn tree(value: &Value, depth: usize, out: &mut dyn Write) -> io::Result<()> {
     let indent = "  ".repeat(depth);
@@ -217,7 +176,7 @@ fn plain(value: &Value) -> Option<String> {
 }
 
 /// A plain value on one line.
-fn line(value: &Value) -> String {
+pub(super) fn line(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => text::shorten(text, MAX_CHARS),
@@ -232,14 +191,14 @@ fn float(x: f64) -> String {
     format!("{digits:?}")
 }
 
-fn size(value: &Value) -> String {
+pub(super) fn size(value: &Value) -> String {
     value.as_u64().map_or_else(|| line(value), text::bytes)
 }
 
-fn list(value: &Value) -> &[Value] {
+pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn indented(text: &str, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn indented(text: &str, out: &mut dyn Write) -> io::Result<()> {
     text.lines().try_for_each(|line| writeln!(out, "  {line}"))
 }
