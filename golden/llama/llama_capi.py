@@ -154,11 +154,11 @@ class Model:
         self.api.llama_free(self.context)
         self.api.llama_model_free(self.model)
 
-    def tokenize(self, text):
-        """Ids of `text` with the model's own BOS rule, special tokens recognised (llama-completion's way)."""
+    def tokenize(self, text, special=True):
+        """Ids of `text` with the model's own BOS rule, special tokens recognised (llama-completion's way) or not."""
         raw = text.encode()
         ids = (c.c_int32 * (len(raw) + 8))()
-        count = self.api.llama_tokenize(self.vocab, raw, len(raw), ids, len(ids), True, True)
+        count = self.api.llama_tokenize(self.vocab, raw, len(raw), ids, len(ids), True, special)
         return list(ids[:count])
 
     def piece(self, token):
