@@ -55,6 +55,14 @@ class ContextParams(c.Structure):
     ]
 
 
+class ThreadpoolParams(c.Structure):
+    """`ggml_threadpool_params`."""
+    _fields_ = [
+        ("cpumask", c.c_bool * 512), ("n_threads", c.c_int), ("prio", c.c_int), ("poll", c.c_uint32),
+        ("strict_cpu", c.c_bool), ("paused", c.c_bool),
+    ]
+
+
 class Batch(c.Structure):
     """`llama_batch`: tokens of one or more sequences with positions."""
     _fields_ = [
@@ -82,8 +90,8 @@ class Library:
 
     def __init__(self, libraries, cpu=None):
         load = lambda name: c.CDLL(str(libraries / name), mode=c.RTLD_GLOBAL)
-        load("libggml-base.so")
-        ggml = load(f"libggml.{RELEASE}.so")
+        self.base = load("libggml-base.so")
+        self.ggml = ggml = load(f"libggml.{RELEASE}.so")
         self.api = load(f"libllama.{RELEASE}.so")
         self.declare()
         self.api.llama_log_set(NULL_LOG, None)
@@ -114,6 +122,14 @@ class Library:
             ("llama_get_logits", c.POINTER(c.c_float), [pointer]),
             ("llama_get_memory", pointer, [pointer]),
             ("llama_memory_clear", None, [pointer, c.c_bool]),
+            ("llama_memory_seq_rm", c.c_bool, [pointer, c.c_int32, c.c_int32, c.c_int32]),
+            ("llama_batch_get_one", Batch, [c.POINTER(c.c_int32), c.c_int32]),
+            ("llama_synchronize", None, [pointer]),
+            ("llama_attach_threadpool", None, [pointer, pointer, pointer]),
+            ("llama_state_seq_get_size", c.c_size_t, [pointer, c.c_int32]),
+            ("llama_state_seq_get_data", c.c_size_t, [pointer, c.c_void_p, c.c_size_t, c.c_int32]),
+            ("llama_state_seq_set_data", c.c_size_t, [pointer, c.c_void_p, c.c_size_t, c.c_int32]),
+            ("llama_model_size", c.c_uint64, [pointer]),
             ("llama_free", None, [pointer]),
             ("llama_model_free", None, [pointer]),
             ("llama_print_system_info", c.c_char_p, []),
@@ -121,6 +137,26 @@ class Library:
         ]:
             function = getattr(api, name)
             function.restype, function.argtypes = result, arguments
+        for library, name, result, arguments in [
+            (self.base, "ggml_threadpool_params_default", ThreadpoolParams, [c.c_int]),
+            (self.base, "ggml_backend_reg_get_proc_address", pointer, [pointer, c.c_char_p]),
+            (self.base, "ggml_backend_dev_backend_reg", pointer, [pointer]),
+            (self.ggml, "ggml_backend_dev_by_type", pointer, [c.c_int]),
+        ]:
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+
+    def threadpool(self, threads):
+        """A pool of `threads` threads that lasts, with the defaults of llama.cpp's own programs.
+
+        A context without one starts threads for every step, which costs a small model a lot.
+        """
+        device = self.ggml.ggml_backend_dev_by_type(0)  # GGML_BACKEND_DEVICE_TYPE_CPU
+        registry = self.base.ggml_backend_dev_backend_reg(device)
+        address = self.base.ggml_backend_reg_get_proc_address(registry, b"ggml_threadpool_new")
+        params = self.base.ggml_threadpool_params_default(threads)
+        assert (params.n_threads, params.poll) == (threads, 50), "struct layout differs from ggml.h"
+        return c.CFUNCTYPE(c.c_void_p, c.POINTER(ThreadpoolParams))(address)(c.byref(params))
 
 
 class Model:
