@@ -9,7 +9,7 @@ by one; the cache holds `-d` tokens before each; a whole prompt (`pp`) or one to
 clock; flash attention on, f16 keys and values, a thread pool that lasts. `--repack 0` keeps llama.cpp from
 rewriting the weights for its interleaved kernels (its default is 1). One JSON object per test, with
 llama-bench's names where it has one, as `ingle bench --json` writes them.
-`--batch K` is ours: the mean time of a step of K tokens, 16 steps a sample, test `stepK`.
+`--batch K` is ours: a step of K tokens with logits for each, 16 steps a sample, test `stepK`.
 Left out: GPUs, other cache types, load time.
 
 needs: numpy, npm, x86-64 Linux
@@ -96,9 +96,22 @@ class Bench:
             self.decode(1)
             self.api.llama_synchronize(self.context)
 
+    def step(self, count):
+        """One batch with logits for every token."""
+        batch = self.api.llama_batch_init(count, 0, 1)
+        batch.n_tokens = count
+        for i in range(count):
+            batch.token[i], batch.pos[i], batch.n_seq_id[i] = random.randrange(self.n_vocab), self.depth + i, 1
+            batch.seq_id[i][0], batch.logits[i] = 0, 1
+        status = self.api.llama_decode(self.context, batch)
+        self.api.llama_synchronize(self.context)
+        self.api.llama_batch_free(batch)
+        if status != 0:
+            raise SystemExit("llama_decode failed")
+
     def measure(self, kind, n, repetitions):
         """Tokens per second of each repetition."""
-        run = {"pp": self.prompt, "tg": self.generate, "step": self.prompt}[kind]
+        run = {"pp": self.prompt, "tg": self.generate, "step": self.step}[kind]
         samples = []
         for repetition in range(repetitions + 1):
             steps = STEPS_PER_SAMPLE if kind == "step" else 1

@@ -39,6 +39,12 @@ pub(crate) fn names() -> Vec<&'static str> {
     TEST_MODELS.iter().map(|model| model.name).collect()
 }
 
+/// The file of the model of that name, in the folder.
+pub(crate) fn file(name: &str) -> Option<&'static str> {
+    let model = TEST_MODELS.iter().find(|model| model.name == name);
+    model.map(|model| model.file)
+}
+
 /// Brings the named models, or all of them, and returns their folder. What is there already is only verified.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! | task | does |
 //! |---|---|
 //! | `ci [--only STEP]…` | everything CI does, in order; what passes here passes there |
+//! | `bench [MODEL]… [FLAG]…` | speed against llama.cpp, in turns |
 //! | `tidy` | the rules of the house that no compiler keeps |
 //! | `fetch [NAME]…` | models that the tests run, verified by SHA-256 |
 //! | `check-inline FILE…` | no vector instruction is left as a function call |
@@ -15,6 +16,7 @@
     reason = "a program that reports to its user"
 )]
 
+mod bench;
 mod ci;
 mod exec;
 mod fetch;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
             Ok(_) => return ExitCode::FAILURE,
             Err(wrong) => return misused(&wrong),
         },
+        "bench" => bench::run(&root(), rest),
         "tidy" => tidy::run(&root()),
         "fetch" => fetch::run(rest).map(|folder| println!("{}", folder.display())),
         "check-inline" if !rest.is_empty() => {
@@ -75,11 +78,13 @@ fn usage() -> String {
     format!(
         "usage: cargo xtask <task>\n\
          \x20 ci [--only STEP]...  run what CI runs; steps: {}\n\
+         \x20 bench [MODEL]... [FLAG]...  speed against llama.cpp; models: {}, files, PRESET/QUANT\n\
          \x20 tidy                 check the rules of the house\n\
          \x20 fetch [NAME]...      bring the test models; known: {}\n\
          \x20 check-inline FILE... no intrinsic may be a function of its own in these programs\n\
          \x20 size                 lines per crate",
         ci::Step::names().join(", "),
+        fetch::names().join(", "),
         fetch::names().join(", "),
     )
 }

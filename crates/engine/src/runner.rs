@@ -108,6 +108,29 @@ impl Runner {
         Ok((end == total).then_some(logits))
     }
 
+    /// Computes all that is left of `sequence` in one step and gives logits for each of these tokens,
+    /// `[tokens, vocab_size]`: what checking guessed tokens takes.
+    ///
+    /// # Errors
+    /// As for [`Runner::step`].
+    ///
+    /// # Panics
+    /// If nothing is left, or more than one step or the room for outputs holds.
+    pub fn step_with_all_logits(&mut self, sequence: &mut Sequence) -> Result<&[f32], ReadError> {
+        let (start, total) = (sequence.num_computed, sequence.tokens.len());
+        assert!(
+            start < total && total <= self.max_seq_len,
+            "{start} of {total} tokens computed"
+        );
+        let mut batch = Batch::of_sequence(&sequence.tokens[start..], start, &self.block_table);
+        batch.outputs.extend(0..total - start);
+        let logits =
+            self.model
+                .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe)?;
+        sequence.num_computed = total;
+        Ok(logits)
+    }
+
     /// Computes `tokens` from position 0 and calls `f(position, logits)` for each position of `outputs`.
     ///
     /// # Errors

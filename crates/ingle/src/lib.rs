@@ -21,6 +21,7 @@ mod builder;
 mod cgroup;
 mod chat;
 mod error;
+pub mod limits;
 pub mod memory;
 mod open;
 pub mod perplexity;

@@ -10,6 +10,7 @@
 mod attention;
 mod elementwise;
 mod isa;
+pub mod limits;
 mod matmul;
 mod norm;
 mod pool;

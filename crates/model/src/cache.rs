@@ -50,12 +50,28 @@ impl KvCache {
     pub fn size_bytes(config: &ModelConfig, num_tokens: usize) -> usize {
         let per_block = config.layers.iter().map(|layer| {
             let Mixer::Attention(attention) = &layer.mixer;
-            2 * size_of::<u16>() * attention_shape(attention).block_len()
+            block_bytes(attention)
         });
         per_block
             .sum::<usize>()
             .saturating_mul(Self::blocks_for(num_tokens))
     }
+
+    /// Bytes of keys and values that a token at `position` reads, its own included.
+    pub fn read_bytes(config: &ModelConfig, position: usize) -> usize {
+        let per_layer = config.layers.iter().map(|layer| {
+            let Mixer::Attention(attention) = &layer.mixer;
+            let seen = attention
+                .window
+                .map_or(position + 1, |window| window.min(position + 1));
+            block_bytes(attention) / BLOCK_TOKENS * seen
+        });
+        per_layer.sum()
+    }
+}
+
+fn block_bytes(attention: &AttentionConfig) -> usize {
+    2 * size_of::<u16>() * attention_shape(attention).block_len()
 }
 
 pub(crate) fn attention_shape(attention: &AttentionConfig) -> AttentionShape {

@@ -1,0 +1,233 @@
+//! What the machine can do at best, measured on the spot: int8 products, and reading memory.
+//!
+//! Nothing else is faster than these two: a prompt needs two operations for each weight and token, a
+//! generated token needs each weight once from memory (the roofline of Williams, Waterman and
+//! Patterson 2009, doi:10.1145/1498765.1498785). Speeds are worth reading as shares of them.
+//!
+//! Left out: huge pages and several streams per thread. Measured in C on a Zen 4 with two cores, the
+//! first gained nothing and the second lost a third.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::Pool;
+use crate::isa::{Isa, Level, Op, dispatch};
+
+/// Passes of which the best counts: neighbours on the machine can only make one slower.
+const PASSES: usize = 5;
+
+/// Operations (two for a multiplication and its addition) of int8 products per second, all threads of
+/// `pool` together.
+///
+/// The inner loop of a product of many tokens and nothing else: codes and activations lie in the
+/// first-level cache, and the sums are independent. Codes are of four bits, which levels without VNNI
+/// multiply fastest.
+///
+/// # Panics
+/// If the CPU lacks the level.
+pub fn int8_ops_per_s(level: Level, pool: &Pool) -> f64 {
+    let operands = Operands::new();
+    let mut repeats = 1;
+    let mut best = 0.0_f64;
+    let mut passes = 0;
+    while passes < PASSES {
+        let start = Instant::now();
+        let macs = AtomicUsize::new(0);
+        pool.run(&|_| {
+            let operands = &operands;
+            let done = dispatch(level, Products { operands, repeats });
+            macs.fetch_add(done, Ordering::Relaxed);
+        });
+        let seconds = start.elapsed().as_secs_f64();
+        // Levels differ by a factor of a hundred: a pass that is too short to time does not count.
+        if seconds < 0.01 {
+            repeats *= 2;
+            continue;
+        }
+        passes += 1;
+        best = best.max(2.0 * macs.into_inner() as f64 / seconds);
+    }
+    best
+}
+
+/// A stretch of memory to be read, far larger than caches.
+pub struct ReadTest {
+    lines: Vec<Line>,
+}
+
+impl ReadTest {
+    /// With `size_bytes` of memory, all of it written: pages never written to would all be the same one.
+    pub fn new(size_bytes: usize) -> Self {
+        let lines = vec![Line::words(1); size_bytes.div_ceil(64).max(1)];
+        Self { lines }
+    }
+
+    /// Bytes per second that the threads of `pool` read together.
+    pub fn bytes_per_s(&self, level: Level, pool: &Pool) -> f64 {
+        let plain = (0..PASSES).map(|_| self.pass::<0>(level, pool));
+        let ahead = (0..PASSES).map(|_| self.pass::<4096>(level, pool));
+        plain.chain(ahead).fold(0.0, f64::max)
+    }
+
+    /// Pieces are claimed, as those of a product are.
+    fn pass<const AHEAD: usize>(&self, level: Level, pool: &Pool) -> f64 {
+        const PIECE: usize = (4 << 20) / size_of::<Line>();
+        let start = Instant::now();
+        pool.each(self.lines.chunks(PIECE), |lines, _| {
+            black_box(dispatch(level, Sum::<AHEAD> { lines }));
+        });
+        size_of_val(&*self.lines) as f64 / start.elapsed().as_secs_f64()
+    }
+}
+
+/// Bytes of a cache line.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Line([u8; 64]);
+
+impl Line {
+    /// 16 times the same number: small, so that sums stay small.
+    fn words(word: u8) -> Self {
+        let mut bytes = [0; 64];
+        for first in bytes.iter_mut().step_by(4) {
+            *first = word;
+        }
+        Self(bytes)
+    }
+}
+
+/// Steps of 16 codes x 16 rows, and what they meet: 14 KiB.
+const STEPS: usize = 32;
+const TOKENS: usize = 12;
+
+struct Operands {
+    codes: [[Line; 4]; STEPS],
+    x: [[[i32; 4]; TOKENS]; STEPS],
+}
+
+impl Operands {
+    fn new() -> Self {
+        let line = |step: usize, i: usize| Line([(7 * step + i) as u8 & 15; 64]);
+        Self {
+            codes: std::array::from_fn(|step| std::array::from_fn(|i| line(step, i))),
+            x: std::array::from_fn(|step| [[i32::from_ne_bytes([step as u8; 4]); 4]; TOKENS]),
+        }
+    }
+}
+
+/// Products of codes with `TOKENS` tokens, `repeats` times over.
+struct Products<'a> {
+    operands: &'a Operands,
+    repeats: usize,
+}
+
+impl Op for Products<'_> {
+    /// Multiplications.
+    type Output = usize;
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> usize {
+        // As many sums as the level's registers hold; more of them would be measured as loads and stores.
+        if I::TOKENS >= 8 {
+            self.run::<I, TOKENS>(isa)
+        } else {
+            self.run::<I, 4>(isa)
+        }
+    }
+}
+
+impl Products<'_> {
+    #[inline(always)]
+    fn run<I: Isa, const SUMS: usize>(self, isa: I) -> usize {
+        let mut acc = [isa.zero(); SUMS];
+        for _ in 0..self.repeats {
+            let operands = black_box(self.operands);
+            for (codes, x) in operands.codes.iter().zip(&operands.x) {
+                let w = load(isa, codes);
+                // Counted, not iterated: only then does the compiler keep the sums in registers.
+                for t in 0..SUMS {
+                    acc[t] = isa.dot::<15>(acc[t], w, &x[t]);
+                }
+            }
+        }
+        for t in 0..SUMS {
+            black_box(isa.sum(isa.to_f32(acc[t])));
+        }
+        self.repeats * STEPS * SUMS * 4 * 64
+    }
+}
+
+#[inline(always)]
+fn load<I: Isa>(isa: I, lines: &[Line; 4]) -> [I::B64; 4] {
+    [
+        isa.load_codes(&lines[0].0),
+        isa.load_codes(&lines[1].0),
+        isa.load_codes(&lines[2].0),
+        isa.load_codes(&lines[3].0),
+    ]
+}
+
+/// The sum of memory, as words, with the line `AHEAD` bytes on asked for, if not 0.
+struct Sum<'a, const AHEAD: usize> {
+    lines: &'a [Line],
+}
+
+impl<const AHEAD: usize> Op for Sum<'_, AHEAD> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> f32 {
+        let mut acc = [isa.zero(); 8];
+        let (groups, rest) = self.lines.as_chunks::<8>();
+        for group in groups {
+            for i in 0..8 {
+                if AHEAD > 0 {
+                    isa.prefetch(&group[i].0, AHEAD);
+                }
+                acc[i] = add_line(isa, acc[i], &group[i]);
+            }
+        }
+        for line in rest {
+            acc[0] = add_line(isa, acc[0], line);
+        }
+        let mut total = isa.zero();
+        for i in 0..8 {
+            total = isa.add_i32(total, acc[i]);
+        }
+        isa.sum(isa.to_f32(total))
+    }
+}
+
+#[inline(always)]
+fn add_line<I: Isa>(isa: I, acc: I::I32, line: &Line) -> I::I32 {
+    isa.add_i32(acc, isa.as_words(isa.load_codes(&line.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_whole_at_every_level() {
+        // 8 lines at a time, and some over.
+        let lines: Vec<Line> = (0..27).map(Line::words).collect();
+        let sum = 16.0 * (0..27_u16).sum::<u16>() as f32;
+        for level in Level::available() {
+            let found = dispatch(level, Sum::<0> { lines: &lines });
+            assert_eq!(found, sum, "{}", level.name());
+            let found = dispatch(level, Sum::<4096> { lines: &lines });
+            assert_eq!(found, sum, "{} with prefetch", level.name());
+        }
+    }
+
+    #[test]
+    fn limits_are_speeds() {
+        let pool = Pool::new(2).expect("a thread");
+        let test = ReadTest::new(1 << 20);
+        for level in Level::available() {
+            assert!(int8_ops_per_s(level, &pool) > 1e6, "{}", level.name());
+            assert!(test.bytes_per_s(level, &pool) > 1e6, "{}", level.name());
+        }
+    }
+}
