@@ -3,10 +3,10 @@
 mod errors;
 mod facade;
 mod files;
+mod memory;
 #[allow(
     clippy::print_stdout,
     reason = "figures, for who asks with --nocapture"
 )]
-mod memory;
 mod smollm2;
 mod stories;
