@@ -177,3 +177,35 @@ impl Runner {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::LoadOptions;
+    use testkit::{Random, TinyModel};
+
+    use super::*;
+
+    #[test]
+    fn logits_of_all_tokens_are_those_of_each() {
+        let tiny = TinyModel::default();
+        let model = Model::load(&tiny.build(), &LoadOptions::default()).expect("it loads");
+        let model = Arc::new(model);
+        let tokens = Random::new(3).tokens(9, tiny.vocab_size);
+        let mut alone = Runner::new(model.clone(), tokens.len(), 1);
+        let mut sequence = Sequence::default();
+        let mut expected = Vec::new();
+        for &token in &tokens {
+            sequence.push(token);
+            let logits = alone.step(&mut sequence).expect("all is in memory");
+            expected.extend_from_slice(logits.expect("nothing is left"));
+        }
+        let mut together = Runner::new(model, tokens.len(), 4);
+        let mut sequence = Sequence::default();
+        sequence.replace(&tokens[..5]);
+        together.step(&mut sequence).expect("all is in memory");
+        tokens[5..].iter().for_each(|&token| sequence.push(token));
+        let found = together.step_with_all_logits(&mut sequence);
+        let found = found.expect("all is in memory");
+        assert_eq!(found, &expected[5 * tiny.vocab_size..]);
+    }
+}
