@@ -51,6 +51,26 @@ fn a_model_runs_in_less_memory_than_it_needs_and_says_the_same() {
 }
 
 #[test]
+fn measurements_keep_to_it_too() {
+    let home = folder("memory_bench");
+    let model = model();
+    let args = ["show", &model, "--json", "--ctx", "4"];
+    let facts = outcome(&mut ingle(&home, &args)).json()["memory"].take();
+    let number = |key: &str| facts[key].as_u64().expect("a number");
+    let tight = (number("needed") - number("weights") / 2).to_string();
+    let bench = |memory: &str| {
+        let args = [
+            "bench", &model, "-p", "0", "-n", "4", "-r", "1", "--json", "--memory", memory,
+        ];
+        let line = outcome(&mut ingle(&home, &args)).json();
+        assert!(line["avg_ts"].as_f64().is_some_and(|speed| speed > 0.0));
+        line["streamed_per_step"].as_u64().expect("a number")
+    };
+    assert_eq!(bench("1GB"), 0);
+    assert!(bench(&tight) > number("weights") / 3);
+}
+
+#[test]
 fn people_see_what_fits() {
     let home = folder("what_fits");
     let text = |memory: &str| {

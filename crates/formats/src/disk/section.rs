@@ -1,15 +1,18 @@
 //! Extents that are read together into one buffer.
 
 use std::ops::{Deref, Range};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::file::{Extent, OpenFile, ReadError};
 use crate::Bytes;
 
 /// What direct reads are aligned to, in files and in memory, in bytes: no device asks for more.
 pub(super) const PAGE: usize = 4096;
-/// Bytes of one read: enough for a device to work on many parts of it at once.
-const READ_BYTES: usize = 16 << 20;
+/// Bytes of one read: enough that asking costs nothing beside it.
+const READ_BYTES: usize = 4 << 20;
+/// Threads that read, so that a device always has something to do, also on a busy machine.
+const NUM_READERS: usize = 4;
 /// A gap between two extents that is read along rather than jumped over, in bytes.
 const MAX_GAP: u64 = 64 << 10;
 
@@ -43,6 +46,15 @@ impl Run {
 
     fn end(&self) -> u64 {
         self.at + self.needed as u64
+    }
+
+    /// The reads that fill `pages`.
+    fn parts<'a>(&'a self, pages: &'a mut [u8]) -> impl Iterator<Item = Part<'a>> {
+        pages.chunks_mut(READ_BYTES).enumerate().map(|(i, part)| {
+            let done = i * READ_BYTES;
+            let needed = part.len().min(self.needed - done);
+            (&*self.file, self.at + done as u64, needed, part)
+        })
     }
 }
 
@@ -112,21 +124,70 @@ impl Section {
     pub fn read_into(
         &self,
         buffer: &mut Buffer,
-        wanted: impl Fn() -> bool,
+        wanted: impl Fn() -> bool + Sync,
     ) -> Result<bool, ReadError> {
+        let mut parts = Vec::with_capacity(self.len / READ_BYTES + self.runs.len());
+        let mut rest = buffer.pages_mut();
         for run in &self.runs {
-            let pages = &mut buffer.pages_mut()[run.place..run.place + run.len()];
-            for (i, part) in pages.chunks_mut(READ_BYTES).enumerate() {
-                if !wanted() {
-                    return Ok(false);
-                }
-                let done = i * READ_BYTES;
-                let needed = part.len().min(run.needed - done);
-                run.file
-                    .read_past_cache(part, run.at + done as u64, needed)?;
+            let (pages, after) = rest.split_at_mut(run.len());
+            rest = after;
+            parts.extend(run.parts(pages));
+        }
+        let num_helpers = NUM_READERS.min(parts.len()).saturating_sub(1);
+        let parts = Parts {
+            left: Mutex::new(parts.into_iter()),
+            error: OnceLock::new(),
+            given_up: AtomicBool::new(false),
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..num_helpers {
+                let thread = std::thread::Builder::new().name("ingle-read".into());
+                // Without help it takes longer.
+                let _ = thread.spawn_scoped(scope, || parts.read(&wanted));
+            }
+            parts.read(&wanted);
+        });
+        match parts.error.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(!parts.given_up.into_inner()),
+        }
+    }
+}
+
+/// One read: file, place in it, bytes that must be there, pages to fill.
+type Part<'a> = (&'a OpenFile, u64, usize, &'a mut [u8]);
+
+/// The reads of a section, which several threads share.
+struct Parts<'a> {
+    left: Mutex<std::vec::IntoIter<Part<'a>>>,
+    error: OnceLock<ReadError>,
+    given_up: AtomicBool,
+}
+
+impl Parts<'_> {
+    /// Takes one after the other, until there are none, one fails, or they are not wanted.
+    fn read(&self, wanted: &(impl Fn() -> bool + Sync)) {
+        loop {
+            let part = self
+                .left
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next();
+            let Some((file, at, needed, pages)) = part else {
+                return;
+            };
+            if self.error.get().is_some() {
+                return;
+            }
+            if !wanted() {
+                self.given_up.store(true, Ordering::Relaxed);
+                return;
+            }
+            if let Err(error) = file.read_past_cache(pages, at, needed) {
+                // One of several is enough.
+                let _ = self.error.set(error);
             }
         }
-        Ok(true)
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use ingle::bench::{Case, Speed};
 use ingle::limits::Limits;
+use ingle::model::Placement;
 use ingle::{Level, Model};
 use serde_json::json;
 
@@ -89,6 +90,7 @@ impl Report {
                 "n_prompt": n_prompt,
                 "n_gen": n_gen,
                 "n_depth": depth,
+                "streamed_per_step": streamed(model),
                 "avg_ts": speed.mean(),
                 "stddev_ts": speed.stddev(),
                 "samples_ts": speed.samples,
@@ -118,6 +120,9 @@ impl Report {
             };
             notes += &format!("  {:.0} % of {of}", 100.0 * share);
         }
+        if streamed(model) > 0 {
+            notes += &format!("  {} a step from disk", text::bytes(streamed(model)));
+        }
         let columns = [
             short(&info.name),
             &text::bytes(info.file_bytes),
@@ -137,6 +142,14 @@ fn fields(limits: Limits) -> serde_json::Value {
         "read_bytes_per_s_1": limits.read_one,
         "read_bytes_per_s": limits.read_all,
     })
+}
+
+/// Bytes that every step reads from disk.
+fn streamed(model: &Model) -> u64 {
+    match &model.info().placement {
+        Placement::Mapped => 0,
+        Placement::Own(plan) => plan.streamed_bytes,
+    }
 }
 
 /// The last part of a path.
