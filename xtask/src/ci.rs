@@ -206,8 +206,18 @@ fn levels() -> Vec<&'static str> {
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             levels.push("avx2");
         }
+        if is_x86_feature_detected!("avxvnni") {
+            levels.push("avx2-vnni");
+        }
         if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
             levels.push("avx512");
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        levels.push("neon");
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            levels.push("neon-dotprod");
         }
     }
     levels

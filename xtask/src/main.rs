@@ -7,6 +7,7 @@
 //! | `tidy` | the rules of the house that no compiler keeps |
 //! | `fetch [NAME]…` | models that the tests run, verified by SHA-256 |
 //! | `check-inline FILE…` | no vector instruction is left as a function call |
+//! | `cross [TARGET]…` | tests of levels that this CPU lacks, emulated |
 //! | `size` | lines per crate |
 
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@
 
 mod bench;
 mod ci;
+mod cross;
 mod exec;
 mod fetch;
 mod inline;
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
             inline::check(&files)
         }
         "check-inline" => return misused("`check-inline` needs a program to look into"),
+        "cross" => cross::run(&root(), rest),
         "size" => size::run(&root()),
         "help" | "-h" | "--help" => {
             println!("{}", usage());
@@ -82,9 +85,11 @@ fn usage() -> String {
          \x20 tidy                 check the rules of the house\n\
          \x20 fetch [NAME]...      bring the test models; known: {}\n\
          \x20 check-inline FILE... no intrinsic may be a function of its own in these programs\n\
+         \x20 cross [TARGET]...    tests of levels that this CPU lacks, emulated; targets: {}\n\
          \x20 size                 lines per crate",
         ci::Step::names().join(", "),
         fetch::names().join(", "),
+        cross::names().join(", "),
         fetch::names().join(", "),
     )
 }

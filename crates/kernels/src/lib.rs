@@ -2,8 +2,8 @@
 //!
 //! Everything takes slices and a [`Context`] (a level of instructions and a thread pool), asserts its
 //! shapes at the door, allocates nothing, reads no file and returns no `Result`. For every operation
-//! the result is the same bits at every [`Level`], for any number of threads and whatever else is in
-//! the batch; `isa` and `quant` say how. All SIMD of the project is in `isa`.
+//! the result is the same bits at every [`Level`] (but one, see there), for any number of threads and
+//! whatever else is in the batch; `isa` and `quant` say how. All SIMD of the project is in `isa`.
 
 #![deny(unsafe_code)]
 

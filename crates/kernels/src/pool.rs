@@ -24,6 +24,9 @@ use std::thread::{self, JoinHandle, Thread};
 /// Turns of a waiting worker before it parks: about 50 µs with x86's `pause`.
 const SPINS: usize = 1_000;
 
+/// Whether the platform can start threads; WebAssembly alone cannot.
+const HAS_THREADS: bool = !cfg!(target_family = "wasm");
+
 /// Most outputs that one [`Pool::tiles`] fills: query, key and value, or gate and up.
 const MAX_OUTPUTS: usize = 4;
 
@@ -54,12 +57,16 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts `num_threads - 1` workers (at least none).
+    /// Starts `num_threads - 1` workers (at least none; none where there are no threads).
     ///
     /// # Errors
     /// If the system refuses a thread.
     pub fn new(num_threads: usize) -> std::io::Result<Self> {
-        let num_workers = num_threads.saturating_sub(1);
+        let num_workers = if HAS_THREADS {
+            num_threads.saturating_sub(1)
+        } else {
+            0
+        };
         let shared = Arc::new(Shared {
             generation: AtomicU64::new(0),
             job: UnsafeCell::new(None),

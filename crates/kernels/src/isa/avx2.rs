@@ -1,4 +1,4 @@
-//! AVX2 with FMA and F16C: two registers per vector.
+//! AVX2 with FMA and F16C, with or without VNNI: two registers per vector.
 //!
 //! Soundness: a token exists only if `new` saw every feature used here, so each intrinsic may run;
 //! every load and store goes through a reference to an array of the right size; no pointer outlives a call.
@@ -12,66 +12,41 @@
     reason = "the argument above covers every block of this file"
 )]
 
+mod dot;
+
 use std::arch::x86_64::*;
 
 use super::{Isa, Op, Rows};
 
-/// Proof of AVX2, FMA and F16C.
+/// Proof of AVX2, FMA and F16C, and of VNNI on 256 bits if `VNNI`.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2<const VNNI: bool>(());
 
-impl Avx2 {
+impl<const VNNI: bool> Avx2<VNNI> {
     pub(crate) fn new() -> Option<Self> {
-        (is_x86_feature_detected!("avx2")
+        let base = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("f16c"))
-        .then_some(Self(()))
+            && is_x86_feature_detected!("f16c");
+        (base && (!VNNI || dot::has_vnni())).then_some(Self(()))
     }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-fn enter<O: Op>(token: Avx2, op: O) -> O::Output {
+fn enter<O: Op>(token: Avx2<false>, op: O) -> O::Output {
+    op.eval(token)
+}
+
+#[cfg_attr(not(evex_vnni), target_feature(enable = "avx2,fma,f16c,avxvnni"))]
+#[cfg_attr(
+    evex_vnni,
+    target_feature(enable = "avx2,fma,f16c,avx512vnni,avx512vl")
+)]
+fn enter_vnni<O: Op>(token: Avx2<true>, op: O) -> O::Output {
     op.eval(token)
 }
 
 type F = [__m256; 2];
 type V = [__m256i; 2];
-
-/// Products of codes and int8, summed in pairs. With `MAX` over 127 codes go in as `code - 128`:
-/// maddubs would saturate, so it takes |code - 128| and x gets its sign.
-#[inline(always)]
-fn pairs<const MAX: u8>(w: __m256i, x: __m256i) -> __m256i {
-    unsafe {
-        if MAX <= 127 {
-            return _mm256_maddubs_epi16(w, x);
-        }
-        let signed = _mm256_xor_si256(w, _mm256_set1_epi8(-128));
-        _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(x, signed))
-    }
-}
-
-/// Half of [`Isa::dot`]. Small codes leave room in 16 bits for more than one pair.
-#[inline(always)]
-fn dot_half<const MAX: u8>(acc: __m256i, w: [__m256i; 4], x: [__m256i; 4]) -> __m256i {
-    unsafe {
-        let (p0, p1) = (pairs::<MAX>(w[0], x[0]), pairs::<MAX>(w[1], x[1]));
-        let (p2, p3) = (pairs::<MAX>(w[2], x[2]), pairs::<MAX>(w[3], x[3]));
-        let ones = _mm256_set1_epi16(1);
-        if MAX <= 31 {
-            let pairs = _mm256_add_epi16(_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3));
-            return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones));
-        }
-        let (a, b) = if MAX <= 63 {
-            let (p01, p23) = (_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3));
-            (_mm256_madd_epi16(p01, ones), _mm256_madd_epi16(p23, ones))
-        } else {
-            let (s0, s1) = (_mm256_madd_epi16(p0, ones), _mm256_madd_epi16(p1, ones));
-            let (s2, s3) = (_mm256_madd_epi16(p2, ones), _mm256_madd_epi16(p3, ones));
-            (_mm256_add_epi32(s0, s1), _mm256_add_epi32(s2, s3))
-        };
-        _mm256_add_epi32(acc, _mm256_add_epi32(a, b))
-    }
-}
 
 /// Four rows' 16 bytes in each half, transposed in words.
 #[inline(always)]
@@ -160,12 +135,12 @@ macro_rules! lanewise {
     )*};
 }
 
-impl Isa for Avx2 {
+impl<const VNNI: bool> Isa for Avx2<VNNI> {
     type F32 = F;
     type I32 = V;
     type B64 = V;
     const TOKENS: usize = 4;
-    const WIDE_IS_SIGNED: bool = true;
+    const WIDE_IS_SIGNED: bool = !VNNI;
 
     lanewise! {
         add: F = _mm256_add_ps;
@@ -191,7 +166,11 @@ impl Isa for Avx2 {
     }
     #[inline(always)]
     fn run<O: Op>(self, op: O) -> O::Output {
-        unsafe { enter(self, op) }
+        if VNNI {
+            unsafe { enter_vnni(Avx2(()), op) }
+        } else {
+            unsafe { enter(Avx2(()), op) }
+        }
     }
 
     #[inline(always)]
@@ -568,9 +547,16 @@ impl Isa for Avx2 {
                 _mm256_set1_epi32(x[2]),
                 _mm256_set1_epi32(x[3]),
             ];
+            let w = [
+                [w[0][0], w[1][0], w[2][0], w[3][0]],
+                [w[0][1], w[1][1], w[2][1], w[3][1]],
+            ];
+            if VNNI {
+                return [dot::vnni(acc[0], w[0], x), dot::vnni(acc[1], w[1], x)];
+            }
             [
-                dot_half::<MAX>(acc[0], [w[0][0], w[1][0], w[2][0], w[3][0]], x),
-                dot_half::<MAX>(acc[1], [w[0][1], w[1][1], w[2][1], w[3][1]], x),
+                dot::pairwise::<MAX>(acc[0], w[0], x),
+                dot::pairwise::<MAX>(acc[1], w[1], x),
             ]
         }
     }

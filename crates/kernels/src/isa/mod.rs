@@ -1,15 +1,16 @@
 //! Instruction sets: one trait of vector operations, one implementation per level, dispatch at run time.
 //!
-//! A level's *token* ([`Scalar`], [`Avx2`], [`Avx512`]) is a zero-sized value that can only be made on
+//! A level's *token* ([`Scalar`], `Avx2`, `Avx512`, `Neon`, `Simd128`) is a zero-sized value that can only be made on
 //! a CPU that has the features; holding one is the proof that makes its methods sound. An operation
 //! is a struct with one generic [`Op::eval`]; [`Isa::run`] enters a `#[target_feature]` function once
 //! per operation and everything below is `#[inline(always)]`, so it is compiled with those features.
 //! A release binary built for plain x86-64 therefore runs at full speed.
 //!
 //! Every vector type has the same *virtual* width on every level: 16 lanes of 32 bits, 64 bytes.
-//! AVX2 holds two registers for it. With that, and with a fused multiply-add everywhere, all levels
+//! AVX2 holds two registers for it, NEON and WebAssembly four. With that, and with a fused multiply-add everywhere, all levels
 //! do the same float operations in the same order: their results are equal bit for bit, and
-//! the scalar level is the specification of the others.
+//! the scalar level is the specification of the others. WebAssembly alone lacks the fused multiply-add
+//! and rounds twice: its results are its own, but the same for every batch.
 //!
 //! The shape follows Highway (google/highway) and rten-simd; the fixed width is ours.
 
@@ -17,13 +18,24 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod level;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+pub use level::Level;
+pub(crate) use level::{dispatch, with_level};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::{Neon, NeonDotprod, NeonI8mm};
 pub(crate) use scalar::Scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use wasm::Simd128;
 
 /// Lanes of 32 bits in a vector, and rows of weights in a panel.
 pub(crate) const LANES: usize = 16;
@@ -213,98 +225,4 @@ impl<'a> Rows<'a> {
 pub(crate) trait Op {
     type Output;
     fn eval<I: Isa>(self, isa: I) -> Self::Output;
-}
-
-/// What a CPU can do, ascending. Results are the same bits at every level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// Plain Rust, the specification of the others.
-    Scalar,
-    /// AVX2, FMA and F16C (x86-64-v3).
-    Avx2,
-    /// AVX-512 F, BW, DQ, VL (x86-64-v4).
-    Avx512,
-    /// AVX-512 with the int8 dot product (VNNI).
-    Avx512Vnni,
-}
-
-impl Level {
-    /// Every level this build knows, ascending.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::Avx512, Self::Avx512Vnni];
-
-    /// Its name, as `INGLE_ISA` takes it and kernels carry it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Scalar => "scalar",
-            Self::Avx2 => "avx2",
-            Self::Avx512 => "avx512",
-            Self::Avx512Vnni => "avx512-vnni",
-        }
-    }
-
-    /// Whether this CPU has it.
-    pub fn is_available(self) -> bool {
-        match self {
-            Self::Scalar => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Avx2::new().is_some(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => Avx512::<false>::new().is_some(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni => Avx512::<true>::new().is_some(),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => false,
-        }
-    }
-
-    /// The levels this CPU has, ascending.
-    pub fn available() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|level| level.is_available())
-    }
-
-    /// The best level of this CPU.
-    pub fn best() -> Self {
-        Self::available().last().unwrap_or(Self::Scalar)
-    }
-
-    /// The level `INGLE_ISA` names, or the best one.
-    ///
-    /// # Errors
-    /// If the variable names no level, or one this CPU lacks; the text says which there are.
-    pub fn from_env() -> Result<Self, String> {
-        let Ok(wanted) = std::env::var("INGLE_ISA") else {
-            return Ok(Self::best());
-        };
-        let names: Vec<_> = Self::available().map(Self::name).collect();
-        Self::available()
-            .find(|level| level.name() == wanted)
-            .ok_or_else(|| {
-                format!(
-                    "`INGLE_ISA`: expected a level of this CPU, found `{wanted}`\nhint: one of {}",
-                    names.join(", ")
-                )
-            })
-    }
-}
-
-/// Runs `op` at `level`.
-///
-/// # Panics
-/// If the CPU lacks the level: [`Level`] values come from [`Level::available`] or are checked where they enter.
-pub(crate) fn dispatch<O: Op>(level: Level, op: O) -> O::Output {
-    match level {
-        Level::Scalar => Scalar.run(op),
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => Avx2::new().expect("the level was checked at load").run(op),
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => Avx512::<false>::new()
-            .expect("the level was checked at load")
-            .run(op),
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512Vnni => Avx512::<true>::new()
-            .expect("the level was checked at load")
-            .run(op),
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => unreachable!("only the scalar level is ever available here"),
-    }
 }

@@ -152,6 +152,7 @@ impl Isa for Scalar {
 
     #[inline(always)]
     fn columns(self, rows: &Rows<'_>, at: usize) -> [Self::B64; 4] {
+        rows.check(at, 16);
         let mut columns = [[0; 64]; 4];
         for r in 0..LANES {
             for (column, four) in columns

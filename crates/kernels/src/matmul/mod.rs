@@ -14,7 +14,7 @@ pub use activations::{Activations, XKind};
 pub(crate) use int8::Room;
 use tensor::DType;
 
-use crate::isa::{Isa, LANES, Level};
+use crate::isa::{Isa, LANES, Level, with_level};
 use crate::pool::{Grid, Tile};
 use crate::quant::with_format;
 use crate::{Context, Scratch};
@@ -39,17 +39,12 @@ impl MatmulKernel {
     /// If the CPU lacks the level.
     pub fn new(dtype: DType, level: Level) -> Option<Self> {
         assert!(level.is_available(), "the CPU lacks {}", level.name());
-        match level {
-            Level::Scalar => Self::at::<crate::isa::Scalar>(dtype, level),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Self::at::<crate::isa::Avx2>(dtype, level),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => Self::at::<crate::isa::Avx512<false>>(dtype, level),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512Vnni => Self::at::<crate::isa::Avx512<true>>(dtype, level),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("asserted above"),
+        macro_rules! at {
+            ($token:ty) => {
+                Self::at::<$token>(dtype, level)
+            };
         }
+        with_level!(level, at, unreachable!("asserted above"))
     }
 
     fn at<I: Isa>(dtype: DType, level: Level) -> Option<Self> {

@@ -5,6 +5,7 @@ use kernels::{
     AttentionShape, BLOCK_TOKENS, BatchView, Context, Level, Sizes, attention, store_kv,
 };
 
+use crate::levels::{best_as, references, same_as};
 use crate::random::Random;
 
 /// Sequences of some length, their keys, values and queries: `[len, heads, head_dim]` each.
@@ -180,18 +181,20 @@ const LENS: &[usize] = &[1, 31, 32, 33, 100, 65];
 
 #[test]
 fn attention_is_near_an_f64_oracle() {
-    for shape in shapes() {
-        let case = Case::new(shape, LENS);
-        let found = case.run(Level::Scalar, 1, 17);
-        for (sequence, found) in case.sequences.iter().zip(found) {
-            let expected = sequence.oracle(&shape);
-            assert_eq!(found.len(), expected.len());
-            for (i, (&a, &b)) in found.iter().zip(&expected).enumerate() {
-                let (position, len) = (i / (shape.n_heads * shape.head_dim), sequence.len);
-                assert!(
-                    (f64::from(a) - b).abs() <= 2e-6,
-                    "{shape:?}, position {position} of {len}: {a} for {b}"
-                );
+    for reference in references() {
+        for shape in shapes() {
+            let case = Case::new(shape, LENS);
+            let found = case.run(reference, 1, 17);
+            for (sequence, found) in case.sequences.iter().zip(found) {
+                let expected = sequence.oracle(&shape);
+                assert_eq!(found.len(), expected.len());
+                for (i, (&a, &b)) in found.iter().zip(&expected).enumerate() {
+                    let (position, len) = (i / (shape.n_heads * shape.head_dim), sequence.len);
+                    assert!(
+                        (f64::from(a) - b).abs() <= 2e-6,
+                        "{shape:?}, position {position} of {len}: {a} for {b}"
+                    );
+                }
             }
         }
     }
@@ -199,34 +202,36 @@ fn attention_is_near_an_f64_oracle() {
 
 #[test]
 fn all_levels_chunks_batches_and_threads_give_the_same_bits() {
-    for shape in shapes() {
-        let case = Case::new(shape, LENS);
-        let expected = case.run(Level::Scalar, 1, 100);
-        for level in Level::available() {
-            for (threads, step) in [(1, 1), (2, 100), (3, 7), (2, 32)] {
-                let found = case.run(level, threads, step);
-                for (len, (a, b)) in LENS.iter().zip(found.iter().zip(&expected)) {
-                    let same = a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
-                    let level = level.name();
-                    assert!(
-                        same,
-                        "{shape:?} {level} threads={threads} step={step} len={len}"
-                    );
+    for reference in references() {
+        for shape in shapes() {
+            let case = Case::new(shape, LENS);
+            let expected = case.run(reference, 1, 100);
+            for level in same_as(reference) {
+                for (threads, step) in [(1, 1), (2, 100), (3, 7), (2, 32)] {
+                    let found = case.run(level, threads, step);
+                    for (len, (a, b)) in LENS.iter().zip(found.iter().zip(&expected)) {
+                        let same = a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+                        let level = level.name();
+                        assert!(
+                            same,
+                            "{shape:?} {level} threads={threads} step={step} len={len}"
+                        );
+                    }
                 }
             }
-        }
-        // A sequence alone, in blocks of its own.
-        for (sequence, expected) in case.sequences.into_iter().zip(expected) {
-            let alone = Case {
-                shape,
-                sequences: vec![sequence],
-            };
-            let found = alone.run(Level::best(), 2, 13);
-            let same = found[0]
-                .iter()
-                .zip(&expected)
-                .all(|(a, b)| a.to_bits() == b.to_bits());
-            assert!(same, "{shape:?} alone, len={}", alone.sequences[0].len);
+            // A sequence alone, in blocks of its own.
+            for (sequence, expected) in case.sequences.into_iter().zip(expected) {
+                let alone = Case {
+                    shape,
+                    sequences: vec![sequence],
+                };
+                let found = alone.run(best_as(reference), 2, 13);
+                let same = found[0]
+                    .iter()
+                    .zip(&expected)
+                    .all(|(a, b)| a.to_bits() == b.to_bits());
+                assert!(same, "{shape:?} alone, len={}", alone.sequences[0].len);
+            }
         }
     }
 }

@@ -2,8 +2,11 @@
 
 mod attention;
 mod elementwise;
+mod levels;
 mod matmul;
 mod norm;
+// No threads there, and a panic ends the program.
+#[cfg(not(target_family = "wasm"))]
 mod pool;
 mod random;
 mod rope;

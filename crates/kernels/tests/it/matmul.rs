@@ -3,6 +3,7 @@
 use kernels::{Activations, Context, Level, MatmulKernel, Sizes, Weight, XKind, matmul};
 use tensor::DType;
 
+use crate::levels::{references, same_as};
 use crate::random::Random;
 
 fn weight_types() -> impl Iterator<Item = DType> {
@@ -52,57 +53,30 @@ fn every_type_of_the_issue_has_a_kernel() {
 
 #[test]
 fn products_are_near_an_f64_oracle() {
-    for dtype in weight_types() {
-        let (m, n, k) = (3, 19, 512);
-        let mut random = Random(7);
-        let data = random.blocks(dtype, n * k);
-        let x = random.floats(m * k);
-        let mut w = vec![0.0; n * k];
-        tensor::dequantize(dtype, &data, &mut w);
-        let y = product(Level::Scalar, 1, dtype, (&data, n, k), &x, m);
-        let kernel = MatmulKernel::new(dtype, Level::Scalar).expect("a weight type");
-        for (i, &y) in y.iter().enumerate() {
-            let (w, x) = (&w[i % n * k..][..k], &x[i / n * k..][..k]);
-            let terms = || w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
-            let (exact, size): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
-            // An int8 activation is off by at most half a step, 1/254 of its block's largest (here 1).
-            let steps: f64 = w.iter().map(|&w| f64::from(w).abs() / 254.0).sum();
-            let bound = match kernel.x_kind() {
-                XKind::F32 => size * 1e-6,
-                // Errors of 512 steps are independent: their sum stays far below the worst case.
-                _ => steps / 3.0 + size * 1e-6,
-            };
-            assert!(
-                (f64::from(y) - exact).abs() <= bound,
-                "{dtype} [{i}]: {y} for {exact}, bound {bound}"
-            );
-        }
-    }
-}
-
-#[test]
-fn products_with_exact_activations_are_exact_to_rounding() {
-    // Activations that int8 holds without error: then only float rounding is left, and a wrong
-    // scale, bias or minimum shows at once.
-    for dtype in weight_types() {
-        let (m, n, k) = (5, 33, 768);
-        let mut random = Random(11);
-        let data = random.blocks(dtype, n * k);
-        let mut x: Vec<f32> = (0..m * k)
-            .map(|_| (random.next() % 255) as f32 - 127.0)
-            .collect();
-        x.iter_mut().step_by(32).for_each(|x| *x = 127.0);
-        let mut w = vec![0.0; n * k];
-        tensor::dequantize(dtype, &data, &mut w);
-        for step in [1, m] {
-            let y = product(Level::Scalar, 1, dtype, (&data, n, k), &x, step);
+    for reference in references() {
+        for dtype in weight_types() {
+            let (m, n, k) = (3, 19, 512);
+            let mut random = Random(7);
+            let data = random.blocks(dtype, n * k);
+            let x = random.floats(m * k);
+            let mut w = vec![0.0; n * k];
+            tensor::dequantize(dtype, &data, &mut w);
+            let y = product(reference, 1, dtype, (&data, n, k), &x, m);
+            let kernel = MatmulKernel::new(dtype, reference).expect("a weight type");
             for (i, &y) in y.iter().enumerate() {
                 let (w, x) = (&w[i % n * k..][..k], &x[i / n * k..][..k]);
                 let terms = || w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
                 let (exact, size): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
+                // An int8 activation is off by at most half a step, 1/254 of its block's largest (here 1).
+                let steps: f64 = w.iter().map(|&w| f64::from(w).abs() / 254.0).sum();
+                let bound = match kernel.x_kind() {
+                    XKind::F32 => size * 1e-6,
+                    // Errors of 512 steps are independent: their sum stays far below the worst case.
+                    _ => steps / 3.0 + size * 1e-6,
+                };
                 assert!(
-                    (f64::from(y) - exact).abs() <= size * 2e-6,
-                    "{dtype} [{i}]: {y} for {exact}"
+                    (f64::from(y) - exact).abs() <= bound,
+                    "{dtype} [{i}]: {y} for {exact}, bound {bound}"
                 );
             }
         }
@@ -110,31 +84,64 @@ fn products_with_exact_activations_are_exact_to_rounding() {
 }
 
 #[test]
-fn all_levels_batches_and_threads_give_the_same_bits() {
-    for dtype in weight_types() {
-        // Ragged on purpose: rows no multiple of 16 or 4, and rows of an odd number of blocks of 32.
-        let block = dtype.block_len();
-        let odd = if block <= 32 { 32 * 9 } else { block * 3 };
-        for (n, k) in [(1, odd), (16, odd), (37, 1024), (130, odd)] {
-            let m = 21;
-            let mut random = Random(n as u64 + 1);
+fn products_with_exact_activations_are_exact_to_rounding() {
+    for reference in references() {
+        // Activations that int8 holds without error: then only float rounding is left, and a wrong
+        // scale, bias or minimum shows at once.
+        for dtype in weight_types() {
+            let (m, n, k) = (5, 33, 768);
+            let mut random = Random(11);
             let data = random.blocks(dtype, n * k);
-            let x = random.floats(m * k);
-            let expected = product(Level::Scalar, 1, dtype, (&data, n, k), &x, 1);
-            assert!(expected.iter().all(|y| y.is_finite()), "{dtype}");
-            for level in Level::available() {
-                for (threads, step) in [(1, 1), (2, m), (2, 7), (3, 2), (1, 4)] {
-                    let y = product(level, threads, dtype, (&data, n, k), &x, step);
-                    let differs = y
-                        .iter()
-                        .zip(&expected)
-                        .position(|(a, b)| a.to_bits() != b.to_bits());
-                    assert_eq!(
-                        differs,
-                        None,
-                        "{dtype} {} n={n} k={k} threads={threads} step={step}",
-                        level.name()
+            let mut x: Vec<f32> = (0..m * k)
+                .map(|_| (random.next() % 255) as f32 - 127.0)
+                .collect();
+            x.iter_mut().step_by(32).for_each(|x| *x = 127.0);
+            let mut w = vec![0.0; n * k];
+            tensor::dequantize(dtype, &data, &mut w);
+            for step in [1, m] {
+                let y = product(reference, 1, dtype, (&data, n, k), &x, step);
+                for (i, &y) in y.iter().enumerate() {
+                    let (w, x) = (&w[i % n * k..][..k], &x[i / n * k..][..k]);
+                    let terms = || w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
+                    let (exact, size): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
+                    assert!(
+                        (f64::from(y) - exact).abs() <= size * 2e-6,
+                        "{dtype} [{i}]: {y} for {exact}"
                     );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn all_levels_batches_and_threads_give_the_same_bits() {
+    for reference in references() {
+        for dtype in weight_types() {
+            // Ragged on purpose: rows no multiple of 16 or 4, and rows of an odd number of blocks of 32.
+            let block = dtype.block_len();
+            let odd = if block <= 32 { 32 * 9 } else { block * 3 };
+            for (n, k) in [(1, odd), (16, odd), (37, 1024), (130, odd)] {
+                let m = 21;
+                let mut random = Random(n as u64 + 1);
+                let data = random.blocks(dtype, n * k);
+                let x = random.floats(m * k);
+                let expected = product(reference, 1, dtype, (&data, n, k), &x, 1);
+                assert!(expected.iter().all(|y| y.is_finite()), "{dtype}");
+                for level in same_as(reference) {
+                    for (threads, step) in [(1, 1), (2, m), (2, 7), (3, 2), (1, 4)] {
+                        let y = product(level, threads, dtype, (&data, n, k), &x, step);
+                        let differs = y
+                            .iter()
+                            .zip(&expected)
+                            .position(|(a, b)| a.to_bits() != b.to_bits());
+                        assert_eq!(
+                            differs,
+                            None,
+                            "{dtype} {} n={n} k={k} threads={threads} step={step}",
+                            level.name()
+                        );
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use kernels::{Context, Level, Sizes, rms_norm};
 
+use crate::levels::{best_as, references, same_as};
 use crate::random::Random;
 
 fn norm(level: Level, num_threads: usize, x: &[f32], gain: &[f32], eps: f32) -> Vec<f32> {
@@ -17,41 +18,43 @@ fn norm(level: Level, num_threads: usize, x: &[f32], gain: &[f32], eps: f32) -> 
 
 #[test]
 fn norms_are_near_f64_and_the_same_bits_at_all_levels() {
-    let mut random = Random(4);
-    for width in [1, 2, 15, 16, 17, 64, 100, 576] {
-        for rows in [1, 7, 8, 21] {
-            let x: Vec<f32> = random
-                .floats(rows * width)
-                .into_iter()
-                .map(|x| x * 7.0)
-                .collect();
-            let gain = random.floats(width);
-            let eps = 1e-5;
-            let expected = norm(Level::Scalar, 1, &x, &gain, eps);
-            for (x, y) in x.chunks_exact(width).zip(expected.chunks_exact(width)) {
-                let squares = x.iter().map(|&x| f64::from(x) * f64::from(x));
-                let mean = squares.sum::<f64>() / width as f64 + f64::from(eps);
-                for ((&x, &gain), &y) in x.iter().zip(&gain).zip(y) {
-                    let exact = f64::from(x) / mean.sqrt() * f64::from(gain);
-                    assert!(
-                        (f64::from(y) - exact).abs() <= 1e-6 * exact.abs(),
-                        "{y} for {exact}"
-                    );
+    for reference in references() {
+        let mut random = Random(4);
+        for width in [1, 2, 15, 16, 17, 64, 100, 576] {
+            for rows in [1, 7, 8, 21] {
+                let x: Vec<f32> = random
+                    .floats(rows * width)
+                    .into_iter()
+                    .map(|x| x * 7.0)
+                    .collect();
+                let gain = random.floats(width);
+                let eps = 1e-5;
+                let expected = norm(reference, 1, &x, &gain, eps);
+                for (x, y) in x.chunks_exact(width).zip(expected.chunks_exact(width)) {
+                    let squares = x.iter().map(|&x| f64::from(x) * f64::from(x));
+                    let mean = squares.sum::<f64>() / width as f64 + f64::from(eps);
+                    for ((&x, &gain), &y) in x.iter().zip(&gain).zip(y) {
+                        let exact = f64::from(x) / mean.sqrt() * f64::from(gain);
+                        assert!(
+                            (f64::from(y) - exact).abs() <= 1e-6 * exact.abs(),
+                            "{y} for {exact}"
+                        );
+                    }
                 }
-            }
-            for level in Level::available() {
-                for num_threads in [1, 3] {
-                    let found = norm(level, num_threads, &x, &gain, eps);
-                    let same = found
-                        .iter()
-                        .zip(&expected)
-                        .all(|(a, b)| a.to_bits() == b.to_bits());
-                    assert!(same, "{} width={width} rows={rows}", level.name());
+                for level in same_as(reference) {
+                    for num_threads in [1, 3] {
+                        let found = norm(level, num_threads, &x, &gain, eps);
+                        let same = found
+                            .iter()
+                            .zip(&expected)
+                            .all(|(a, b)| a.to_bits() == b.to_bits());
+                        assert!(same, "{} width={width} rows={rows}", level.name());
+                    }
                 }
+                // A row's result does not depend on the rows beside it.
+                let alone = norm(best_as(reference), 1, &x[..width], &gain, eps);
+                assert_eq!(alone, expected[..width]);
             }
-            // A row's result does not depend on the rows beside it.
-            let alone = norm(Level::best(), 1, &x[..width], &gain, eps);
-            assert_eq!(alone, expected[..width]);
         }
     }
 }

@@ -68,8 +68,8 @@ fn chunks_and_threads_and_levels() {
     for tiny in models() {
         let gguf = tiny.build();
         let tokens = Random::new(2).tokens(LEN, tiny.vocab_size);
-        let expected = logits(&load(&gguf, Level::Scalar, 1), &tokens, LEN);
         for level in Level::available() {
+            let expected = logits(&load(&gguf, level.reference(), 1), &tokens, LEN);
             for num_threads in [1, 2, 3] {
                 let model = load(&gguf, level, num_threads);
                 for step in [LEN, 1, 7] {

@@ -1,0 +1,76 @@
+//! Products of four codes with four int8, on 256 bits: by AVX2 alone, or by VNNI's one instruction.
+//!
+//! VNNI on 256 bits comes in two encodings of one operation: AVX-VNNI (VEX), and AVX-512 VNNI with VL
+//! (EVEX). The level takes the first; a CPU that has only the second is better served by the levels
+//! of 512 bits. Built with `--cfg evex_vnni` it takes the second, so that tests can run on those.
+//!
+//! Soundness: as in `avx2.rs`.
+
+#![allow(
+    unsafe_code,
+    reason = "part of one of the rooms that may: see ARCHITECTURE.md"
+)]
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the argument above covers every block of this file"
+)]
+
+use std::arch::x86_64::*;
+
+/// Whether [`vnni`] may run.
+pub(super) fn has_vnni() -> bool {
+    #[cfg(not(evex_vnni))]
+    return is_x86_feature_detected!("avxvnni");
+    #[cfg(evex_vnni)]
+    return is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512vl");
+}
+
+#[cfg(not(evex_vnni))]
+use _mm256_dpbusd_avx_epi32 as dpbusd;
+#[cfg(evex_vnni)]
+use _mm256_dpbusd_epi32 as dpbusd;
+
+/// Half of [`Isa::dot`](super::Isa::dot) by VNNI. Only for a token that has it.
+#[inline(always)]
+pub(super) fn vnni(acc: __m256i, w: [__m256i; 4], x: [__m256i; 4]) -> __m256i {
+    unsafe {
+        let acc = dpbusd(dpbusd(acc, w[0], x[0]), w[1], x[1]);
+        dpbusd(dpbusd(acc, w[2], x[2]), w[3], x[3])
+    }
+}
+
+/// Products of codes and int8, summed in pairs. With `MAX` over 127 codes go in as `code - 128`:
+/// maddubs would saturate, so it takes |code - 128| and x gets its sign.
+#[inline(always)]
+fn pairs<const MAX: u8>(w: __m256i, x: __m256i) -> __m256i {
+    unsafe {
+        if MAX <= 127 {
+            return _mm256_maddubs_epi16(w, x);
+        }
+        let signed = _mm256_xor_si256(w, _mm256_set1_epi8(-128));
+        _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(x, signed))
+    }
+}
+
+/// Half of [`Isa::dot`](super::Isa::dot) by AVX2 alone. Small codes leave room in 16 bits for more than one pair.
+#[inline(always)]
+pub(super) fn pairwise<const MAX: u8>(acc: __m256i, w: [__m256i; 4], x: [__m256i; 4]) -> __m256i {
+    unsafe {
+        let (p0, p1) = (pairs::<MAX>(w[0], x[0]), pairs::<MAX>(w[1], x[1]));
+        let (p2, p3) = (pairs::<MAX>(w[2], x[2]), pairs::<MAX>(w[3], x[3]));
+        let ones = _mm256_set1_epi16(1);
+        if MAX <= 31 {
+            let pairs = _mm256_add_epi16(_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3));
+            return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones));
+        }
+        let (a, b) = if MAX <= 63 {
+            let (p01, p23) = (_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3));
+            (_mm256_madd_epi16(p01, ones), _mm256_madd_epi16(p23, ones))
+        } else {
+            let (s0, s1) = (_mm256_madd_epi16(p0, ones), _mm256_madd_epi16(p1, ones));
+            let (s2, s3) = (_mm256_madd_epi16(p2, ones), _mm256_madd_epi16(p3, ones));
+            (_mm256_add_epi32(s0, s1), _mm256_add_epi32(s2, s3))
+        };
+        _mm256_add_epi32(acc, _mm256_add_epi32(a, b))
+    }
+}
