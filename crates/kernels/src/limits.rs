@@ -140,14 +140,15 @@ impl Op for Products<'_> {
 impl Products<'_> {
     #[inline(always)]
     fn run<I: Isa, const SUMS: usize>(self, isa: I) -> usize {
+        let operands = black_box(self.operands);
         let mut acc = [isa.zero(); SUMS];
         for _ in 0..self.repeats {
-            let operands = black_box(self.operands);
-            for (codes, x) in operands.codes.iter().zip(&operands.x) {
-                let w = load(isa, codes);
-                // Counted, not iterated: only then does the compiler keep the sums in registers.
+            // Counted, not iterated: iterators are functions without the level's features unless inlined,
+            // and then the sums leave the registers.
+            for step in 0..STEPS {
+                let w = load(isa, &operands.codes[step]);
                 for t in 0..SUMS {
-                    acc[t] = isa.dot::<15>(acc[t], w, &x[t]);
+                    acc[t] = isa.dot::<15>(acc[t], w, &operands.x[step][t]);
                 }
             }
         }
