@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use ingle::hub::LocalModel;
-use ingle::{Gguf, Model};
+use ingle::{Gguf, KvType, Model};
 
 use crate::App;
 use crate::failure::Failure;
@@ -23,6 +23,9 @@ pub(crate) struct LoadArgs {
     /// Memory to take at most, as in 6GB or 4GiB [default: what is free, or the control group leaves]
     #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
     pub(crate) memory: Option<u64>,
+    /// What keys and values are kept as: f16, or q8_0 for half the memory
+    #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = kv_type())]
+    pub(crate) kv_type: KvType,
     /// Jinja file to use instead of the model's own chat template
     #[arg(long, value_name = "FILE")]
     pub(crate) chat_template_file: Option<PathBuf>,
@@ -40,6 +43,7 @@ pub(crate) fn model(app: &App, name: &str, args: &LoadArgs) -> Result<Model, Fai
     if let Some(threads) = args.threads {
         builder = builder.threads(threads);
     }
+    builder = builder.kv_type(args.kv_type);
     if let Some(bytes) = args.memory {
         builder = builder.memory(bytes);
     }
@@ -57,6 +61,11 @@ pub(crate) fn model(app: &App, name: &str, args: &LoadArgs) -> Result<Model, Fai
 pub(crate) fn file(app: &App, name: &str) -> Result<(LocalModel, Gguf), Failure> {
     let _caught = app.interrupt.catch();
     Ok(ingle::open(name, &mut Download::new(&app.interrupt))?)
+}
+
+/// Reads types of keys and values.
+pub(crate) fn kv_type() -> impl TypedValueParser<Value = KvType> {
+    PossibleValuesParser::new(KvType::ALL.map(KvType::name)).try_map(|name| name.parse::<KvType>())
 }
 
 /// Reads numbers of threads: more than any machine has is a slip of the finger.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Batch, KvCache, Model, NoProbe, ReadError, Workspace};
+use model::{Batch, KvCache, KvType, Model, NoProbe, ReadError, Workspace};
 
 /// Most tokens of one step.
 pub const MAX_STEP_TOKENS: usize = 512;
@@ -56,10 +56,11 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Room for a sequence of `max_seq_len` tokens and `max_outputs` rows of logits a step.
-    pub fn new(model: Arc<Model>, max_seq_len: usize, max_outputs: usize) -> Self {
+    /// Room for a sequence of `max_seq_len` tokens, keys and values kept as `kv_type`, and `max_outputs` rows
+    /// of logits a step.
+    pub fn new(model: Arc<Model>, kv_type: KvType, max_seq_len: usize, max_outputs: usize) -> Self {
         let num_blocks = KvCache::blocks_for(max_seq_len);
-        let cache = KvCache::new(model.config(), num_blocks);
+        let cache = KvCache::new(model.config(), kv_type, num_blocks);
         let step = MAX_STEP_TOKENS.min(max_seq_len).max(1);
         let workspace = Workspace::new(model.config(), step, max_outputs);
         let block_table = (0..num_blocks as u32).collect();
@@ -191,7 +192,7 @@ mod tests {
         let model = Model::load(&tiny.build(), &LoadOptions::default()).expect("it loads");
         let model = Arc::new(model);
         let tokens = Random::new(3).tokens(9, tiny.vocab_size);
-        let mut alone = Runner::new(model.clone(), tokens.len(), 1);
+        let mut alone = Runner::new(model.clone(), KvType::F16, tokens.len(), 1);
         let mut sequence = Sequence::default();
         let mut expected = Vec::new();
         for &token in &tokens {
@@ -199,7 +200,7 @@ mod tests {
             let logits = alone.step(&mut sequence).expect("all is in memory");
             expected.extend_from_slice(logits.expect("nothing is left"));
         }
-        let mut together = Runner::new(model, tokens.len(), 4);
+        let mut together = Runner::new(model, KvType::F16, tokens.len(), 4);
         let mut sequence = Sequence::default();
         sequence.replace(&tokens[..5]);
         together.step(&mut sequence).expect("all is in memory");

@@ -84,7 +84,12 @@ impl Bench {
         let max_outputs = steps.max().unwrap_or(0).max(1);
         let room = depth + longest.unwrap_or(0).max(1);
         let mut bench = Self {
-            runner: Runner::new(model.model().clone(), room, max_outputs),
+            runner: Runner::new(
+                model.model().clone(),
+                model.info().kv_type,
+                room,
+                max_outputs,
+            ),
             vocab_size: model.model().config().vocab_size,
             base: Sequence::default(),
         };

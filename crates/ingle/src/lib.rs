@@ -36,7 +36,7 @@ pub use engine::{FinishReason, Usage};
 pub use error::Error;
 pub use formats::Gguf;
 pub use hub;
-pub use model::{self, Level};
+pub use model::{self, KvType, Level};
 pub use open::{chat_template_source, open, resolve, tokenizer};
 pub use request::{AsyncReplyStream, Reply, ReplyStream, Request};
 pub use sdk::{Model, ModelInfo};

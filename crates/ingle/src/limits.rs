@@ -38,7 +38,7 @@ impl Limits {
     /// A prompt is bound by the products of its weights (the output matrix counts once, as it is used
     /// once), anything else by reading weights, keys and values.
     pub fn share(&self, model: &Model, case: Case, depth: usize, tokens_per_s: f64) -> f64 {
-        let model = model.model();
+        let (kv_type, model) = (model.info().kv_type, model.model());
         match case {
             Case::Prompt(n) => {
                 let macs = |linear: &model::Linear| (linear.n * linear.k) as f64;
@@ -49,11 +49,11 @@ impl Limits {
             }
             Case::Generate(n) => {
                 let middle = depth + n / 2;
-                let kv = KvCache::read_bytes(model.config(), middle);
+                let kv = KvCache::read_bytes(model.config(), kv_type, middle);
                 (weight_bytes(model) + kv as u64) as f64 * tokens_per_s / self.read_all
             }
             Case::Step(k) => {
-                let kv = KvCache::read_bytes(model.config(), depth + k);
+                let kv = KvCache::read_bytes(model.config(), kv_type, depth + k);
                 (weight_bytes(model) + kv as u64) as f64 * tokens_per_s / k as f64 / self.read_all
             }
         }

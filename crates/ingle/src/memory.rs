@@ -5,7 +5,7 @@ use std::fs;
 use engine::MAX_STEP_TOKENS;
 use model::config::ModelConfig;
 use model::placement::WeightBytes;
-use model::{KvCache, LoadError, Placement, Workspace};
+use model::{KvCache, KvType, LoadError, Placement, Workspace};
 
 use crate::cgroup;
 pub use crate::cgroup::CgroupLimit;
@@ -105,10 +105,16 @@ pub struct Estimate {
 const PROCESS: u64 = 64 << 20;
 
 impl Estimate {
-    /// For weights of `weights` bytes, a context of `ctx` tokens and `max_outputs` rows of logits a step.
-    pub fn new(config: &ModelConfig, weights: u64, ctx: usize, max_outputs: usize) -> Self {
+    /// For weights of `weights` bytes, keys and values of `kv_type`, a context of `ctx` tokens and `max_outputs` rows of logits a step.
+    pub fn new(
+        config: &ModelConfig,
+        kv_type: KvType,
+        weights: u64,
+        ctx: usize,
+        max_outputs: usize,
+    ) -> Self {
         let step = MAX_STEP_TOKENS.min(ctx);
-        let kv = KvCache::size_bytes(config, ctx) as u64;
+        let kv = KvCache::size_bytes(config, kv_type, ctx) as u64;
         Self {
             weights,
             kv,
@@ -155,14 +161,19 @@ impl Estimate {
 
 /// The context that is taken if none is asked for: what the model was trained for, or as much of it as fits with
 /// all weights in memory, keys and values in a quarter of it. A model that has to be streamed gets 2,048.
-pub fn default_ctx(config: &ModelConfig, weights: u64, budget: Option<Budget>) -> usize {
+pub fn default_ctx(
+    config: &ModelConfig,
+    kv_type: KvType,
+    weights: u64,
+    budget: Option<Budget>,
+) -> usize {
     const SHORT: usize = 1024;
     const USUAL: usize = 2048;
     let Some(Budget { bytes, .. }) = budget else {
         return config.max_seq_len.min(USUAL);
     };
     let fits = |ctx: usize| {
-        let need = Estimate::new(config, weights, ctx, 1);
+        let need = Estimate::new(config, kv_type, weights, ctx, 1);
         need.total() <= bytes && (ctx <= USUAL || need.kv <= bytes / 4)
     };
     let halves = std::iter::successors(Some(config.max_seq_len), |ctx| Some(ctx / 2));
@@ -248,8 +259,8 @@ mod tests {
     fn the_usual_context_leaves_weights_in_memory() {
         let (model, weights) = tiny();
         let config = model.config();
-        let needed = |ctx| Estimate::new(config, weights, ctx, 1).total();
-        let taken = |budget| default_ctx(config, weights, budget);
+        let needed = |ctx| Estimate::new(config, KvType::F16, weights, ctx, 1).total();
+        let taken = |budget| default_ctx(config, KvType::F16, weights, budget);
         assert_eq!(taken(None), 2048);
         assert_eq!(taken(bytes(needed(8192))), 8192);
         assert_eq!(taken(bytes(needed(8192) - 1)), 4096);
@@ -270,7 +281,7 @@ mod tests {
     fn places_keep_the_budget() {
         let (model, weights) = tiny();
         let sizes = model.weight_bytes();
-        let whole = Estimate::new(model.config(), weights, 100, 1);
+        let whole = Estimate::new(model.config(), KvType::F16, weights, 100, 1);
         let mut need = whole;
         let placement = need.place(&sizes, bytes(whole.total())).expect("it fits");
         assert_eq!((placement, need), (Placement::Mapped, whole));

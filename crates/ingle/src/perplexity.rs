@@ -78,7 +78,12 @@ pub fn run(
     let total = (tokens.len() / ctx)
         .min(max_chunks.unwrap_or(usize::MAX))
         .max(1);
-    let mut runner = Runner::new(model.model().clone(), ctx, MAX_OUTPUTS);
+    let mut runner = Runner::new(
+        model.model().clone(),
+        model.info().kv_type,
+        ctx,
+        MAX_OUTPUTS,
+    );
     let mut sums = Sums::default();
     for (i, chunk) in tokens.chunks_exact_mut(ctx).take(total).enumerate() {
         let targets = chunk.to_vec();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::KvType;
 use tokenizer::{ChatTemplate, Tokenizer};
 
 use crate::worker::Job;
@@ -36,6 +37,8 @@ pub struct ModelInfo {
     pub ctx: usize,
     /// Context length the model was trained for.
     pub max_seq_len: usize,
+    /// What keys and values are kept as.
+    pub kv_type: KvType,
     /// Threads that compute.
     pub num_threads: usize,
     /// Level of instructions in use.

@@ -20,7 +20,9 @@ mod vector;
 
 use std::sync::Mutex;
 
-pub use attention::{AttentionShape, BLOCK_TOKENS, BatchView, attention, store_kv};
+pub use attention::{
+    AttentionShape, BLOCK_TOKENS, BatchView, KvLayer, KvType, attention, store_kv,
+};
 pub use elementwise::{add, gelu_mul, silu_mul, softcap};
 pub use isa::Level;
 pub use matmul::{Activations, MatmulKernel, Weight, XKind, matmul};
@@ -37,24 +39,17 @@ pub struct Sizes {
     pub max_head_dim: usize,
 }
 
-/// A thread's room for unpacked weights and for one KV block.
+/// A thread's room for unpacked weights and for attention.
 struct Scratch {
     int8: matmul::Room,
-    /// Keys and values of one head in one KV block, widened.
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    /// Weighted values of the queries under way.
-    acc: Vec<f32>,
+    attention: attention::Room,
 }
 
 impl Scratch {
     fn new(sizes: Sizes) -> Self {
-        let head = sizes.max_head_dim.next_multiple_of(isa::LANES);
         Self {
             int8: matmul::Room::new(),
-            keys: vec![0.0; head * BLOCK_TOKENS],
-            values: vec![0.0; head * BLOCK_TOKENS],
-            acc: vec![0.0; head * attention::MAX_QUERIES],
+            attention: attention::Room::new(sizes.max_head_dim),
         }
     }
 }
@@ -64,6 +59,8 @@ pub struct Context {
     level: Level,
     pool: Pool,
     scratch: Vec<Mutex<Scratch>>,
+    /// What attention's splits come to, until they are folded.
+    splits: Mutex<Vec<f32>>,
 }
 
 impl Context {
@@ -84,6 +81,7 @@ impl Context {
             level,
             pool,
             scratch,
+            splits: Mutex::new(attention::splits_room()),
         })
     }
 

@@ -25,6 +25,30 @@ pub(crate) fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     isa.keep_ge(x, LOWEST, isa.mul(p, isa.exp2_int(n)))
 }
 
+/// `2^x` for x <= 0: 0 below -126, where f32 ends.
+///
+/// As [`exp`], but the reduction is exact: softmax keeps its scores in units of `ln 2` for this.
+#[inline(always)]
+pub(crate) fn exp2<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    const LOWEST: f32 = -126.0;
+    let clamped = isa.max(x, isa.splat(LOWEST));
+    let n = isa.round(clamped);
+    let r = isa.sub(clamped, n);
+    // ln 2^k / k!
+    let mut p = isa.splat(1.540_353e-4);
+    for c in [
+        1.333_355_8e-3,
+        9.618_129e-3,
+        5.550_411e-2,
+        2.402_265e-1,
+        std::f32::consts::LN_2,
+        1.0,
+    ] {
+        p = isa.mul_add(p, r, isa.splat(c));
+    }
+    isa.keep_ge(x, LOWEST, isa.mul(p, isa.exp2_int(n)))
+}
+
 /// `tanh x = m / (m + 2)` with `m = e^2x - 1`, for any x.
 ///
 /// The reduction and the polynomial of [`exp`] without its first term, so that nothing cancels near 0;

@@ -1,38 +1,25 @@
 //! Keys and values of all sequences: one pool of KV blocks, of a size fixed when it is made.
 
-use kernels::{AttentionShape, BLOCK_TOKENS};
+use kernels::{AttentionShape, BLOCK_TOKENS, KvLayer, KvType};
 
-use crate::config::{AttentionConfig, Mixer, ModelConfig};
+use crate::config::{AttentionConfig, LayerConfig, Mixer, ModelConfig};
 
 /// The KV blocks of every layer. Block `b` holds the same positions of the same sequence in each layer.
 pub struct KvCache {
     num_blocks: usize,
-    pub(crate) layers: Vec<LayerCache>,
-}
-
-/// One layer's keys and values in f16 (see [`kernels::attention`] for the layout).
-pub(crate) struct LayerCache {
-    pub(crate) keys: Vec<u16>,
-    pub(crate) values: Vec<u16>,
+    pub(crate) layers: Vec<KvLayer>,
 }
 
 impl KvCache {
     /// A cache of `num_blocks` blocks of [`BLOCK_TOKENS`] positions.
     ///
     /// Memory is asked for here and touched as blocks are first used.
-    pub fn new(config: &ModelConfig, num_blocks: usize) -> Self {
-        let layers = config
-            .layers
-            .iter()
-            .map(|layer| {
-                let Mixer::Attention(attention) = &layer.mixer;
-                let len = num_blocks * attention_shape(attention).block_len();
-                LayerCache {
-                    keys: vec![0; len],
-                    values: vec![0; len],
-                }
-            })
-            .collect();
+    pub fn new(config: &ModelConfig, kv_type: KvType, num_blocks: usize) -> Self {
+        let layer = |layer: &LayerConfig| {
+            let Mixer::Attention(attention) = &layer.mixer;
+            KvLayer::new(&attention_shape(attention), kv_type, num_blocks)
+        };
+        let layers = config.layers.iter().map(layer).collect();
         Self { num_blocks, layers }
     }
 
@@ -47,10 +34,10 @@ impl KvCache {
     }
 
     /// Bytes of a cache with room for `num_tokens` positions.
-    pub fn size_bytes(config: &ModelConfig, num_tokens: usize) -> usize {
+    pub fn size_bytes(config: &ModelConfig, kv_type: KvType, num_tokens: usize) -> usize {
         let per_block = config.layers.iter().map(|layer| {
             let Mixer::Attention(attention) = &layer.mixer;
-            block_bytes(attention)
+            block_bytes(attention, kv_type)
         });
         per_block
             .sum::<usize>()
@@ -58,20 +45,20 @@ impl KvCache {
     }
 
     /// Bytes of keys and values that a token at `position` reads, its own included.
-    pub fn read_bytes(config: &ModelConfig, position: usize) -> usize {
+    pub fn read_bytes(config: &ModelConfig, kv_type: KvType, position: usize) -> usize {
         let per_layer = config.layers.iter().map(|layer| {
             let Mixer::Attention(attention) = &layer.mixer;
             let seen = attention
                 .window
                 .map_or(position + 1, |window| window.min(position + 1));
-            block_bytes(attention) / BLOCK_TOKENS * seen
+            block_bytes(attention, kv_type) / BLOCK_TOKENS * seen
         });
         per_layer.sum()
     }
 }
 
-fn block_bytes(attention: &AttentionConfig) -> usize {
-    2 * size_of::<u16>() * attention_shape(attention).block_len()
+fn block_bytes(attention: &AttentionConfig, kv_type: KvType) -> usize {
+    KvLayer::block_bytes(&attention_shape(attention), kv_type)
 }
 
 pub(crate) fn attention_shape(attention: &AttentionConfig) -> AttentionShape {

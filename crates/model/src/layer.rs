@@ -1,10 +1,9 @@
 //! One layer, whatever the family: `x += mixer(norm(x)); x += ffn(norm(x))`, with another norm before an
 //! addition where the family has one.
 
-use kernels::BatchView;
+use kernels::{BatchView, KvLayer};
 
 use crate::LoadError;
-use crate::cache::LayerCache;
 use crate::config::{
     AttentionConfig, Ffn, LayerConfig, Mixer, ModelConfig, NormConfig, RopeConfig,
 };
@@ -122,7 +121,7 @@ impl Layer {
         index: usize,
         ops: &Ops<'_>,
         batch: BatchView<'_>,
-        cache: &mut LayerCache,
+        cache: &mut KvLayer,
         w: &mut Workspace,
         probe: &mut dyn Probe,
     ) {
@@ -164,7 +163,7 @@ impl Layer {
         config: &AttentionConfig,
         ops: &Ops<'_>,
         batch: BatchView<'_>,
-        cache: &mut LayerCache,
+        cache: &mut KvLayer,
         w: &mut Workspace,
         tap: &mut impl FnMut(&'static str, &[f32]),
     ) {

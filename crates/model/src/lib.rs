@@ -28,7 +28,7 @@ pub use batch::Batch;
 pub use cache::KvCache;
 pub use error::LoadError;
 pub use formats::ReadError;
-pub use kernels::{BLOCK_TOKENS, Level, Pool, limits};
+pub use kernels::{BLOCK_TOKENS, KvType, Level, Pool, limits};
 pub use model::{LoadOptions, Model};
 pub use placement::Placement;
 pub use probe::{NoProbe, Probe};

@@ -5,9 +5,9 @@
 use std::sync::{Arc, OnceLock};
 
 use formats::ReadError;
-use kernels::{Activations, BatchView, Context, Level, Pairing, RopeTable, Sizes};
+use kernels::{Activations, BatchView, Context, KvLayer, Level, Pairing, RopeTable, Sizes};
 
-use crate::cache::{LayerCache, attention_shape};
+use crate::cache::attention_shape;
 use crate::config::{Activation, AttentionConfig, NormConfig};
 use crate::weights::Linear;
 
@@ -128,25 +128,12 @@ impl Ops<'_> {
         config: &AttentionConfig,
         batch: BatchView<'_>,
         (q, k, v): (&[f32], &[f32], &[f32]),
-        cache: &mut LayerCache,
+        cache: &mut KvLayer,
         out: &mut [f32],
     ) {
         let shape = attention_shape(config);
-        kernels::store_kv(
-            &self.context,
-            &shape,
-            batch,
-            (k, v),
-            (&mut cache.keys, &mut cache.values),
-        );
-        kernels::attention(
-            &self.context,
-            &shape,
-            batch,
-            q,
-            (&cache.keys, &cache.values),
-            out,
-        );
+        kernels::store_kv(&self.context, &shape, batch, (k, v), cache);
+        kernels::attention(&self.context, &shape, batch, q, cache, out);
     }
 
     /// `gate = activation(gate) * up`.

@@ -2,7 +2,7 @@
 
 use formats::Gguf;
 use model::placement::Placement;
-use model::{Batch, KvCache, LoadOptions, Model, NoProbe, Workspace};
+use model::{Batch, KvCache, KvType, LoadOptions, Model, NoProbe, Workspace};
 use peak_alloc::PeakAlloc;
 use tensor::DType;
 use testkit::TinyModel;
@@ -33,10 +33,10 @@ fn streamed_weights_take_what_was_planned() {
     MEMORY.reset_peak_usage();
     model.place(&plan).expect("readable");
     drop(gguf);
-    let mut cache = KvCache::new(model.config(), 1);
+    let mut cache = KvCache::new(model.config(), KvType::F16, 1);
     let mut workspace = Workspace::new(model.config(), 32, 1);
-    let buffers =
-        KvCache::size_bytes(model.config(), 32) + Workspace::size_bytes(model.config(), 32, 1);
+    let buffers = KvCache::size_bytes(model.config(), KvType::F16, 32)
+        + Workspace::size_bytes(model.config(), 32, 1);
     for tokens in [vec![1; 32], vec![2]] {
         let mut batch = Batch::of_sequence(&tokens, 0, &[0]);
         batch.outputs = vec![0];

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use ingle::KvType;
 use ingle::perplexity::{self, Perplexity};
 use serde_json::json;
 
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// Memory to take at most, as in 6GB [default: what is free, or the control group leaves]
     #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
     memory: Option<u64>,
+    /// What keys and values are kept as: f16, or q8_0 for half the memory
+    #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = load::kv_type())]
+    kv_type: KvType,
     /// A JSON object
     #[arg(long)]
     json: bool,
@@ -45,6 +49,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
     let how = LoadArgs {
         threads: args.threads,
         memory: args.memory,
+        kv_type: args.kv_type,
         measuring: Some((args.ctx, perplexity::MAX_OUTPUTS)),
         ..LoadArgs::default()
     };
@@ -63,6 +68,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
             "model": model.info().name,
             "file": args.file,
             "ctx": args.ctx,
+            "kv_type": args.kv_type.name(),
             "chunks": found.chunks,
             "tokens": found.tokens,
             "ppl": found.ppl,

@@ -110,3 +110,31 @@ fn an_unknown_architecture_and_tokenizer_are_named() {
     assert!(text.contains("found `zebra`"), "{text}");
     outcome(&mut ingle(&home, &["run", "--raw", "zebra.gguf", "hi"])).failure(1);
 }
+
+#[test]
+fn int8_keys_and_values_are_reckoned_and_measured() {
+    let home = folder("show_kv_type");
+    let kv = |kv_type: &str| {
+        let args = ["show", &model(), "--json", "--kv-type", kv_type];
+        let facts = outcome(&mut ingle(&home, &args)).json();
+        assert_eq!(facts["memory"]["kv_type"], kv_type);
+        facts["memory"]["kv_cache"].as_u64().expect("bytes")
+    };
+    assert!(kv("q8_0") < kv("f16"));
+    let args = [
+        "bench",
+        &model(),
+        "-p",
+        "8",
+        "-n",
+        "0",
+        "-r",
+        "1",
+        "--kv-type",
+        "q8_0",
+        "--json",
+    ];
+    assert_eq!(outcome(&mut ingle(&home, &args)).json()["kv_type"], "q8_0");
+    let wrong = outcome(&mut ingle(&home, &["show", &model(), "--kv-type", "q7"])).failure(2);
+    assert!(wrong.contains("q7") && wrong.contains("q8_0"), "{wrong}");
+}

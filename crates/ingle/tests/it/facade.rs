@@ -349,3 +349,17 @@ fn async_siblings_do_the_same() {
 async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     std::future::poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
 }
+
+#[test]
+fn keys_and_values_in_int8_take_half_the_memory_and_tell_the_same_story() {
+    use ingle::KvType;
+    let (f16, int8) = (load(), stories().kv_type(KvType::Q8).load().unwrap());
+    assert_eq!(
+        (f16.info().kv_type, int8.info().kv_type),
+        (KvType::F16, KvType::Q8)
+    );
+    let (most, least) = (f16.info().memory.kv, int8.info().memory.kv);
+    // A scale of 4 bytes for a head of 8 elements: 12 bytes in place of 16.
+    assert!(least < most && 2 * least > most, "{least} of {most}");
+    assert_eq!(text(&f16, PROMPT), text(&int8, PROMPT));
+}

@@ -413,7 +413,7 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         }
     }
     #[inline(always)]
-    fn prefetch(self, data: &[u8], at: usize) {
+    fn prefetch<T>(self, data: &[T], at: usize) {
         // Prefetching never faults, wherever it points.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(data.as_ptr().wrapping_add(at).cast()) }
     }
@@ -569,5 +569,18 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
                 _mm256_add_epi32(acc[1], _mm256_madd_epi16(a[1], x)),
             ]
         }
+    }
+
+    // -- attention ----------------------------------------------------------------------------
+    #[inline(always)]
+    fn to_i32(self, x: F) -> V {
+        unsafe { [_mm256_cvtps_epi32(x[0]), _mm256_cvtps_epi32(x[1])] }
+    }
+    #[inline(always)]
+    fn dot_four<const MAX: u8>(self, acc: V, w: V, x: V) -> V {
+        [
+            dot::four::<VNNI, MAX>(acc[0], w[0], x[0]),
+            dot::four::<VNNI, MAX>(acc[1], w[1], x[1]),
+        ]
     }
 }

@@ -293,7 +293,7 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         unsafe { _mm512_srai_epi32::<N>(a) }
     }
     #[inline(always)]
-    fn prefetch(self, data: &[u8], at: usize) {
+    fn prefetch<T>(self, data: &[T], at: usize) {
         // Prefetching never faults, wherever it points.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(data.as_ptr().wrapping_add(at).cast()) }
     }
@@ -430,6 +430,39 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
             } else {
                 _mm512_add_epi32(acc, _mm512_madd_epi16(a, x))
             }
+        }
+    }
+
+    // -- attention ----------------------------------------------------------------------------
+    const WIDE_TILES: bool = true;
+    #[inline(always)]
+    fn butterfly<const H: usize>(self, x: __m512) -> __m512 {
+        unsafe {
+            let (other, high) = match H {
+                8 => (_mm512_shuffle_f32x4::<0b01_00_11_10>(x, x), 0xff00),
+                4 => (_mm512_shuffle_f32x4::<0b10_11_00_01>(x, x), 0xf0f0),
+                2 => (_mm512_permute_ps::<0b01_00_11_10>(x), 0xcccc),
+                _ => (_mm512_permute_ps::<0b10_11_00_01>(x), 0xaaaa),
+            };
+            _mm512_mask_sub_ps(_mm512_add_ps(x, other), high, other, x)
+        }
+    }
+    #[inline(always)]
+    fn to_i32(self, x: __m512) -> __m512i {
+        unsafe { _mm512_cvtps_epi32(x) }
+    }
+    #[inline(always)]
+    fn store_low(self, x: __m512i, out: &mut [u8; 16]) {
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(x)) }
+    }
+    #[inline(always)]
+    fn dot_four<const MAX: u8>(self, acc: __m512i, w: __m512i, x: __m512i) -> __m512i {
+        unsafe {
+            if VNNI {
+                return _mm512_dpbusd_epi32(acc, w, x);
+            }
+            let sums = _mm512_madd_epi16(pairs::<MAX>(w, x), _mm512_set1_epi16(1));
+            _mm512_add_epi32(acc, sums)
         }
     }
 }

@@ -123,7 +123,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn store_i32(self, a: Self::I32, out: &mut [i32; 16]);
     fn load_i32(self, x: &[i32; 16]) -> Self::I32;
     /// Asks for the cache line at `data[at]`, which need not exist.
-    fn prefetch(self, data: &[u8], at: usize);
+    fn prefetch<T>(self, data: &[T], at: usize);
 
     // -- weight codes: 64 bytes, four of each row -----------------------------------------------
     fn load_codes(self, x: &[u8; 64]) -> Self::B64;
@@ -163,6 +163,57 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn dot<const MAX: u8>(self, acc: Self::I32, w: [Self::B64; 4], x: &[i32; 4]) -> Self::I32;
     /// `acc[i] += low(a[i]) * low(x) + high(a[i]) * high(x)`, halves being i16.
     fn dot_pairs(self, acc: Self::I32, a: Self::I32, x: i32) -> Self::I32;
+
+    // -- attention ----------------------------------------------------------------------------
+    /// Whether registers hold tiles of 4 x 6 sums, or else of 2 x 2.
+    const WIDE_TILES: bool = false;
+    /// Lane `i` is `x[i] + x[i ^ H]` where bit `H` (1, 2, 4, 8) of `i` is 0, else `x[i ^ H] - x[i]`.
+    #[inline(always)]
+    fn butterfly<const H: usize>(self, x: Self::F32) -> Self::F32 {
+        let (mut lanes, mut out) = ([0.0; 16], [0.0; 16]);
+        self.store(x, &mut lanes);
+        for i in (0..16).filter(|i| i & H == 0) {
+            (out[i], out[i + H]) = (lanes[i] + lanes[i + H], lanes[i] - lanes[i + H]);
+        }
+        self.load(&out)
+    }
+    /// Nearest integers, ties to even.
+    #[inline(always)]
+    fn to_i32(self, x: Self::F32) -> Self::I32 {
+        let (mut lanes, mut bytes) = ([0.0; 16], [0; 64]);
+        self.store(x, &mut lanes);
+        for (lane, word) in lanes.iter().zip(bytes.as_chunks_mut::<4>().0) {
+            *word = (lane.round_ties_even() as i32).to_le_bytes();
+        }
+        self.as_words(self.load_codes(&bytes))
+    }
+    /// The low byte of each lane.
+    #[inline(always)]
+    fn store_low(self, x: Self::I32, out: &mut [u8; 16]) {
+        let mut bytes = [0; 64];
+        self.store_codes(self.as_bytes(x), &mut bytes);
+        for (out, word) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *out = word[0];
+        }
+    }
+    /// `acc[i] += sum over j < 4 of w[4i+j] * x[4i+j]`, `w` being unsigned, at most `MAX`, and `x` signed.
+    ///
+    /// See [`Isa::WIDE_IS_SIGNED`] for `MAX` > 127; `x` is not -128 then.
+    #[inline(always)]
+    fn dot_four<const MAX: u8>(self, acc: Self::I32, w: Self::B64, x: Self::B64) -> Self::I32 {
+        let bias = i32::from(MAX > 127 && Self::WIDE_IS_SIGNED) * 128;
+        let (mut ws, mut xs, mut sums) = ([0; 64], [0; 64], [0; 64]);
+        self.store_codes(w, &mut ws);
+        self.store_codes(x, &mut xs);
+        for i in 0..16 {
+            let mut sum = 0;
+            for j in 4 * i..4 * i + 4 {
+                sum += (i32::from(ws[j]) - bias) * i32::from(xs[j] as i8);
+            }
+            sums[4 * i..4 * i + 4].copy_from_slice(&sum.to_le_bytes());
+        }
+        self.add_i32(acc, self.as_words(self.load_codes(&sums)))
+    }
 }
 
 /// Sixteen weight rows as they lie in the file.

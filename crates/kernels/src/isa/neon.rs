@@ -326,7 +326,7 @@ impl<const DOT: u8> Isa for Arm<DOT> {
         quarters!(I => unsafe { vshlq_s32(a[I], vdupq_n_s32(-(N as i32))) })
     }
     #[inline(always)]
-    fn prefetch(self, data: &[u8], at: usize) {
+    fn prefetch<T>(self, data: &[T], at: usize) {
         let address = data.as_ptr().wrapping_add(at);
         // Prefetching never faults, wherever it points.
         unsafe {

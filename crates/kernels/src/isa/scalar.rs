@@ -223,7 +223,7 @@ impl Isa for Scalar {
         map(a, |a| a >> N)
     }
     #[inline(always)]
-    fn prefetch(self, _: &[u8], _: usize) {}
+    fn prefetch<T>(self, _: &[T], _: usize) {}
 
     #[inline(always)]
     fn load_codes(self, x: &[u8; 64]) -> Self::B64 {
@@ -322,5 +322,16 @@ impl Isa for Scalar {
     fn dot_pairs(self, acc: Self::I32, a: Self::I32, x: i32) -> Self::I32 {
         let product = |a: i32| i32::from(a as i16) * i32::from(x as i16) + (a >> 16) * (x >> 16);
         zip(acc, a, |acc, a| acc + product(a))
+    }
+
+    // -- attention ----------------------------------------------------------------------------
+    #[inline(always)]
+    fn to_i32(self, x: Self::F32) -> Self::I32 {
+        map(x, |x| x.round_ties_even() as i32)
+    }
+    #[inline(always)]
+    fn dot_four<const MAX: u8>(self, acc: Self::I32, w: Self::B64, x: Self::B64) -> Self::I32 {
+        let product = |k: usize| i32::from(w[k]) * i32::from(x[k] as i8);
+        std::array::from_fn(|i| acc[i] + (4 * i..4 * i + 4).map(product).sum::<i32>())
     }
 }

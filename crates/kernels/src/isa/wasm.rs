@@ -335,7 +335,7 @@ impl Isa for Simd128 {
         quarters!(I => i32x4_shr(a[I], N))
     }
     #[inline(always)]
-    fn prefetch(self, _: &[u8], _: usize) {}
+    fn prefetch<T>(self, _: &[T], _: usize) {}
 
     #[inline(always)]
     fn load_codes(self, x: &[u8; 64]) -> V {

@@ -2,7 +2,8 @@
 
 use half::f16;
 use kernels::{
-    AttentionShape, BLOCK_TOKENS, BatchView, Context, Level, Sizes, attention, store_kv,
+    AttentionShape, BLOCK_TOKENS, BatchView, Context, KvLayer, KvType, Level, Sizes, attention,
+    store_kv,
 };
 
 use crate::levels::{best_as, references, same_as};
@@ -11,9 +12,11 @@ use crate::random::Random;
 /// Sequences of some length, their keys, values and queries: `[len, heads, head_dim]` each.
 struct Case {
     shape: AttentionShape,
+    kv_type: KvType,
     sequences: Vec<Sequence>,
 }
 
+#[derive(Clone)]
 struct Sequence {
     len: usize,
     q: Vec<f32>,
@@ -22,7 +25,7 @@ struct Sequence {
 }
 
 impl Case {
-    fn new(shape: AttentionShape, lens: &[usize]) -> Self {
+    fn new(shape: AttentionShape, kv_type: KvType, lens: &[usize]) -> Self {
         let mut random = Random(lens.len() as u64 + 5);
         let sequences = lens.iter().map(|&len| {
             let mut floats = |heads: usize| random.floats(len * heads * shape.head_dim);
@@ -32,8 +35,17 @@ impl Case {
         });
         Self {
             shape,
+            kv_type,
             sequences: sequences.collect(),
         }
+    }
+
+    fn context(&self, level: Level, num_threads: usize) -> Context {
+        let sizes = Sizes {
+            max_k: 256,
+            max_head_dim: self.shape.head_dim,
+        };
+        Context::new(level, num_threads, sizes).expect("threads")
     }
 
     /// Runs everything, `step` tokens of each sequence at a time, all sequences in one batch.
@@ -41,11 +53,7 @@ impl Case {
     /// Blocks are handed out in turns and from the back, so no sequence has its own in a row.
     fn run(&self, level: Level, num_threads: usize, step: usize) -> Vec<Vec<f32>> {
         let shape = &self.shape;
-        let sizes = Sizes {
-            max_k: 256,
-            max_head_dim: shape.head_dim,
-        };
-        let context = Context::new(level, num_threads, sizes).expect("threads");
+        let context = self.context(level, num_threads);
         let longest = self.sequences.iter().map(|s| s.len).max().unwrap_or(0);
         let (per_sequence, n) = (longest.div_ceil(BLOCK_TOKENS), self.sequences.len());
         let tables: Vec<Vec<u32>> = (0..n)
@@ -56,9 +64,8 @@ impl Case {
             })
             .collect();
         let tables: Vec<&[u32]> = tables.iter().map(Vec::as_slice).collect();
-        // What was there before must not matter: NaNs, everywhere.
-        let len = n * per_sequence * shape.block_len();
-        let (mut keys, mut values) = (vec![0x7e00; len], vec![0x7e00; len]);
+        let mut layer = KvLayer::new(shape, self.kv_type, n * per_sequence);
+        self.poison(&context, &tables, &mut layer);
         let mut out: Vec<Vec<f32>> = vec![Vec::new(); n];
         for start in (0..longest).step_by(step) {
             let (mut positions, mut sequences) = (Vec::new(), Vec::new());
@@ -79,9 +86,9 @@ impl Case {
                 sequences: &sequences,
                 block_tables: &tables,
             };
-            store_kv(&context, shape, batch, (&k, &v), (&mut keys, &mut values));
+            store_kv(&context, shape, batch, (&k, &v), &mut layer);
             let mut y = vec![f32::NAN; q.len()];
-            attention(&context, shape, batch, &q, (&keys, &values), &mut y);
+            attention(&context, shape, batch, &q, &layer, &mut y);
             let width = shape.n_heads * shape.head_dim;
             for (&sequence, y) in sequences.iter().zip(y.chunks_exact(width)) {
                 out[sequence as usize].extend_from_slice(y);
@@ -89,17 +96,27 @@ impl Case {
         }
         out
     }
+
+    /// What was there before must not matter: NaNs, everywhere.
+    fn poison(&self, context: &Context, tables: &[&[u32]], layer: &mut KvLayer) {
+        let width = self.shape.n_kv_heads * self.shape.head_dim;
+        for (sequence, table) in tables.iter().enumerate() {
+            let len = table.len() * BLOCK_TOKENS;
+            let batch = BatchView {
+                positions: &(0..len as u32).collect::<Vec<_>>(),
+                sequences: &vec![sequence as u32; len],
+                block_tables: tables,
+            };
+            let nans = vec![f32::NAN; len * width];
+            store_kv(context, &self.shape, batch, (&nans, &nans), layer);
+        }
+    }
 }
 
 impl Sequence {
-    /// Softmax attention as written in the paper, keys and values rounded to f16.
+    /// Softmax attention as written in the paper, in f64.
     fn oracle(&self, shape: &AttentionShape) -> Vec<f64> {
         let dim = shape.head_dim;
-        let half = |x: &f32| f16::from_f32(*x).to_f64();
-        let (k, v): (Vec<f64>, Vec<f64>) = (
-            self.k.iter().map(half).collect(),
-            self.v.iter().map(half).collect(),
-        );
         let mut out = Vec::new();
         for (i, q) in self.q.chunks_exact(dim).enumerate() {
             let (position, head) = (i / shape.n_heads, i % shape.n_heads);
@@ -111,8 +128,8 @@ impl Sequence {
             let weight = |other: usize| {
                 let dot = q
                     .iter()
-                    .zip(&k[at(other)..])
-                    .map(|(&q, k)| f64::from(q) * k);
+                    .zip(&self.k[at(other)..])
+                    .map(|(&q, &k)| f64::from(q) * f64::from(k));
                 let score = dot.sum::<f64>() * f64::from(shape.scale);
                 let capped = |cap: f32| (score / f64::from(cap)).tanh() * f64::from(cap);
                 shape.softcap.map_or(score, capped).exp()
@@ -122,11 +139,54 @@ impl Sequence {
             for d in 0..dim {
                 let values = (first..=position)
                     .zip(&weights)
-                    .map(|(p, w)| w * v[at(p) + d]);
+                    .map(|(p, w)| w * f64::from(self.v[at(p) + d]));
                 out.push(values.sum::<f64>() / sum);
             }
         }
         out
+    }
+
+    /// Keys and values as a cache of this type holds them, and queries as it multiplies them.
+    fn stored(&self, shape: &AttentionShape, kv_type: KvType) -> Self {
+        let mut stored = self.clone();
+        match kv_type {
+            KvType::F16 => {
+                let round = |x: &mut f32| *x = f16::from_f32(*x).to_f32();
+                stored.k.iter_mut().for_each(round);
+                stored.v.iter_mut().for_each(round);
+            }
+            KvType::Q8 => {
+                for x in [&mut stored.q, &mut stored.k, &mut stored.v] {
+                    x.chunks_exact_mut(shape.head_dim).for_each(int8);
+                }
+            }
+        }
+        stored
+    }
+}
+
+/// A head rotated by the Walsh-Hadamard matrix, rounded to 127 steps of its largest element, and rotated back.
+///
+/// Sums in f32 and in the kernel's order on the way there: what falls between two steps is a matter of bits.
+fn int8(head: &mut [f32]) {
+    let size = 1_usize << head.len().trailing_zeros();
+    let mut half = size / 2;
+    while half > 0 {
+        for i in (0..head.len()).filter(|i| i & half == 0) {
+            let (a, b) = (head[i], head[i + half]);
+            (head[i], head[i + half]) = (a + b, a - b);
+        }
+        half /= 2;
+    }
+    let max = head.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+    let step = |x: &f32| f64::from((x * (127.0 / max)).round_ties_even() * (max / 127.0));
+    let steps: Vec<f64> = head.iter().map(step).collect();
+    for (i, x) in head.iter_mut().enumerate() {
+        // `H[i][j]` is -1 where `i & j` has an odd number of ones.
+        let stretch = steps[i / size * size..][..size].iter().enumerate();
+        let sign = |j: usize| 1.0 - 2.0 * f64::from(((i % size) & j).count_ones() % 2);
+        let sum: f64 = stretch.map(|(j, x)| sign(j) * x).sum();
+        *x = (sum / size as f64) as f32;
     }
 }
 
@@ -158,82 +218,126 @@ fn capped(softcap: f32, shape: AttentionShape) -> AttentionShape {
     }
 }
 
-/// Group sizes 1 to 8, heads of less and more than a vector and of no whole one, windows within a
-/// block, of one block and across several.
-fn shapes() -> Vec<AttentionShape> {
+/// Group sizes that fill blocks of queries and that leave rests, heads of less and more than a vector and of
+/// no whole one, windows within a block, of one block and across several.
+fn shapes() -> Vec<(AttentionShape, &'static [usize])> {
+    const SHORT: &[usize] = &[1, 63, 64, 65, 130, 31];
+    const LONG: &[usize] = &[600, 257, 513];
     vec![
-        shape(4, 4, 8, None),
-        shape(9, 3, 64, None),
-        shape(8, 1, 80, None),
-        shape(2, 2, 128, None),
-        shape(6, 2, 20, None),
-        shape(2, 1, 34, Some(33)),
-        shape(4, 2, 16, Some(1)),
-        shape(4, 2, 64, Some(5)),
-        shape(4, 2, 32, Some(32)),
-        shape(4, 1, 16, Some(70)),
-        capped(50.0, shape(4, 2, 48, None)),
-        capped(0.5, shape(2, 1, 24, Some(40))),
+        (shape(4, 4, 8, None), SHORT),
+        (shape(9, 3, 64, None), SHORT),
+        (shape(8, 1, 80, None), SHORT),
+        (shape(12, 2, 128, None), &[140, 9]),
+        (shape(2, 1, 256, Some(70)), &[150, 3]),
+        (shape(5, 1, 20, None), SHORT),
+        (shape(7, 1, 6, None), SHORT),
+        (shape(100, 1, 4, None), &[70, 3]),
+        (shape(2, 1, 34, Some(33)), SHORT),
+        (shape(4, 2, 16, Some(1)), SHORT),
+        (shape(4, 2, 64, Some(5)), SHORT),
+        (shape(4, 2, 32, Some(64)), SHORT),
+        (shape(2, 1, 16, None), LONG),
+        (shape(2, 2, 32, Some(300)), LONG),
+        (capped(50.0, shape(4, 2, 48, None)), SHORT),
+        (capped(0.5, shape(2, 1, 24, Some(40))), SHORT),
     ]
 }
-
-const LENS: &[usize] = &[1, 31, 32, 33, 100, 65];
 
 #[test]
 fn attention_is_near_an_f64_oracle() {
     for reference in references() {
-        for shape in shapes() {
-            let case = Case::new(shape, LENS);
-            let found = case.run(reference, 1, 17);
-            for (sequence, found) in case.sequences.iter().zip(found) {
-                let expected = sequence.oracle(&shape);
-                assert_eq!(found.len(), expected.len());
-                for (i, (&a, &b)) in found.iter().zip(&expected).enumerate() {
-                    let (position, len) = (i / (shape.n_heads * shape.head_dim), sequence.len);
-                    assert!(
-                        (f64::from(a) - b).abs() <= 2e-6,
-                        "{shape:?}, position {position} of {len}: {a} for {b}"
-                    );
-                }
-            }
+        for ((shape, lens), kv_type) in cases() {
+            near_the_oracle(reference, shape, lens, kv_type);
         }
     }
+}
+
+fn near_the_oracle(level: Level, shape: AttentionShape, lens: &[usize], kv_type: KvType) {
+    let case = Case::new(shape, kv_type, lens);
+    let found = case.run(level, 1, 17);
+    // Weights of int8 values are rounded to 1/16383 of the largest of a tile.
+    let bound = match kv_type {
+        KvType::F16 => 2e-6,
+        KvType::Q8 => 3e-4,
+    };
+    for (sequence, found) in case.sequences.iter().zip(found) {
+        let expected = sequence.stored(&shape, kv_type).oracle(&shape);
+        assert_eq!(found.len(), expected.len());
+        for (i, (&a, &b)) in found.iter().zip(&expected).enumerate() {
+            let (position, len) = (i / (shape.n_heads * shape.head_dim), sequence.len);
+            assert!(
+                (f64::from(a) - b).abs() <= bound,
+                "{shape:?} {kv_type:?}, position {position} of {len}: {a} for {b}"
+            );
+        }
+    }
+}
+
+fn cases() -> impl Iterator<Item = ((AttentionShape, &'static [usize]), KvType)> {
+    let both = |case| KvType::ALL.map(|kv_type| (case, kv_type));
+    shapes().into_iter().flat_map(both)
+}
+
+#[test]
+fn one_large_element_does_not_spoil_int8() {
+    let shape = shape(2, 1, 64, None);
+    let mut case = Case::new(shape, KvType::Q8, &[100]);
+    // As a bias on keys does: the same element of each, far beyond the others.
+    for head in case.sequences[0].k.chunks_exact_mut(64) {
+        head[5] += 60.0;
+    }
+    let found = &case.run(Level::best(), 1, 100)[0];
+    let expected = case.sequences[0].oracle(&shape);
+    let errors = found
+        .iter()
+        .zip(&expected)
+        .map(|(&a, b)| (f64::from(a) - b).abs());
+    let worst = errors.fold(0.0, f64::max);
+    assert!(worst < 0.1, "{worst}");
 }
 
 #[test]
 fn all_levels_chunks_batches_and_threads_give_the_same_bits() {
     for reference in references() {
-        for shape in shapes() {
-            let case = Case::new(shape, LENS);
-            let expected = case.run(reference, 1, 100);
-            for level in same_as(reference) {
-                for (threads, step) in [(1, 1), (2, 100), (3, 7), (2, 32)] {
-                    let found = case.run(level, threads, step);
-                    for (len, (a, b)) in LENS.iter().zip(found.iter().zip(&expected)) {
-                        let same = a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
-                        let level = level.name();
-                        assert!(
-                            same,
-                            "{shape:?} {level} threads={threads} step={step} len={len}"
-                        );
-                    }
-                }
-            }
-            // A sequence alone, in blocks of its own.
-            for (sequence, expected) in case.sequences.into_iter().zip(expected) {
-                let alone = Case {
-                    shape,
-                    sequences: vec![sequence],
-                };
-                let found = alone.run(best_as(reference), 2, 13);
-                let same = found[0]
-                    .iter()
-                    .zip(&expected)
-                    .all(|(a, b)| a.to_bits() == b.to_bits());
-                assert!(same, "{shape:?} alone, len={}", alone.sequences[0].len);
+        for ((shape, lens), kv_type) in cases() {
+            same_however_computed(reference, shape, lens, kv_type);
+        }
+    }
+}
+
+fn same_however_computed(reference: Level, shape: AttentionShape, lens: &[usize], kv_type: KvType) {
+    let case = Case::new(shape, kv_type, lens);
+    let expected = case.run(reference, 1, 1000);
+    for level in same_as(reference) {
+        for (threads, step) in [(1, 1), (2, 1000), (3, 7), (2, 64)] {
+            let found = case.run(level, threads, step);
+            for (len, (a, b)) in lens.iter().zip(found.iter().zip(&expected)) {
+                let level = level.name();
+                assert!(
+                    same(a, b),
+                    "{shape:?} {kv_type:?} {level} threads={threads} step={step} len={len}"
+                );
             }
         }
     }
+    // A sequence alone, in blocks of its own.
+    for (sequence, expected) in case.sequences.into_iter().zip(expected) {
+        let alone = Case {
+            shape,
+            kv_type,
+            sequences: vec![sequence],
+        };
+        let found = alone.run(best_as(reference), 2, 13);
+        let len = alone.sequences[0].len;
+        assert!(
+            same(&found[0], &expected),
+            "{shape:?} {kv_type:?} alone, len={len}"
+        );
+    }
+}
+
+fn same(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 #[test]
@@ -242,17 +346,49 @@ fn scores_far_apart_neither_overflow_nor_vanish() {
         scale: 30.0,
         ..shape(2, 1, 16, None)
     };
-    let case = Case::new(shape, &[70]);
-    for level in Level::available() {
-        let found = &case.run(level, 1, 70)[0];
+    for kv_type in KvType::ALL {
+        let case = Case::new(shape, kv_type, &[70]);
         // The oracle's exponents reach some hundreds here, which f64 still holds.
-        let expected = case.sequences[0].oracle(&shape);
-        for (&a, &b) in found.iter().zip(&expected) {
+        let expected = case.sequences[0].stored(&shape, kv_type).oracle(&shape);
+        for level in Level::available() {
+            let found = &case.run(level, 1, 70)[0];
+            for (&a, &b) in found.iter().zip(&expected) {
+                assert!(
+                    (f64::from(a) - b).abs() <= 3e-4,
+                    "{kv_type:?} {}: {a} for {b}",
+                    level.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn values_of_nothing_give_nothing() {
+    for kv_type in KvType::ALL {
+        let shape = shape(2, 1, 16, None);
+        let mut case = Case::new(shape, kv_type, &[80]);
+        case.sequences[0].v.fill(0.0);
+        case.sequences[0].k.fill(0.0);
+        for level in Level::available() {
+            let found = &case.run(level, 1, 80)[0];
             assert!(
-                (f64::from(a) - b).abs() <= 2e-4,
-                "{}: {a} for {b}",
+                found.iter().all(|&x| x == 0.0),
+                "{kv_type:?} {}",
                 level.name()
             );
         }
+    }
+}
+
+#[test]
+fn a_later_token_of_infinities_does_not_touch_earlier_ones() {
+    for kv_type in KvType::ALL {
+        let shape = shape(2, 1, 16, None);
+        let mut case = Case::new(shape, kv_type, &[40]);
+        let expected = case.run(Level::best(), 1, 40).remove(0);
+        case.sequences[0].v[39 * 16..].fill(f32::INFINITY);
+        let found = case.run(Level::best(), 1, 40).remove(0);
+        assert!(same(&found[..39 * 32], &expected[..39 * 32]), "{kv_type:?}");
     }
 }

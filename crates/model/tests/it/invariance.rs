@@ -1,12 +1,12 @@
 //! The same bits: whatever a sequence is batched with, however it is chunked, on any number of threads,
 //! wherever its KV blocks lie, at every level.
 
-use model::Level;
+use model::{KvType, Level};
 use tensor::DType;
 use testkit::distance::first_difference;
 use testkit::{Random, TinyModel};
 
-use crate::run::{Ragged, level, load, logits, ragged};
+use crate::run::{Ragged, level, load, logits, logits_kept_as, ragged};
 
 /// Weight types whose kernels take different paths: floats, 4 bits with and without a minimum,
 /// super-blocks, codebooks.
@@ -83,8 +83,40 @@ fn chunks_and_threads_and_levels() {
 }
 
 #[test]
+fn int8_keys_and_values_too() {
+    for tiny in [
+        TinyModel::default(),
+        TinyModel::qwen2(),
+        TinyModel::gemma2(),
+    ] {
+        let gguf = tiny.build();
+        let tokens = Random::new(3).tokens(LEN, tiny.vocab_size);
+        let run = |level, num_threads, step| {
+            let model = load(&gguf, level, num_threads);
+            logits_kept_as(KvType::Q8, &model, &tokens, step)
+        };
+        let expected = run(Level::Scalar, 1, LEN);
+        for level in Level::available() {
+            for (num_threads, step) in [(1, LEN), (2, 1), (3, 7)] {
+                let what = format!("{} threads={num_threads} step={step}", level.name());
+                assert_same(&what, &tiny, &run(level, num_threads, step), &expected);
+            }
+        }
+        let f16 = logits(&load(&gguf, level(), 1), &tokens, LEN);
+        assert_ne!(first_difference(&f16, &expected), None, "int8 rounds more");
+        let size = f16.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+        for (a, b) in expected.iter().zip(&f16) {
+            assert!((a - b).abs() < 0.05 * size, "{a} for {b} of {size}");
+        }
+    }
+}
+
+#[test]
 fn neighbours_and_block_tables() {
-    for tiny in models() {
+    for (tiny, kv_type) in models()
+        .into_iter()
+        .flat_map(|tiny| KvType::ALL.map(|kv_type| (tiny.clone(), kv_type)))
+    {
         let model = load(&tiny.build(), level(), 2);
         let mut random = Random::new(12);
         let sequences: Vec<Ragged> = [(LEN, 5), (1, 1), (33, 33), (64, 1), (40, 17)]
@@ -96,14 +128,14 @@ fn neighbours_and_block_tables() {
             .collect();
         let alone: Vec<Vec<f32>> = sequences
             .iter()
-            .map(|s| logits(&model, &s.tokens, s.tokens.len()))
+            .map(|s| logits_kept_as(kv_type, &model, &s.tokens, s.tokens.len()))
             .collect();
         let n = sequences.len();
         let in_turns = |s: usize, block: usize| (block * n + s) as u32;
         let from_the_back = |s: usize, block: usize| (100 - block * n - s) as u32;
         let found = [
-            ragged(&model, &sequences, in_turns),
-            ragged(&model, &sequences, from_the_back),
+            ragged(kv_type, &model, &sequences, in_turns),
+            ragged(kv_type, &model, &sequences, from_the_back),
         ];
         for found in found {
             for (i, (found, alone)) in found.iter().zip(&alone).enumerate() {
@@ -124,7 +156,7 @@ fn what_a_cache_held_before_does_not_matter() {
         random.tokens(40, tiny.vocab_size),
     );
     let expected = logits(&model, &new, 40);
-    let mut cache = KvCache::new(model.config(), 2);
+    let mut cache = KvCache::new(model.config(), KvType::F16, 2);
     let mut workspace = Workspace::new(model.config(), 60, 60);
     let table = [1, 0];
     let batch = Batch::of_sequence(&old, 0, &table);

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use formats::Gguf;
-use model::{BLOCK_TOKENS, Batch, KvCache, Level, LoadOptions, Model, NoProbe, Probe, Workspace};
+use model::{
+    BLOCK_TOKENS, Batch, KvCache, KvType, Level, LoadOptions, Model, NoProbe, Probe, Workspace,
+};
 
 /// The level under test: the best, or what `INGLE_ISA` says.
 pub(crate) fn level() -> Level {
@@ -21,9 +23,19 @@ pub(crate) fn load(gguf: &Gguf, level: Level, num_threads: usize) -> Model {
 
 /// Logits of every token of a sequence fed `step` tokens at a time.
 pub(crate) fn logits(model: &Model, tokens: &[u32], step: usize) -> Vec<f32> {
+    logits_kept_as(KvType::F16, model, tokens, step)
+}
+
+/// The same with keys and values of `kv_type`.
+pub(crate) fn logits_kept_as(
+    kv_type: KvType,
+    model: &Model,
+    tokens: &[u32],
+    step: usize,
+) -> Vec<f32> {
     let num_blocks = KvCache::blocks_for(tokens.len());
     let table: Vec<u32> = (0..num_blocks as u32).collect();
-    let mut cache = KvCache::new(model.config(), num_blocks);
+    let mut cache = KvCache::new(model.config(), kv_type, num_blocks);
     let mut workspace = Workspace::new(model.config(), step, step);
     let mut all = Vec::new();
     for (i, tokens) in tokens.chunks(step).enumerate() {
@@ -45,6 +57,7 @@ pub(crate) struct Ragged {
 /// Logits of every token of several sequences computed together, blocks handed out as `block` says:
 /// from sequence and index of the block in it to its place in the cache.
 pub(crate) fn ragged(
+    kv_type: KvType,
     model: &Model,
     sequences: &[Ragged],
     block: impl Fn(usize, usize) -> u32,
@@ -55,7 +68,7 @@ pub(crate) fn ragged(
         .map(|s| (0..per_sequence).map(|index| block(s, index)).collect())
         .collect();
     let num_blocks = 1 + tables.iter().flatten().copied().max().unwrap_or(0) as usize;
-    let mut cache = KvCache::new(model.config(), num_blocks);
+    let mut cache = KvCache::new(model.config(), kv_type, num_blocks);
     let room: usize = sequences.iter().map(|s| s.step).sum();
     let mut workspace = Workspace::new(model.config(), room, room);
     let mut done = vec![0; sequences.len()];
@@ -104,7 +117,7 @@ impl Probe for Recorder {
 pub(crate) fn taps(model: &Model, tokens: &[u32], step: usize) -> Recorder {
     let num_blocks = KvCache::blocks_for(tokens.len());
     let table: Vec<u32> = (0..num_blocks as u32).collect();
-    let mut cache = KvCache::new(model.config(), num_blocks);
+    let mut cache = KvCache::new(model.config(), KvType::F16, num_blocks);
     let mut workspace = Workspace::new(model.config(), step, step);
     let mut recorder = Recorder::default();
     for (i, tokens) in tokens.chunks(step).enumerate() {

@@ -10,7 +10,7 @@ use std::io;
 
 use clap::builder::RangedU64ValueParser;
 use ingle::bench::{Bench, Case};
-use ingle::{Level, Model, limits};
+use ingle::{KvType, Level, Model, limits};
 
 use self::report::{Measured, Report};
 use crate::App;
@@ -63,6 +63,9 @@ pub(crate) struct Args {
     /// Memory to take at most, as in 6GB [default: what is free, or the control group leaves]
     #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
     memory: Option<u64>,
+    /// What keys and values are kept as: f16, or q8_0 for half the memory
+    #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = load::kv_type())]
+    kv_type: KvType,
     /// Repetitions of each test
     #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     repetitions: usize,
@@ -105,6 +108,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
         let how = LoadArgs {
             threads,
             memory: args.memory,
+            kv_type: args.kv_type,
             measuring: Some(room(args, &cases)),
             ..LoadArgs::default()
         };

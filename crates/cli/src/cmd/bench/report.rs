@@ -86,6 +86,7 @@ impl Report {
                 "size": info.file_bytes,
                 "threads": info.num_threads,
                 "level": info.level,
+                "kv_type": info.kv_type.name(),
                 "test": test,
                 "n_prompt": n_prompt,
                 "n_gen": n_gen,

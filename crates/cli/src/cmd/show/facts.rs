@@ -14,10 +14,11 @@ use crate::failure::Failure;
 pub(super) fn collect(
     local: &LocalModel,
     gguf: &Gguf,
-    ctx: Option<usize>,
-    memory: Option<u64>,
-    all_tensors: bool,
+    args: &super::Args,
 ) -> Result<Value, Failure> {
+    let ctx = args
+        .ctx
+        .map(|ctx| usize::try_from(ctx).unwrap_or(usize::MAX));
     let level = Level::from_env().map_err(Failure::Failed)?;
     let name: Option<String> = gguf.metadata().opt("general.architecture").ok().flatten();
     let config = arch::config(gguf.metadata(), &Loader::new(gguf, level));
@@ -42,7 +43,7 @@ pub(super) fn collect(
         Err(error) => error.to_string().into(),
     };
     facts["config"] = config.as_ref().map_or(Value::Null, config::to_json);
-    facts["tensors"] = tensors(gguf, &kernels(loaded.as_ref().ok()), all_tensors);
+    facts["tensors"] = tensors(gguf, &kernels(loaded.as_ref().ok()), args.tensors);
     facts["tokenizer"] = match ingle::tokenizer(gguf) {
         Ok(tokenizer) => tokenizer_facts(&tokenizer),
         Err(error) => json!({"error": error.to_string()}),
@@ -54,7 +55,7 @@ pub(super) fn collect(
             all: weights,
             sizes,
         };
-        memory::collect(&config, &weights, ctx, memory)
+        memory::collect(&config, args.kv_type, &weights, ctx, args.memory)
     });
     facts["cpu"] = json!({
         "level": level.name(),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use ingle::KvType;
 use ingle::memory::{self, Budget, Estimate};
 use ingle::model::Placement;
 use ingle::model::config::ModelConfig;
@@ -27,8 +28,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(config: &ModelConfig, weights: &Weights, ctx: usize, budget: Option<Budget>) -> Self {
-        let mut need = Estimate::new(config, weights.all, ctx, 1);
+    fn new(
+        config: &ModelConfig,
+        kv_type: KvType,
+        weights: &Weights,
+        ctx: usize,
+        budget: Option<Budget>,
+    ) -> Self {
+        let mut need = Estimate::new(config, kv_type, weights.all, ctx, 1);
         let sizes = weights.sizes.as_ref();
         let placement = sizes.and_then(|sizes| need.place(sizes, budget).ok());
         Self { need, placement }
@@ -54,14 +61,15 @@ impl Plan {
 /// The facts: for the context asked for, or the one that `ingle run` would take, and for others.
 pub(super) fn collect(
     config: &ModelConfig,
+    kv_type: KvType,
     weights: &Weights,
     ctx: Option<usize>,
     given: Option<u64>,
 ) -> Value {
     let have = memory::available();
     let budget = memory::budget(given, have.as_ref());
-    let ctx = ctx.unwrap_or_else(|| memory::default_ctx(config, weights.all, budget));
-    let plan = |ctx| Plan::new(config, weights, ctx, budget);
+    let ctx = ctx.unwrap_or_else(|| memory::default_ctx(config, kv_type, weights.all, budget));
+    let plan = |ctx| Plan::new(config, kv_type, weights, ctx, budget);
     let chosen = plan(ctx);
     let own = match &chosen.placement {
         Some(Placement::Own(plan)) => own(plan, weights),
@@ -87,6 +95,7 @@ pub(super) fn collect(
         "streamed_per_step": chosen.streamed(),
         "own": own,
         "kv_cache": chosen.need.kv,
+        "kv_type": kv_type.name(),
         "workspace": chosen.need.workspace,
         "process": chosen.need.process,
         "needed": chosen.need.total(),
@@ -127,8 +136,9 @@ pub(super) fn print(facts: &Value, out: &mut dyn Write) -> io::Result<()> {
     };
     let (ctx, max_ctx) = (line(&facts["ctx"]), line(&facts["max_ctx"]));
     let kv = format!(
-        "{} for a context of {ctx} tokens (the model was trained for {max_ctx})",
-        size(&facts["kv_cache"])
+        "{} in {} for a context of {ctx} tokens (the model was trained for {max_ctx})",
+        size(&facts["kv_cache"]),
+        line(&facts["kv_type"]),
     );
     let rows = [
         ("weights", weights(facts)),

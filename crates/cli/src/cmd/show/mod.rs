@@ -13,6 +13,8 @@ mod print;
 
 use std::io::{self, BufWriter, Write};
 
+use ingle::KvType;
+
 use crate::App;
 use crate::failure::Failure;
 use crate::load;
@@ -30,6 +32,9 @@ pub(crate) struct Args {
     /// Memory it may take, as in 6GB [default: what is free, or the control group leaves]
     #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
     memory: Option<u64>,
+    /// What keys and values are kept as: f16, or q8_0 for half the memory
+    #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = load::kv_type())]
+    kv_type: KvType,
     /// Every tensor in place of a table by type
     #[arg(long)]
     tensors: bool,
@@ -41,10 +46,7 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
     let (local, gguf) = load::file(app, &args.model)?;
-    let ctx = args
-        .ctx
-        .map(|ctx| usize::try_from(ctx).unwrap_or(usize::MAX));
-    let facts = facts::collect(&local, &gguf, ctx, args.memory, args.tensors)?;
+    let facts = facts::collect(&local, &gguf, args)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match args.json {
         true => writeln!(out, "{facts:#}")?,

@@ -74,3 +74,19 @@ pub(super) fn pairwise<const MAX: u8>(acc: __m256i, w: [__m256i; 4], x: [__m256i
         _mm256_add_epi32(acc, _mm256_add_epi32(a, b))
     }
 }
+
+/// Half of [`Isa::dot_four`](super::Isa::dot_four). `VNNI` only for a token that has it.
+#[inline(always)]
+pub(super) fn four<const VNNI: bool, const MAX: u8>(
+    acc: __m256i,
+    w: __m256i,
+    x: __m256i,
+) -> __m256i {
+    unsafe {
+        if VNNI {
+            return dpbusd(acc, w, x);
+        }
+        let sums = _mm256_madd_epi16(pairs::<MAX>(w, x), _mm256_set1_epi16(1));
+        _mm256_add_epi32(acc, sums)
+    }
+}

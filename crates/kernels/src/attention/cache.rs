@@ -1,0 +1,122 @@
+//! What a layer keeps of keys and values, and where it lies.
+//!
+//! Both types are cut into *KV blocks* of [`BLOCK_TOKENS`] positions, and a block into heads. A vector of
+//! keys is 16 positions, so that a score needs no sum across lanes; a vector of values is 16 elements:
+//!
+//! ```text
+//! f16    keys    [block][head][dim][64 positions]             values  [block][head][64 positions][dim]
+//! int8   keys    [block][head][dim / 4][64 positions][4]      values  [block][head][dim / 16][16][16 dims][4 positions]
+//!        scales  [block][head][64 positions] in f32, for keys and again for values
+//! ```
+//!
+//! Int8 numbers lie as the int8 dot product of CPUs takes them: groups of four that are summed. A
+//! position of a head has one scale, `max|x| / 127`; keys and values are rotated first (see
+//! `rotate.rs`), which is why one scale serves a whole head.
+
+use std::str::FromStr;
+
+use super::{AttentionShape, BLOCK_TOKENS};
+use crate::isa::LANES;
+
+/// What numbers keys and values are kept as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KvType {
+    /// 16-bit floats.
+    #[default]
+    F16,
+    /// 8-bit integers with a scale per position and head: half the memory.
+    Q8,
+}
+
+impl KvType {
+    /// All types, as [`KvType::name`] spells them.
+    pub const ALL: [Self; 2] = [Self::F16, Self::Q8];
+
+    /// Its name on the command line; `q8_0` is what other programs call such a cache.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::Q8 => "q8_0",
+        }
+    }
+}
+
+impl FromStr for KvType {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|kv_type| kv_type.name() == name);
+        found.ok_or_else(|| {
+            format!("expected a type of keys and values (f16, q8_0), found `{name}`")
+        })
+    }
+}
+
+/// One layer's keys and values, in KV blocks.
+pub struct KvLayer {
+    pub(super) data: KvData,
+}
+
+pub(super) enum KvData {
+    F16 {
+        keys: Vec<u16>,
+        values: Vec<u16>,
+    },
+    Q8 {
+        /// 128 is added to each, as one operand of the dot product is unsigned.
+        keys: Vec<u8>,
+        /// Signed, as bytes.
+        values: Vec<u8>,
+        key_scales: Vec<f32>,
+        value_scales: Vec<f32>,
+    },
+}
+
+impl KvLayer {
+    /// Room for `num_blocks` blocks; memory is asked for here and touched as blocks are first used.
+    pub fn new(shape: &AttentionShape, kv_type: KvType, num_blocks: usize) -> Self {
+        let len = num_blocks * shape.n_kv_heads * head_block_len(shape);
+        let num_scales = num_blocks * shape.n_kv_heads * BLOCK_TOKENS;
+        let data = match kv_type {
+            KvType::F16 => KvData::F16 {
+                keys: vec![0; len],
+                values: vec![0; len],
+            },
+            KvType::Q8 => KvData::Q8 {
+                keys: vec![0; len],
+                values: vec![0; len],
+                key_scales: vec![0.0; num_scales],
+                value_scales: vec![0.0; num_scales],
+            },
+        };
+        Self { data }
+    }
+
+    /// Bytes of one block.
+    pub fn block_bytes(shape: &AttentionShape, kv_type: KvType) -> usize {
+        let len = head_block_len(shape);
+        let head = match kv_type {
+            KvType::F16 => 2 * size_of::<u16>() * len,
+            KvType::Q8 => 2 * (len + size_of::<f32>() * BLOCK_TOKENS),
+        };
+        shape.n_kv_heads * head
+    }
+
+    /// What numbers it holds.
+    pub fn kv_type(&self) -> KvType {
+        match self.data {
+            KvData::F16 { .. } => KvType::F16,
+            KvData::Q8 { .. } => KvType::Q8,
+        }
+    }
+}
+
+/// Elements of a head, padded to whole vectors.
+pub(super) fn stride(shape: &AttentionShape) -> usize {
+    shape.head_dim.next_multiple_of(LANES)
+}
+
+/// Numbers that one head has in a block, of keys or of values.
+pub(super) fn head_block_len(shape: &AttentionShape) -> usize {
+    stride(shape) * BLOCK_TOKENS
+}

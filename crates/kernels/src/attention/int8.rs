@@ -1,0 +1,316 @@
+//! int8 keys and values: sums of a tile are exact integers, whatever takes them.
+//!
+//! ```text
+//! score[pos]  = factor * key_scale[pos] * Σ q[d] * key[d][pos]                 q quantised per head
+//! weight[pos] = exp2(score[pos] - max) * value_scale[pos]
+//! P[pos]      = round(weight[pos] * 16383 / top)      top = the tile's largest weight
+//! out[d]      = top / 16383 * Σ P[pos] * value[pos][d]
+//! ```
+//!
+//! `P` has 14 bits, taken 7 at a time: then the int8 product of AVX2, which saturates, is exact too. With
+//! 8 bits the many small weights beside a large one would be lost. Sums stay below 2^30.
+
+use std::ops::Range;
+
+use super::cache::{head_block_len, stride};
+use super::queries::Queries;
+use super::store::{int8, int8_scale, rotated};
+use super::tile::{Fold, Places, TILE, View, Work, apply_cap, peak, query_len};
+use super::{AttentionShape, BLOCK_TOKENS, rotate};
+use crate::isa::{Isa, LANES};
+use crate::vector::exp2;
+
+/// Vectors of positions in a block.
+const VECTORS: usize = BLOCK_TOKENS / LANES;
+/// Bits of one half of `P`.
+const HALF_BITS: u32 = 7;
+const P_MAX: f32 = 16383.0;
+
+/// A layer's keys and values in int8.
+#[derive(Clone, Copy)]
+pub(super) struct Int8<'a> {
+    pub(super) keys: &'a [u8],
+    pub(super) values: &'a [u8],
+    pub(super) key_scales: &'a [f32],
+    pub(super) value_scales: &'a [f32],
+}
+
+impl View for Int8<'_> {
+    #[inline(always)]
+    fn pack<I: Isa>(
+        isa: I,
+        shape: &AttentionShape,
+        q: &[f32],
+        (start, len, j): (usize, usize, usize),
+        queries: &mut Queries,
+    ) {
+        let row = rotated(isa, q, &mut queries.floats);
+        let (scale, inverse) = int8_scale(isa, row);
+        let size = rotate::size(shape.head_dim) as f32;
+        queries.factors[start + j] = super::tile::factor(shape) / size * scale;
+        let packed = &mut queries.bytes[start * (stride(shape) / 4)..];
+        let mut sum = 0;
+        for (q, packed) in row
+            .as_chunks::<LANES>()
+            .0
+            .iter()
+            .zip(packed.chunks_mut(4 * len))
+        {
+            let bytes = int8(isa, q, inverse);
+            for (four, packed) in bytes.as_chunks::<4>().0.iter().zip(packed.chunks_mut(len)) {
+                packed[j] = four.map(|byte| byte as u8);
+            }
+            for byte in bytes {
+                sum += i32::from(byte);
+            }
+        }
+        // Keys are stored with 128 added; see `Isa::WIDE_IS_SIGNED`.
+        queries.offsets[start + j] = if I::WIDE_IS_SIGNED { 0 } else { -128 * sum };
+    }
+
+    #[inline(always)]
+    fn scores<I: Isa, const N: usize>(
+        self,
+        isa: I,
+        shape: &AttentionShape,
+        queries: &Queries,
+        start: usize,
+        (places, block): (&Places, usize),
+        scores: &mut [[f32; TILE]; N],
+    ) {
+        let (groups, len) = (stride(shape) / 4, head_block_len(shape));
+        let index = places.here[block];
+        let keys = self.keys[index * len..][..len].as_chunks::<64>().0;
+        let task = Scores {
+            shape,
+            keys: keys.as_chunks().0,
+            q: queries.bytes[start * groups..][..N * groups]
+                .as_chunks::<N>()
+                .0,
+            offsets: queries.offsets[start..].first_chunk().expect("N queries"),
+            factors: queries.factors[start..].first_chunk().expect("N queries"),
+            scales: self.key_scales[index * BLOCK_TOKENS..][..BLOCK_TOKENS]
+                .as_chunks()
+                .0
+                .first_chunk()
+                .expect("a block"),
+            values: self.values,
+            ahead: index * len,
+            at: block * BLOCK_TOKENS,
+        };
+        if I::WIDE_TILES {
+            task.vectors::<I, VECTORS>(isa, 0, scores);
+        } else {
+            task.vectors::<I, 2>(isa, 0, scores);
+            task.vectors::<I, 2>(isa, 2, scores);
+        }
+    }
+
+    #[inline(always)]
+    fn softmax<I: Isa, const N: usize>(
+        self,
+        isa: I,
+        work: &mut Work,
+        n: usize,
+        places: &Places,
+        span: Range<usize>,
+        valid: Range<usize>,
+    ) -> (f32, f32) {
+        let row = &mut work.scores[n];
+        row[span.start..valid.start].fill(f32::NEG_INFINITY);
+        row[valid.end..span.end].fill(f32::NEG_INFINITY);
+        let max = peak(isa, row[span.clone()].as_chunks().0);
+        let mut sum = isa.splat(0.0);
+        for block in span.start / BLOCK_TOKENS..span.end / BLOCK_TOKENS {
+            let scales = &self.value_scales[places.here[block] * BLOCK_TOKENS..][..BLOCK_TOKENS];
+            let row = &mut row[block * BLOCK_TOKENS..][..BLOCK_TOKENS];
+            let scores = row.as_chunks_mut::<LANES>().0;
+            for (score, scale) in scores.iter_mut().zip(scales.as_chunks::<LANES>().0) {
+                let prob = exp2(isa, isa.sub(isa.load(score), isa.splat(max)));
+                sum = isa.add(sum, prob);
+                isa.store(isa.mul(prob, isa.load(scale)), score);
+            }
+        }
+        // Scales of positions that were never written may be anything.
+        row[span.start..valid.start].fill(0.0);
+        row[valid.end..span.end].fill(0.0);
+        let weights = row[span.clone()].as_chunks::<LANES>().0;
+        let top = peak(isa, weights);
+        let factor = isa.splat(if top > 0.0 { P_MAX / top } else { 0.0 });
+        let low_bits = isa.splat_i32((1 << HALF_BITS) - 1);
+        let high = work.high[n][span.clone()].as_chunks_mut::<LANES>().0;
+        let low = work.low[n][span].as_chunks_mut::<LANES>().0;
+        for (weight, (high, low)) in weights.iter().zip(high.iter_mut().zip(low)) {
+            let p = isa.to_i32(isa.mul(isa.load(weight), factor));
+            isa.store_low(isa.shr_i32::<HALF_BITS>(p), high);
+            isa.store_low(isa.and_i32(p, low_bits), low);
+        }
+        work.tops[n] = top / P_MAX;
+        (max, isa.sum(sum))
+    }
+
+    #[inline(always)]
+    fn values<I: Isa, const N: usize>(
+        self,
+        isa: I,
+        shape: &AttentionShape,
+        (places, blocks): (&Places, Range<usize>),
+        work: &mut Work,
+        folds: &[Fold; N],
+        state: &mut [f32],
+    ) {
+        for n in 0..N {
+            if folds[n].valid.is_empty() {
+                work.high[n].fill(0);
+                work.low[n].fill(0);
+            }
+        }
+        let task = Values {
+            view: self,
+            len: head_block_len(shape),
+            places,
+            blocks,
+            high: work.high.first_chunk().expect("N rows"),
+            low: work.low.first_chunk().expect("N rows"),
+            tops: work.tops.first_chunk().expect("N rows"),
+            folds,
+            query_len: query_len(shape),
+        };
+        let count = stride(shape) / LANES;
+        let mut d = 0;
+        while d < count {
+            d += if I::WIDE_TILES && count - d >= 4 {
+                task.vectors::<I, 4>(isa, d, state)
+            } else if count - d >= 2 {
+                task.vectors::<I, 2>(isa, d, state)
+            } else {
+                task.vectors::<I, 1>(isa, d, state)
+            };
+        }
+    }
+
+    #[inline(always)]
+    fn finish<I: Isa>(isa: I, shape: &AttentionShape, out: &mut [f32]) -> f32 {
+        let size = rotate::size(shape.head_dim);
+        rotate::rotate(isa, out, size);
+        1.0 / size as f32
+    }
+}
+
+struct Scores<'a, const N: usize> {
+    shape: &'a AttentionShape,
+    keys: &'a [[[u8; 64]; VECTORS]],
+    q: &'a [[[u8; 4]; N]],
+    offsets: &'a [i32; N],
+    factors: &'a [f32; N],
+    scales: &'a [[f32; LANES]; VECTORS],
+    values: &'a [u8],
+    ahead: usize,
+    at: usize,
+}
+
+impl<const N: usize> Scores<'_, N> {
+    /// Scores of `M` vectors of positions from `first` on.
+    #[inline(always)]
+    fn vectors<I: Isa, const M: usize>(&self, isa: I, first: usize, scores: &mut [[f32; TILE]; N]) {
+        let mut acc = [[isa.zero(); N]; M];
+        for m in 0..M {
+            for n in 0..N {
+                acc[m][n] = isa.splat_i32(self.offsets[n]);
+            }
+        }
+        for (g, (keys, q)) in self.keys.iter().zip(self.q).enumerate() {
+            for m in 0..M {
+                isa.prefetch(self.values, self.ahead + (g * VECTORS + first + m) * 64);
+                let key = isa.load_codes(&keys[first + m]);
+                for n in 0..N {
+                    let q = isa.as_bytes(isa.splat_i32(i32::from_le_bytes(q[n])));
+                    acc[m][n] = isa.dot_four::<255>(acc[m][n], key, q);
+                }
+            }
+        }
+        for m in 0..M {
+            let scale = isa.load(&self.scales[first + m]);
+            for n in 0..N {
+                let score = isa.mul(isa.to_f32(acc[m][n]), scale);
+                let score = isa.mul(score, isa.splat(self.factors[n]));
+                let at = self.at + (first + m) * LANES;
+                let out = scores[n][at..].first_chunk_mut().expect("a vector");
+                isa.store(apply_cap(isa, self.shape, score), out);
+            }
+        }
+    }
+}
+
+struct Values<'a, const N: usize> {
+    view: Int8<'a>,
+    len: usize,
+    places: &'a Places,
+    blocks: Range<usize>,
+    high: &'a [[u8; TILE]; N],
+    low: &'a [[u8; TILE]; N],
+    tops: &'a [f32; N],
+    folds: &'a [Fold; N],
+    query_len: usize,
+}
+
+impl<const N: usize> Values<'_, N> {
+    /// `M` vectors of elements from `first` on; returns `M`.
+    #[inline(always)]
+    fn vectors<I: Isa, const M: usize>(&self, isa: I, first: usize, state: &mut [f32]) -> usize {
+        let mut acc = [[isa.zero(); N]; M];
+        self.plane(isa, first, self.high, &mut acc);
+        for m in 0..M {
+            for n in 0..N {
+                acc[m][n] = isa.shl_i32::<HALF_BITS>(acc[m][n]);
+            }
+        }
+        self.plane(isa, first, self.low, &mut acc);
+        for n in 0..N {
+            if self.folds[n].valid.is_empty() {
+                continue;
+            }
+            let decay = isa.splat(self.folds[n].decay);
+            let weight = isa.splat(self.folds[n].weight * self.tops[n]);
+            let state = state[n * self.query_len..].as_chunks_mut::<LANES>().0;
+            for m in 0..M {
+                let old = isa.mul(isa.load(&state[first + m]), decay);
+                let new = isa.mul_add(isa.to_f32(acc[m][n]), weight, old);
+                isa.store(new, &mut state[first + m]);
+            }
+        }
+        M
+    }
+
+    /// `acc += Σ p v` with one half of `P`.
+    #[inline(always)]
+    fn plane<I: Isa, const M: usize>(
+        &self,
+        isa: I,
+        first: usize,
+        probs: &[[u8; TILE]; N],
+        acc: &mut [[I::I32; N]; M],
+    ) {
+        for block in self.blocks.clone() {
+            let values = &self.view.values[self.places.here[block] * self.len..][..self.len];
+            let values = values.as_chunks::<64>().0.as_chunks::<LANES>().0;
+            let values: &[[[u8; 64]; LANES]; M] = values[first..].first_chunk().expect("M vectors");
+            let ahead = self.places.next[block] * self.len + first * LANES * 64;
+            let mut p: [&[[u8; 4]; LANES]; N] = [&[[0; 4]; LANES]; N];
+            for n in 0..N {
+                let fours = probs[n].as_chunks::<4>().0.as_chunks::<LANES>().0;
+                p[n] = &fours[block];
+            }
+            for g in 0..LANES {
+                for m in 0..M {
+                    isa.prefetch(self.view.keys, ahead + (m * LANES + g) * 64);
+                    let value = isa.load_codes(&values[m][g]);
+                    for n in 0..N {
+                        let p = isa.as_bytes(isa.splat_i32(i32::from_le_bytes(p[n][g])));
+                        acc[m][n] = isa.dot_four::<127>(acc[m][n], p, value);
+                    }
+                }
+            }
+        }
+    }
+}

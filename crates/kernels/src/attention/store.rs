@@ -1,0 +1,178 @@
+//! Puts keys and values of a batch where their tokens stand.
+
+use super::cache::{KvData, KvLayer, head_block_len, stride};
+use super::{AttentionShape, BLOCK_TOKENS, BatchView, rotate};
+use crate::Context;
+use crate::isa::{Isa, LANES, Op, dispatch};
+use crate::matmul::lock;
+use crate::vector::padded;
+
+/// Stores keys and values `[n_tokens, n_kv_heads, head_dim]` of a batch at their tokens' places.
+///
+/// # Panics
+/// If a position has no block or a shape does not fit: the engine allocates before it schedules.
+pub fn store_kv(
+    context: &Context,
+    shape: &AttentionShape,
+    batch: BatchView<'_>,
+    (k, v): (&[f32], &[f32]),
+    layer: &mut KvLayer,
+) {
+    let mut scratch = lock(&context.scratch[0]);
+    let row = &mut scratch.attention.row;
+    let op = Store {
+        shape,
+        batch,
+        k,
+        v,
+        layer,
+        row,
+    };
+    dispatch(context.level, op);
+}
+
+struct Store<'a> {
+    shape: &'a AttentionShape,
+    batch: BatchView<'a>,
+    k: &'a [f32],
+    v: &'a [f32],
+    layer: &'a mut KvLayer,
+    /// Room for a rotated head.
+    row: &'a mut [f32],
+}
+
+impl Op for Store<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let (dim, heads) = (self.shape.head_dim, self.shape.n_kv_heads);
+        let width = heads * dim;
+        let len = head_block_len(self.shape);
+        let tokens = self.k.chunks_exact(width).zip(self.v.chunks_exact(width));
+        for (i, (k, v)) in tokens.enumerate() {
+            let position = self.batch.positions[i] as usize;
+            let sequence = self.batch.sequences[i];
+            let block = self.batch.block(sequence, position / BLOCK_TOKENS);
+            let at = position % BLOCK_TOKENS;
+            for head in 0..heads {
+                let (k, v) = (&k[head * dim..][..dim], &v[head * dim..][..dim]);
+                let (index, row) = (block * heads + head, &mut *self.row);
+                match &mut self.layer.data {
+                    KvData::F16 { keys, values } => {
+                        let stride = stride(self.shape);
+                        f16_keys(isa, k, at, &mut keys[index * len..][..len]);
+                        f16_values(isa, v, &mut values[index * len + at * stride..][..stride]);
+                    }
+                    KvData::Q8 {
+                        keys,
+                        values,
+                        key_scales,
+                        value_scales,
+                    } => {
+                        let place = index * BLOCK_TOKENS + at;
+                        let keys = &mut keys[index * len..][..len];
+                        key_scales[place] = int8_keys(isa, k, row, at, keys);
+                        let values = &mut values[index * len..][..len];
+                        value_scales[place] = int8_values(isa, v, row, at, values);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn halves<I: Isa>(isa: I, x: &[f32]) -> [u16; LANES] {
+    let mut out = [0; LANES];
+    isa.store_f16(isa.load(&padded(x)), &mut out);
+    out
+}
+
+#[inline(always)]
+fn f16_keys<I: Isa>(isa: I, k: &[f32], at: usize, keys: &mut [u16]) {
+    for (k, rows) in k.chunks(LANES).zip(keys.chunks_mut(LANES * BLOCK_TOKENS)) {
+        let halves = halves(isa, k);
+        let rows = rows.as_chunks_mut::<BLOCK_TOKENS>().0;
+        for (key, row) in halves[..k.len()].iter().zip(rows) {
+            row[at] = *key;
+        }
+    }
+}
+
+#[inline(always)]
+fn f16_values<I: Isa>(isa: I, v: &[f32], values: &mut [u16]) {
+    for (v, values) in v.chunks(LANES).zip(values.as_chunks_mut::<LANES>().0) {
+        *values = halves(isa, v);
+    }
+}
+
+/// Quantises a head into the place of position `at`, and returns its scale.
+#[inline(always)]
+fn int8_keys<I: Isa>(isa: I, k: &[f32], row: &mut [f32], at: usize, keys: &mut [u8]) -> f32 {
+    let row = rotated(isa, k, row);
+    let (scale, inverse) = int8_scale(isa, row);
+    let groups = keys.as_chunks_mut::<4>().0.chunks_mut(4 * BLOCK_TOKENS);
+    for (k, groups) in row.as_chunks::<LANES>().0.iter().zip(groups) {
+        let bytes = int8(isa, k, inverse).map(|byte| byte as u8 ^ 128);
+        for (four, group) in bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .zip(groups.chunks_mut(BLOCK_TOKENS))
+        {
+            group[at] = *four;
+        }
+    }
+    scale
+}
+
+/// As [`int8_keys`].
+#[inline(always)]
+fn int8_values<I: Isa>(isa: I, v: &[f32], row: &mut [f32], at: usize, values: &mut [u8]) -> f32 {
+    let row = rotated(isa, v, row);
+    let (scale, inverse) = int8_scale(isa, row);
+    let vectors = values.chunks_mut(LANES * BLOCK_TOKENS);
+    for (v, vector) in row.as_chunks::<LANES>().0.iter().zip(vectors) {
+        let bytes = int8(isa, v, inverse);
+        let group = vector[at / 4 * 4 * LANES..].as_chunks_mut::<4>().0;
+        for (byte, four) in bytes.iter().zip(group) {
+            four[at % 4] = *byte as u8;
+        }
+    }
+    scale
+}
+
+/// `x` rotated, in `row`, with zeros up to whole vectors.
+#[inline(always)]
+pub(super) fn rotated<'a, I: Isa>(isa: I, x: &[f32], row: &'a mut [f32]) -> &'a mut [f32] {
+    let row = &mut row[..x.len().next_multiple_of(LANES)];
+    row[..x.len()].copy_from_slice(x);
+    row[x.len()..].fill(0.0);
+    rotate::rotate(isa, row, rotate::size(x.len()));
+    row
+}
+
+/// `max|x| / 127` and what to multiply with; 0 for a row of zeros.
+#[inline(always)]
+pub(super) fn int8_scale<I: Isa>(isa: I, x: &[f32]) -> (f32, f32) {
+    let mut max = isa.splat(0.0);
+    for x in x.as_chunks::<LANES>().0 {
+        max = isa.max(max, isa.abs(isa.load(x)));
+    }
+    let max = isa.max_lane(max);
+    // Below this the inverse would not be finite, and nothing of the row matters.
+    if max > 1e-30 {
+        (max / 127.0, 127.0 / max)
+    } else {
+        (0.0, 0.0)
+    }
+}
+
+#[inline(always)]
+pub(super) fn int8<I: Isa>(isa: I, x: &[f32; LANES], inverse: f32) -> [i8; LANES] {
+    let mut bytes = [0; LANES];
+    let steps = isa.to_i32(isa.mul(isa.load(x), isa.splat(inverse)));
+    isa.store_low(steps, &mut bytes);
+    bytes.map(|byte| byte as i8)
+}
