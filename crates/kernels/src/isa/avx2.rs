@@ -69,20 +69,20 @@ fn columns_half(a: [__m256i; 4]) -> [__m256i; 4] {
     }
 }
 
+/// The place of each word in its 16 bytes, in every byte of it.
+#[inline(always)]
+fn each_row_of_four() -> __m256i {
+    unsafe {
+        let four = _mm_setr_epi32(0, 0x0404_0404, 0x0808_0808, 0x0c0c_0c0c);
+        _mm256_broadcastsi128_si256(four)
+    }
+}
+
 #[inline(always)]
 fn mask4_half(bits: __m256i) -> __m256i {
     unsafe {
         // The lowest byte of each word four times, then one bit tested in each.
-        let lowest = _mm256_setr_epi32(
-            0,
-            0x0404_0404,
-            0x0808_0808,
-            0x0c0c_0c0c,
-            0,
-            0x0404_0404,
-            0x0808_0808,
-            0x0c0c_0c0c,
-        );
+        let lowest = each_row_of_four();
         let bit = _mm256_set1_epi32(0x0804_0201);
         let spread = _mm256_shuffle_epi8(bits, lowest);
         _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit)
@@ -107,12 +107,8 @@ fn f16_half(a: __m256i) -> __m256 {
 }
 
 #[inline(always)]
-fn bf16_half(x: &[u16]) -> __m256 {
-    let x: &[u16; 8] = x.first_chunk().expect("half of 16");
-    unsafe {
-        let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().cast()));
-        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
-    }
+fn bf16_half(x: __m128i) -> __m256 {
+    unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(x))) }
 }
 
 #[inline(always)]
@@ -133,6 +129,15 @@ macro_rules! lanewise {
             unsafe { [$intrinsic(a[0], b[0]), $intrinsic(a[1], b[1])] }
         }
     )*};
+    ($($name:ident<N> = $intrinsic:ident;)*) => {$(
+        #[inline(always)]
+        fn $name<const N: u32>(self, a: V) -> V {
+            unsafe {
+                let n = _mm_cvtsi32_si128(N as i32);
+                [$intrinsic(a[0], n), $intrinsic(a[1], n)]
+            }
+        }
+    )*};
 }
 
 impl<const VNNI: bool> Isa for Avx2<VNNI> {
@@ -142,6 +147,19 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     const TOKENS: usize = 4;
     const WIDE_IS_SIGNED: bool = !VNNI;
 
+    #[inline(always)]
+    fn to_f32(self, a: V) -> F {
+        unsafe { [_mm256_cvtepi32_ps(a[0]), _mm256_cvtepi32_ps(a[1])] }
+    }
+    #[inline(always)]
+    fn as_f32(self, a: V) -> F {
+        unsafe { [_mm256_castsi256_ps(a[0]), _mm256_castsi256_ps(a[1])] }
+    }
+    lanewise! {
+        shl_i32<N> = _mm256_sll_epi32;
+        shr_i32<N> = _mm256_srl_epi32;
+        sar_i32<N> = _mm256_sra_epi32;
+    }
     lanewise! {
         add: F = _mm256_add_ps;
         sub: F = _mm256_sub_ps;
@@ -212,9 +230,31 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         }
     }
     #[inline(always)]
-    fn load_bf16(self, x: &[u16; 16]) -> F {
-        let (low, high) = x.split_at(8);
-        [bf16_half(low), bf16_half(high)]
+    fn f32_bytes(self, x: &[u8; 64]) -> F {
+        unsafe {
+            [
+                _mm256_loadu_ps(x.as_ptr().cast()),
+                _mm256_loadu_ps(x[32..].as_ptr().cast()),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn f16_bytes(self, x: &[u8; 32]) -> F {
+        unsafe {
+            [
+                _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast())),
+                _mm256_cvtph_ps(_mm_loadu_si128(x[16..].as_ptr().cast())),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn bf16_bytes(self, x: &[u8; 32]) -> F {
+        unsafe {
+            [
+                bf16_half(_mm_loadu_si128(x.as_ptr().cast())),
+                bf16_half(_mm_loadu_si128(x[16..].as_ptr().cast())),
+            ]
+        }
     }
     #[inline(always)]
     fn abs(self, a: F) -> F {
@@ -298,10 +338,6 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     fn zero(self) -> V {
         unsafe { [_mm256_setzero_si256(); 2] }
     }
-    #[inline(always)]
-    fn to_f32(self, a: V) -> F {
-        unsafe { [_mm256_cvtepi32_ps(a[0]), _mm256_cvtepi32_ps(a[1])] }
-    }
 
     #[inline(always)]
     fn columns(self, rows: &Rows<'_>, at: usize) -> [V; 4] {
@@ -311,9 +347,9 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
             let mut halves = [[_mm256_setzero_si256(); 4]; 2];
             for h in 0..2 {
                 for j in 0..4 {
-                    // In range: no row begins beyond the one that was checked.
-                    let low = _mm_loadu_si128(base.add(rows.offset(8 * h + j)).cast());
-                    let high = _mm_loadu_si128(base.add(rows.offset(8 * h + 4 + j)).cast());
+                    // In range: the last row was checked.
+                    let low = _mm_loadu_si128(base.add((8 * h + j) * rows.stride()).cast());
+                    let high = _mm_loadu_si128(base.add((8 * h + 4 + j) * rows.stride()).cast());
                     halves[h][j] = _mm256_set_m128i(high, low);
                 }
             }
@@ -326,10 +362,10 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         rows.check(at, 4);
         unsafe {
             let base = rows.data().as_ptr().add(at);
-            // In range: no row begins beyond the one that was checked.
+            // In range: the last row was checked.
             macro_rules! w {
                 ($($r:literal)*) => {
-                    _mm256_setr_epi32($(base.add(rows.offset($r)).cast::<i32>().read_unaligned()),*)
+                    _mm256_setr_epi32($(base.add($r * rows.stride()).cast::<i32>().read_unaligned()),*)
                 };
             }
             [w!(0 1 2 3 4 5 6 7), w!(8 9 10 11 12 13 14 15)]
@@ -340,10 +376,10 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         rows.check(at, 2);
         unsafe {
             let base = rows.data().as_ptr().add(at);
-            // In range: no row begins beyond the one that was checked.
+            // In range: the last row was checked.
             macro_rules! h {
                 ($($r:literal)*) => {
-                    _mm_setr_epi16($(base.add(rows.offset($r)).cast::<i16>().read_unaligned()),*)
+                    _mm_setr_epi16($(base.add($r * rows.stride()).cast::<i16>().read_unaligned()),*)
                 };
             }
             [
@@ -389,27 +425,6 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
                 _mm256_loadu_si256(x.as_ptr().cast()),
                 _mm256_loadu_si256(x[8..].as_ptr().cast()),
             ]
-        }
-    }
-    #[inline(always)]
-    fn shl_i32<const N: u32>(self, a: V) -> V {
-        unsafe {
-            let n = _mm_cvtsi32_si128(N as i32);
-            [_mm256_sll_epi32(a[0], n), _mm256_sll_epi32(a[1], n)]
-        }
-    }
-    #[inline(always)]
-    fn shr_i32<const N: u32>(self, a: V) -> V {
-        unsafe {
-            let n = _mm_cvtsi32_si128(N as i32);
-            [_mm256_srl_epi32(a[0], n), _mm256_srl_epi32(a[1], n)]
-        }
-    }
-    #[inline(always)]
-    fn sar_i32<const N: u32>(self, a: V) -> V {
-        unsafe {
-            let n = _mm_cvtsi32_si128(N as i32);
-            [_mm256_sra_epi32(a[0], n), _mm256_sra_epi32(a[1], n)]
         }
     }
     #[inline(always)]
@@ -488,16 +503,7 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     fn lookup4(self, tables: V, a: V) -> V {
         unsafe {
             // A shuffle sees 16 bytes, the tables of four rows.
-            let of_row = _mm256_setr_epi32(
-                0,
-                0x0404_0404,
-                0x0808_0808,
-                0x0c0c_0c0c,
-                0,
-                0x0404_0404,
-                0x0808_0808,
-                0x0c0c_0c0c,
-            );
+            let of_row = each_row_of_four();
             [
                 _mm256_shuffle_epi8(tables[0], _mm256_or_si256(a[0], of_row)),
                 _mm256_shuffle_epi8(tables[1], _mm256_or_si256(a[1], of_row)),

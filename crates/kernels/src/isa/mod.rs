@@ -63,12 +63,14 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn splat(self, x: f32) -> Self::F32;
     fn load(self, x: &[f32; 16]) -> Self::F32;
     fn store(self, x: Self::F32, out: &mut [f32; 16]);
+    /// 16 little-endian f32, f16 or bf16 to f32.
+    fn f32_bytes(self, x: &[u8; 64]) -> Self::F32;
+    fn f16_bytes(self, x: &[u8; 32]) -> Self::F32;
+    fn bf16_bytes(self, x: &[u8; 32]) -> Self::F32;
     /// 16 f16 to f32.
     fn load_f16(self, x: &[u16; 16]) -> Self::F32;
     /// Rounds to f16, ties to even.
     fn store_f16(self, x: Self::F32, out: &mut [u16; 16]);
-    /// 16 bf16 to f32.
-    fn load_bf16(self, x: &[u16; 16]) -> Self::F32;
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
     fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
@@ -95,6 +97,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn zero(self) -> Self::I32;
     fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     fn to_f32(self, a: Self::I32) -> Self::F32;
+    /// The same bits.
+    fn as_f32(self, a: Self::I32) -> Self::F32;
 
     // -- 16 rows of weights: fields of quant blocks ---------------------------------------------
     /// The 16 bytes at `at` of each row, transposed: vector `i` holds bytes `4i .. 4i + 4` of every row.
@@ -220,25 +224,15 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     data: &'a [u8],
-    /// Where each row begins; none lies beyond `farthest`.
-    offsets: [u32; LANES],
-    farthest: usize,
+    /// Bytes from one row to the next; 0 for the same row sixteen times.
+    stride: usize,
 }
 
 impl<'a> Rows<'a> {
-    /// The first `num_rows` rows of `row_bytes` in `data`; the last of them stands in for those up to 16.
+    /// Rows that begin every `stride` bytes of `data`.
     #[inline(always)]
-    pub(crate) fn new(data: &'a [u8], row_bytes: usize, num_rows: usize) -> Self {
-        let last = num_rows.min(LANES) - 1;
-        let mut offsets = [0; LANES];
-        for (r, offset) in offsets.iter_mut().enumerate() {
-            *offset = u32::try_from(r.min(last) * row_bytes).expect("16 rows are far below 4 GiB");
-        }
-        Self {
-            data,
-            offsets,
-            farthest: last * row_bytes,
-        }
+    pub(crate) fn new(data: &'a [u8], stride: usize) -> Self {
+        Self { data, stride }
     }
 
     /// All bytes from the first row on.
@@ -247,26 +241,25 @@ impl<'a> Rows<'a> {
         self.data
     }
 
-    /// Where row `r` begins. Every offset is at most what [`Rows::check`] looks at.
     #[inline(always)]
-    pub(crate) fn offset(&self, r: usize) -> usize {
-        self.offsets[r] as usize
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
     }
 
     /// Bytes `at .. at + N` of row `r`.
     #[inline(always)]
     pub(crate) fn bytes<const N: usize>(&self, r: usize, at: usize) -> &'a [u8; N] {
-        self.data[self.offset(r) + at..]
+        self.data[r * self.stride + at..]
             .first_chunk()
             .expect("a field lies in its block")
     }
 
     /// # Panics
-    /// If `len` bytes at `at` of any row are outside the data.
+    /// If `len` bytes at `at` of the last row are outside the data; all others begin before it.
     #[inline(always)]
     pub(crate) fn check(&self, at: usize, len: usize) {
         assert!(
-            self.farthest + at + len <= self.data.len(),
+            (LANES - 1) * self.stride + at + len <= self.data.len(),
             "a field lies in its block"
         );
     }

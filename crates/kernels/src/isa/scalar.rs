@@ -63,8 +63,19 @@ impl Isa for Scalar {
         *out = map(x, |f| half::f16::from_f32(f).to_bits());
     }
     #[inline(always)]
-    fn load_bf16(self, x: &[u16; 16]) -> Self::F32 {
-        map(*x, |h| f32::from_bits(u32::from(h) << 16))
+    fn f32_bytes(self, x: &[u8; 64]) -> Self::F32 {
+        let quads = x.as_chunks::<4>().0;
+        std::array::from_fn(|i| f32::from_le_bytes(quads[i]))
+    }
+    #[inline(always)]
+    fn f16_bytes(self, x: &[u8; 32]) -> Self::F32 {
+        let pairs = x.as_chunks::<2>().0;
+        std::array::from_fn(|i| half::f16::from_le_bytes(pairs[i]).to_f32())
+    }
+    #[inline(always)]
+    fn bf16_bytes(self, x: &[u8; 32]) -> Self::F32 {
+        let pairs = x.as_chunks::<2>().0;
+        std::array::from_fn(|i| half::bf16::from_le_bytes(pairs[i]).to_f32())
     }
     #[inline(always)]
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32 {
@@ -144,6 +155,10 @@ impl Isa for Scalar {
     #[inline(always)]
     fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
         zip(a, b, i32::wrapping_add)
+    }
+    #[inline(always)]
+    fn as_f32(self, a: Self::I32) -> Self::F32 {
+        map(a, |a| f32::from_bits(a as u32))
     }
     #[inline(always)]
     fn to_f32(self, a: Self::I32) -> Self::F32 {

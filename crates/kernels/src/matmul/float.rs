@@ -24,25 +24,11 @@ pub(super) struct F32;
 pub(super) struct F16;
 pub(super) struct Bf16;
 
-#[inline(always)]
-fn words(bytes: &[u8]) -> [u16; LANES] {
-    // A loop: `map` of 16 elements becomes a call, which costs ten times what is in it.
-    let mut words = [0; LANES];
-    for (word, pair) in words.iter_mut().zip(bytes.as_chunks().0) {
-        *word = u16::from_le_bytes(*pair);
-    }
-    words
-}
-
 impl FloatFormat for F32 {
     const BYTES: usize = 4;
     #[inline(always)]
     fn load<I: Isa>(isa: I, bytes: &[u8]) -> I::F32 {
-        let mut quads = [0.0; LANES];
-        for (quad, bytes) in quads.iter_mut().zip(bytes.as_chunks().0) {
-            *quad = f32::from_le_bytes(*bytes);
-        }
-        isa.load(&quads)
+        isa.f32_bytes(bytes.first_chunk().expect("64 bytes"))
     }
 }
 
@@ -50,7 +36,7 @@ impl FloatFormat for F16 {
     const BYTES: usize = 2;
     #[inline(always)]
     fn load<I: Isa>(isa: I, bytes: &[u8]) -> I::F32 {
-        isa.load_f16(&words(bytes))
+        isa.f16_bytes(bytes.first_chunk().expect("32 bytes"))
     }
 }
 
@@ -58,7 +44,7 @@ impl FloatFormat for Bf16 {
     const BYTES: usize = 2;
     #[inline(always)]
     fn load<I: Isa>(isa: I, bytes: &[u8]) -> I::F32 {
-        isa.load_bf16(&words(bytes))
+        isa.bf16_bytes(bytes.first_chunk().expect("32 bytes"))
     }
 }
 

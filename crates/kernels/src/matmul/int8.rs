@@ -9,18 +9,17 @@
 //! - with many, codes are unpacked into a panel that stays in the nearest cache and is used by all.
 //!
 //! Integer sums are exact, so how they come about does not matter; the float operations after them are
-//! the same function, [`Sums::sixteen`], in both. Results live in memory between steps.
+//! the same function, [`Sums::sixteen`](super::sums::Sums::sixteen), in both. Results live in memory between steps.
 
 use std::marker::PhantomData;
 
 use super::activations::{Int8, XStep};
+use super::sums::{Source, each_group, each_sixteen, product};
 use super::{Task, XKind};
 use crate::Scratch;
 use crate::isa::{Isa, LANES, Op, Rows};
 use crate::pool::Tile;
-use crate::quant::{
-    Block, CodeShape, Columns, FLOAT_MINS, NO_MINS, QuantFormat, STEP, Scales, Tables,
-};
+use crate::quant::{Block, CodeShape, Columns, QuantFormat, STEP, Scales, Tables};
 
 /// Up to this many tokens meet codes in registers.
 const FEW_TOKENS: usize = 8;
@@ -91,11 +90,11 @@ impl<F: QuantFormat> Op for TileOp<'_, F> {
         for first in tokens.clone().step_by(TOKENS) {
             let m = TOKENS.min(tokens.end - first);
             let few = F::CHEAP && I::TOKENS > 1 && m <= FEW_TOKENS;
-            let at_once = if few { 1 } else { STRIPS };
-            for col in self.tile.cols.clone().step_by(at_once * LANES) {
-                let end = self.tile.cols.end.min(col + at_once * LANES);
+            let at_once = if few { 1 } else { STRIPS } * self.strip_len();
+            for col in self.tile.cols.clone().step_by(at_once) {
+                let end = self.tile.cols.end.min(col + at_once);
                 if few {
-                    self.few_tokens(isa, x, first, m, col, end);
+                    self.few_tokens(isa, x, first, m, col);
                 } else {
                     self.many_tokens(isa, x, first, m, col, end);
                 }
@@ -106,14 +105,29 @@ impl<F: QuantFormat> Op for TileOp<'_, F> {
 }
 
 impl<'a, F: QuantFormat> TileOp<'a, F> {
-    /// The strip of rows `col ..`, of which those from `end` on do not exist.
+    /// Rows of a strip that give results of their own: fewer than 16 rows are taken one by one.
     #[inline(always)]
-    fn rows(&self, col: usize, end: usize) -> Rows<'a> {
+    fn strip_len(&self) -> usize {
+        if self.task.weight.n < LANES { 1 } else { LANES }
+    }
+
+    /// First of the 16 rows that are computed for rows `col ..`: the last strip overlaps the one before.
+    #[inline(always)]
+    fn strip_start(&self, col: usize) -> usize {
+        match self.task.weight.n.checked_sub(LANES) {
+            Some(last) => col.min(last),
+            None => col,
+        }
+    }
+
+    /// The strip of rows `col ..`.
+    #[inline(always)]
+    fn rows(&self, col: usize) -> Rows<'a> {
         let row_bytes = self.task.row_bytes;
+        let stride = if self.strip_len() == 1 { 0 } else { row_bytes };
         Rows::new(
-            &self.task.weight.data[col * row_bytes..],
-            row_bytes,
-            end - col,
+            &self.task.weight.data[self.strip_start(col) * row_bytes..],
+            stride,
         )
     }
 
@@ -124,16 +138,8 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
     }
 
     #[inline(always)]
-    fn few_tokens<I: Isa>(
-        &mut self,
-        isa: I,
-        x: &Int8,
-        first: usize,
-        m: usize,
-        col: usize,
-        end: usize,
-    ) {
-        let rows = self.rows(col, end);
+    fn few_tokens<I: Isa>(&mut self, isa: I, x: &Int8, first: usize, m: usize, col: usize) {
+        let rows = self.rows(col);
         let Room { columns, strips, y } = &mut *self.room;
         let y = &mut y[..m];
         y.fill([0.0; LANES]);
@@ -147,16 +153,37 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
             for line in (0..step_bytes).step_by(64) {
                 isa.prefetch(rows.data(), ahead + line);
             }
-            transpose::<I, F>(isa, &rows, at, len, columns, scales);
-            let source = Packed::<F> {
-                rows: &rows,
-                at,
-                columns,
-                tables: &scales.tables,
-                format: PhantomData,
-            };
             let x = &x.step(step)[first..first + m];
-            each_group::<I, F::Shape, _>(isa, &source, len, scales, x, y, F::BIAS);
+            // One token uses a column once or twice, which is cheaper than storing it.
+            let columns = if m == 1 && !F::STORE_COLUMNS {
+                None
+            } else {
+                Some(&mut **columns)
+            };
+            match columns {
+                None => {
+                    transpose::<I, F>(isa, &rows, at, len, None, scales);
+                    let source = Packed::<F> {
+                        rows: &rows,
+                        at,
+                        columns: None,
+                        tables: &scales.tables,
+                        format: PhantomData,
+                    };
+                    product::<I, F::Shape, _, 1>(isa, &source, len, scales, x, y, F::BIAS);
+                }
+                Some(columns) => {
+                    transpose::<I, F>(isa, &rows, at, len, Some(columns), scales);
+                    let source = Packed::<F> {
+                        rows: &rows,
+                        at,
+                        columns: Some(columns),
+                        tables: &scales.tables,
+                        format: PhantomData,
+                    };
+                    each_group::<I, F::Shape, _>(isa, &source, len, scales, x, y, F::BIAS);
+                }
+            }
         }
     }
 
@@ -170,22 +197,22 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
         col: usize,
         end: usize,
     ) {
-        let num_strips = (end - col).div_ceil(LANES);
+        let num_strips = (end - col).div_ceil(self.strip_len());
         self.room.y[..num_strips * m].fill([0.0; LANES]);
         for step in 0..self.task.weight.k.div_ceil(STEP) {
             let len = self.len(step);
             let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
             for s in 0..num_strips {
-                let rows = self.rows(col + s * LANES, end);
+                let rows = self.rows(col + s * self.strip_len());
                 let Room {
                     columns, strips, ..
                 } = &mut *self.room;
                 let Strip { scales, panel } = &mut strips[s];
-                transpose::<I, F>(isa, &rows, at, len, columns, scales);
+                transpose::<I, F>(isa, &rows, at, len, Some(columns), scales);
                 let source = Packed::<F> {
                     rows: &rows,
                     at,
-                    columns,
+                    columns: Some(columns),
                     tables: &scales.tables,
                     format: PhantomData,
                 };
@@ -206,58 +233,63 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
     /// Results to their places.
     #[inline(always)]
     fn write(&mut self, first: usize, m: usize, col: usize, end: usize) {
-        let start = col - self.tile.cols.start;
-        for t in 0..m {
-            let out = &mut self.tile.row(first + t)[start..start + (end - col)];
-            for (s, out) in out.chunks_mut(LANES).enumerate() {
-                out.copy_from_slice(&self.room.y[s * m + t][..out.len()]);
+        let (start, strip_len) = (col - self.tile.cols.start, self.strip_len());
+        for s in 0..(end - col).div_ceil(strip_len) {
+            let lane = col + s * strip_len - self.strip_start(col + s * strip_len);
+            let from = start + s * strip_len;
+            for t in 0..m {
+                let len = strip_len.min(end - self.tile.cols.start - from);
+                let out = &mut self.tile.row(first + t)[from..from + len];
+                out.copy_from_slice(&self.room.y[s * m + t][lane..lane + len]);
             }
         }
     }
 }
 
-/// Columns and scales of a step.
+/// Columns (if there is room for them) and scales of a step.
 #[inline(always)]
 fn transpose<I: Isa, F: QuantFormat>(
     isa: I,
     rows: &Rows<'_>,
     at: usize,
     len: usize,
-    columns: &mut Columns,
+    mut columns: Option<&mut Columns>,
     scales: &mut Scales,
 ) {
     let per_block = 4 * F::PIECES.len();
     for b in 0..len / F::BLOCK_LEN {
         let at = at + b * F::BLOCK_BYTES;
-        let columns = &mut columns[b * per_block..][..per_block];
-        for (piece, out) in F::PIECES.iter().zip(columns.as_chunks_mut::<4>().0) {
-            let four = isa.columns(rows, at + piece);
-            for i in 0..4 {
-                isa.store_codes(four[i], &mut out[i]);
+        let columns = columns
+            .as_mut()
+            .map(|columns| &mut columns[b * per_block..][..per_block]);
+        let columns = match columns {
+            None => None,
+            Some(columns) => {
+                for (piece, out) in F::PIECES.iter().zip(columns.as_chunks_mut::<4>().0) {
+                    let four = isa.columns(rows, at + piece);
+                    for i in 0..4 {
+                        isa.store_codes(four[i], &mut out[i]);
+                    }
+                }
+                Some(&*columns)
             }
-        }
+        };
         let block = Block {
             rows,
             at,
             columns,
+            pieces: F::PIECES,
             span: 0,
         };
         F::scales(isa, block, b * F::BLOCK_LEN / F::Shape::GROUP, scales);
     }
 }
 
-/// Where codes come from, 16 weights of 16 rows at a time.
-trait Source<I: Isa> {
-    /// Weights of a span: `S` counts sixteens within it.
-    const SPAN: usize;
-    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4];
-}
-
 /// Codes still in their blocks.
 struct Packed<'a, F> {
     rows: &'a Rows<'a>,
     at: usize,
-    columns: &'a Columns,
+    columns: Option<&'a Columns>,
     tables: &'a Tables,
     format: PhantomData<F>,
 }
@@ -271,7 +303,11 @@ impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
         let block = Block {
             rows: self.rows,
             at: self.at + span / spans * F::BLOCK_BYTES,
-            columns: &self.columns[span / spans * per_block..][..per_block],
+            columns: match self.columns {
+                Some(columns) => Some(&columns[span / spans * per_block..][..per_block]),
+                None => None,
+            },
+            pieces: F::PIECES,
             span: span % spans,
         };
         F::codes::<I, S>(isa, block, self.tables)
@@ -296,16 +332,6 @@ impl<I: Isa> Source<I> for Unpacked<'_> {
             isa.load_codes(d),
         ]
     }
-}
-
-/// `$f!(S)` for each sixteen of a span, `S` being a constant.
-macro_rules! each_sixteen {
-    ($span:expr, $f:ident) => {
-        each_sixteen!(@ $span, $f, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-    };
-    (@ $span:expr, $f:ident, $($s:literal)*) => {
-        $(if const { 16 * $s < $span } { $f!($s); })*
-    };
 }
 
 #[inline(always)]
@@ -346,194 +372,6 @@ impl<S: CodeShape> Op for Panels<'_, S> {
                 let source = Unpacked(&strip.panel);
                 each_group::<I, S, _>(isa, &source, self.len, &strip.scales, x, y, self.bias);
             }
-        }
-    }
-}
-
-/// Tokens in groups that registers hold.
-#[inline(always)]
-fn each_group<I: Isa, S: CodeShape, C: Source<I>>(
-    isa: I,
-    source: &C,
-    len: usize,
-    scales: &Scales,
-    mut x: &[XStep],
-    mut y: &mut [[f32; LANES]],
-    bias: u8,
-) {
-    while !x.is_empty() {
-        let n = match x.len() {
-            5.. if I::TOKENS >= 8 => product::<I, S, C, 8>(isa, source, len, scales, x, y, bias),
-            2.. if I::TOKENS >= 4 => product::<I, S, C, 4>(isa, source, len, scales, x, y, bias),
-            _ => product::<I, S, C, 1>(isa, source, len, scales, x, y, bias),
-        };
-        (x, y) = (&x[n..], &mut y[n..]);
-    }
-}
-
-/// One step of up to `T` tokens; returns how many. Where tokens are missing the last stands in.
-#[inline(always)]
-fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
-    isa: I,
-    source: &C,
-    len: usize,
-    scales: &Scales,
-    x: &[XStep],
-    y: &mut [[f32; LANES]],
-    bias: u8,
-) -> usize {
-    let n = T.min(x.len());
-    let mut tokens = [&x[0]; T];
-    let mut sums = Sums::<I, T> {
-        sum: [isa.zero(); T],
-        t: [isa.splat(0.0); T],
-        y: [isa.splat(0.0); T],
-    };
-    for j in 0..T {
-        tokens[j] = &x[j.min(n - 1)];
-        sums.y[j] = isa.load(&y[j.min(n - 1)]);
-    }
-    for span in 0..len / C::SPAN {
-        macro_rules! add {
-            ($s:literal) => {
-                let codes = source.sixteen::<$s>(isa, span);
-                let sixteen = span * (C::SPAN / 16) + $s;
-                sums.sixteen::<S, $s>(isa, codes, sixteen, tokens, scales, bias);
-            };
-        }
-        each_sixteen!(C::SPAN, add);
-    }
-    if S::X_BLOCK == STEP {
-        sums.finish::<S>(isa, tokens, scales);
-    }
-    for j in 0..n {
-        isa.store(sums.y[j], &mut y[j]);
-    }
-    n
-}
-
-/// Sums of `T` tokens under way: of a group, of an x block, of the whole row.
-struct Sums<I: Isa, const T: usize> {
-    sum: [I::I32; T],
-    t: [I::F32; T],
-    y: [I::F32; T],
-}
-
-impl<I: Isa, const T: usize> Sums<I, T> {
-    /// Adds sixteen weights, the `i`-th of the step; `i` and `P` agree modulo 2 at least, and modulo
-    /// the length of a group if that is less than a step.
-    #[inline(always)]
-    fn sixteen<S: CodeShape, const P: usize>(
-        &mut self,
-        isa: I,
-        codes: [I::B64; 4],
-        i: usize,
-        x: [&XStep; T],
-        scales: &Scales,
-        bias: u8,
-    ) {
-        let starts = if S::GROUP == STEP {
-            i == 0
-        } else {
-            (16 * P).is_multiple_of(S::GROUP)
-        };
-        if starts {
-            self.start::<S>(isa, i, x, bias);
-        }
-        for j in 0..T {
-            let four = x[j].qs[4 * i..]
-                .first_chunk()
-                .expect("a step has 64 numbers");
-            self.sum[j] = if S::MAX <= 15 {
-                isa.dot::<15>(self.sum[j], codes, four)
-            } else if S::MAX <= 31 {
-                isa.dot::<31>(self.sum[j], codes, four)
-            } else if S::MAX <= 63 {
-                isa.dot::<63>(self.sum[j], codes, four)
-            } else if S::MAX <= 127 {
-                isa.dot::<127>(self.sum[j], codes, four)
-            } else {
-                isa.dot::<255>(self.sum[j], codes, four)
-            };
-        }
-        if S::GROUP < STEP && (16 * (P + 1)).is_multiple_of(S::GROUP) {
-            self.end_group::<S>(isa, 16 * i / S::GROUP, x, scales);
-            if S::X_BLOCK < STEP && (16 * (P + 1)).is_multiple_of(S::X_BLOCK) {
-                let block = 16 * i / S::X_BLOCK;
-                for j in 0..T {
-                    self.y[j] = isa.mul_add(self.t[j], isa.splat(x[j].d[block]), self.y[j]);
-                    self.t[j] = isa.splat(0.0);
-                }
-            }
-        }
-    }
-
-    /// A sum starts with what the bias adds to it.
-    #[inline(always)]
-    fn start<S: CodeShape>(&mut self, isa: I, i: usize, x: [&XStep; T], bias: u8) {
-        let signed = S::MAX > 127 && I::WIDE_IS_SIGNED;
-        let bias = i32::from(bias) - if signed { 128 } else { 0 };
-        for j in 0..T {
-            self.sum[j] = if S::MINS != NO_MINS || bias == 0 {
-                isa.zero()
-            } else {
-                let minus = match S::GROUP {
-                    16 => x[j].minus16[i],
-                    32 => x[j].minus32[i / 2],
-                    _ => x[j].minus256,
-                };
-                isa.mul_i32(isa.splat_i32(minus), isa.splat_i32(bias))
-            };
-        }
-    }
-
-    /// `t += ws * sum [+ wm * x_sum]`.
-    #[inline(always)]
-    fn end_group<S: CodeShape>(&mut self, isa: I, g: usize, x: [&XStep; T], scales: &Scales) {
-        let ws = isa.load(&scales.ws[g]);
-        for j in 0..T {
-            self.t[j] = isa.mul_add(isa.to_f32(self.sum[j]), ws, self.t[j]);
-        }
-        if S::MINS == FLOAT_MINS {
-            let wm = isa.load(&scales.wm[g]);
-            for j in 0..T {
-                let minus = match S::GROUP {
-                    16 => x[j].minus16[g],
-                    _ => x[j].minus32[g],
-                };
-                let x_sum = isa.to_f32(isa.splat_i32(-minus));
-                self.t[j] = isa.mul_add(x_sum, wm, self.t[j]);
-            }
-        }
-    }
-
-    /// The end of an x block of a whole step.
-    #[inline(always)]
-    fn finish<S: CodeShape>(&mut self, isa: I, x: [&XStep; T], scales: &Scales) {
-        if S::GROUP == STEP {
-            self.end_group::<S>(isa, 0, x, scales);
-        }
-        if S::MINS > FLOAT_MINS {
-            let num_pairs = STEP / S::MINS / 2;
-            let dmin = isa.load(&scales.wm[0]);
-            let mut sum = [isa.zero(); T];
-            for p in 0..num_pairs {
-                let pair = isa.load_i32(&scales.pairs[p]);
-                for j in 0..T {
-                    let x_sums = if S::MINS == 32 {
-                        x[j].pairs32[p]
-                    } else {
-                        x[j].pairs16[p]
-                    };
-                    sum[j] = isa.dot_pairs(sum[j], pair, x_sums);
-                }
-            }
-            for j in 0..T {
-                self.t[j] = isa.mul_add(isa.to_f32(sum[j]), dmin, self.t[j]);
-            }
-        }
-        for j in 0..T {
-            self.y[j] = isa.mul_add(self.t[j], isa.splat(x[j].d[0]), self.y[j]);
         }
     }
 }

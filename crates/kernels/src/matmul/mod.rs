@@ -7,6 +7,7 @@
 mod activations;
 mod float;
 mod int8;
+mod sums;
 
 use std::sync::Mutex;
 

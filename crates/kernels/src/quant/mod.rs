@@ -132,6 +132,8 @@ pub(crate) trait QuantFormat: 'static {
     const SPAN: usize = Self::BLOCK_LEN;
     /// Whether unpacking costs little, so that a few tokens may meet codes in registers.
     const CHEAP: bool = true;
+    /// Whether columns are used so often that one token is better served by storing them first.
+    const STORE_COLUMNS: bool = false;
 
     /// Codes of weights `16 * S ..` of a span, four of each row in a vector.
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, tables: &Tables) -> [I::B64; 4];
@@ -145,8 +147,10 @@ pub(crate) trait QuantFormat: 'static {
 pub(crate) struct Block<'a> {
     pub(crate) rows: &'a Rows<'a>,
     pub(crate) at: usize,
-    /// The columns of its pieces.
-    pub(crate) columns: &'a [[u8; 64]],
+    /// The columns of its pieces; none if they are to be made as they are used.
+    pub(crate) columns: Option<&'a [[u8; 64]]>,
+    /// `PIECES` of the format.
+    pub(crate) pieces: &'static [usize],
     /// Which of its spans `codes` is to unpack.
     pub(crate) span: usize,
 }
@@ -164,12 +168,13 @@ impl<'a> Block<'a> {
         isa.halves(self.rows, self.at + field)
     }
 
-    /// Four neighbouring columns.
+    /// Four neighbouring columns, the first a multiple of four.
     #[inline(always)]
     pub(crate) fn four<I: Isa>(&self, isa: I, first: usize) -> [I::B64; 4] {
-        let four: &[[u8; 64]; 4] = self.columns[first..]
-            .first_chunk()
-            .expect("PIECES covers it");
+        let Some(columns) = self.columns else {
+            return isa.columns(self.rows, self.at + self.pieces[first / 4]);
+        };
+        let four: &[[u8; 64]; 4] = columns[first..].first_chunk().expect("PIECES covers it");
         [
             isa.load_codes(&four[0]),
             isa.load_codes(&four[1]),
@@ -178,10 +183,19 @@ impl<'a> Block<'a> {
         ]
     }
 
+    /// One column.
+    #[inline(always)]
+    pub(crate) fn one<I: Isa>(&self, isa: I, column: usize) -> I::B64 {
+        match self.columns {
+            Some(columns) => isa.load_codes(&columns[column]),
+            None => self.four(isa, column / 4 * 4)[column % 4],
+        }
+    }
+
     /// One column as numbers.
     #[inline(always)]
     pub(crate) fn column<I: Isa>(&self, isa: I, column: usize) -> I::I32 {
-        isa.as_words(isa.load_codes(&self.columns[column]))
+        isa.as_words(self.one(isa, column))
     }
 
     /// Nibbles of 16 bytes that begin at a column: the low ones, or the high ones.

@@ -16,6 +16,7 @@ impl QuantFormat for Mxfp4 {
     const BLOCK_BYTES: usize = 17;
     type Shape = Shape<32, 32, 0, 31>;
     const BIAS: u8 = 16;
+    const STORE_COLUMNS: bool = true;
     const PIECES: &'static [usize] = &[1];
 
     #[inline(always)]
@@ -24,18 +25,24 @@ impl QuantFormat for Mxfp4 {
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(_: I, block: Block<'_>, first: usize, out: &mut Scales) {
-        block.each_row(0, &mut out.ws[first..], |&[e]| [half_power_of_two(e)]);
+    fn scales<I: Isa>(isa: I, block: Block<'_>, first: usize, out: &mut Scales) {
+        let scales = isa.gather4(&HALF_POWERS_OF_TWO, block.words(isa, 0));
+        isa.store(isa.as_f32(isa.as_words(scales)), &mut out.ws[first]);
     }
 }
 
-/// `2^(e - 128)`: an E8M0 exponent, halved; the two lowest are subnormal.
-#[inline(always)]
-fn half_power_of_two(e: u8) -> f32 {
-    let bits = if e < 2 {
-        0x0020_0000 << e
-    } else {
-        (u32::from(e) - 1) << 23
-    };
-    f32::from_bits(bits)
-}
+/// Bits of `2^(e - 128)`: an E8M0 exponent, halved; the two lowest are subnormal.
+static HALF_POWERS_OF_TWO: [[i8; 4]; 256] = {
+    let mut table = [[0; 4]; 256];
+    let mut e = 0;
+    while e < 256 {
+        let bits: u32 = match e {
+            0 | 1 => 0x0020_0000 << e,
+            _ => (e as u32 - 1) << 23,
+        };
+        let [a, b, c, d] = bits.to_le_bytes();
+        table[e] = [a as i8, b as i8, c as i8, d as i8];
+        e += 1;
+    }
+    table
+};

@@ -18,8 +18,8 @@ impl QuantFormat for Nvfp4 {
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
         // Each 16 lie in 8 bytes, low nibbles first, then high nibbles.
-        let a = isa.load_codes(&block.columns[2 * S]);
-        let b = isa.load_codes(&block.columns[2 * S + 1]);
+        let a = block.one(isa, 2 * S);
+        let b = block.one(isa, 2 * S + 1);
         let low = isa.splat8(15);
         let spread = [
             isa.and(a, low),

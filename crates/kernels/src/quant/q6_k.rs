@@ -13,6 +13,7 @@ impl QuantFormat for Q6K {
     const BLOCK_BYTES: usize = 210;
     type Shape = Shape<16, 256, 0, 63>;
     const BIAS: u8 = 32;
+    const STORE_COLUMNS: bool = true;
     const SPAN: usize = 128;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192];
 

@@ -1,0 +1,227 @@
+//! The float arithmetic of a quantised product, in one place: sums of some tokens under way.
+//!
+//! [`Sums::sixteen`] takes codes from wherever they come (see [`Source`]); the order of its float
+//! operations is the numeric contract of [`crate::quant`].
+
+use super::activations::XStep;
+use crate::isa::{Isa, LANES};
+use crate::quant::{CodeShape, FLOAT_MINS, NO_MINS, STEP, Scales};
+
+/// Where codes come from, 16 weights of 16 rows at a time.
+pub(super) trait Source<I: Isa> {
+    /// Weights of a span: `S` counts sixteens within it.
+    const SPAN: usize;
+    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4];
+}
+
+/// `$f!(S)` for each sixteen of a span, `S` being a constant.
+macro_rules! each_sixteen {
+    ($span:expr, $f:ident) => {
+        each_sixteen!(@ $span, $f, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    (@ $span:expr, $f:ident, $($s:literal)*) => {
+        $(if const { 16 * $s < $span } { $f!($s); })*
+    };
+}
+pub(super) use each_sixteen;
+
+/// Tokens in groups that registers hold.
+#[inline(always)]
+pub(super) fn each_group<I: Isa, S: CodeShape, C: Source<I>>(
+    isa: I,
+    source: &C,
+    len: usize,
+    scales: &Scales,
+    mut x: &[XStep],
+    mut y: &mut [[f32; LANES]],
+    bias: u8,
+) {
+    while !x.is_empty() {
+        let n = match x.len() {
+            5.. if I::TOKENS >= 8 => product::<I, S, C, 8>(isa, source, len, scales, x, y, bias),
+            2.. if I::TOKENS >= 4 => product::<I, S, C, 4>(isa, source, len, scales, x, y, bias),
+            _ => product::<I, S, C, 1>(isa, source, len, scales, x, y, bias),
+        };
+        (x, y) = (&x[n..], &mut y[n..]);
+    }
+}
+
+/// One step of up to `T` tokens; returns how many. Where tokens are missing the last stands in.
+#[inline(always)]
+pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
+    isa: I,
+    source: &C,
+    len: usize,
+    scales: &Scales,
+    x: &[XStep],
+    y: &mut [[f32; LANES]],
+    bias: u8,
+) -> usize {
+    let n = T.min(x.len());
+    let mut tokens = [&x[0]; T];
+    let mut sums = Sums::<I, T> {
+        sum: [isa.zero(); T],
+        other: isa.zero(),
+        t: [isa.splat(0.0); T],
+        y: [isa.splat(0.0); T],
+    };
+    for j in 0..T {
+        tokens[j] = &x[j.min(n - 1)];
+        sums.y[j] = isa.load(&y[j.min(n - 1)]);
+    }
+    for span in 0..len / C::SPAN {
+        macro_rules! add {
+            ($s:literal) => {
+                let codes = source.sixteen::<$s>(isa, span);
+                let sixteen = span * (C::SPAN / 16) + $s;
+                sums.sixteen::<S, $s>(isa, codes, sixteen, tokens, scales, bias);
+            };
+        }
+        each_sixteen!(C::SPAN, add);
+    }
+    if S::X_BLOCK == STEP {
+        sums.finish::<S>(isa, tokens, scales);
+    }
+    for j in 0..n {
+        isa.store(sums.y[j], &mut y[j]);
+    }
+    n
+}
+
+/// Sums of `T` tokens under way: of a group, of an x block, of the whole row.
+struct Sums<I: Isa, const T: usize> {
+    sum: [I::I32; T],
+    /// With one token every second sixteen goes here: one chain of additions would wait for itself.
+    other: I::I32,
+    t: [I::F32; T],
+    y: [I::F32; T],
+}
+
+impl<I: Isa, const T: usize> Sums<I, T> {
+    /// Adds sixteen weights, the `i`-th of the step; `i` and `P` agree modulo 2 at least, and modulo
+    /// the length of a group if that is less than a step.
+    #[inline(always)]
+    fn sixteen<S: CodeShape, const P: usize>(
+        &mut self,
+        isa: I,
+        codes: [I::B64; 4],
+        i: usize,
+        x: [&XStep; T],
+        scales: &Scales,
+        bias: u8,
+    ) {
+        let starts = if S::GROUP == STEP {
+            i == 0
+        } else {
+            (16 * P).is_multiple_of(S::GROUP)
+        };
+        if starts {
+            self.start::<S>(isa, i, x, bias);
+        }
+        let two_chains = T == 1 && S::GROUP > 16;
+        for j in 0..T {
+            let four = x[j].qs[4 * i..]
+                .first_chunk()
+                .expect("a step has 64 numbers");
+            let sum = if two_chains && P % 2 == 1 {
+                &mut self.other
+            } else {
+                &mut self.sum[j]
+            };
+            *sum = if S::MAX <= 15 {
+                isa.dot::<15>(*sum, codes, four)
+            } else if S::MAX <= 31 {
+                isa.dot::<31>(*sum, codes, four)
+            } else if S::MAX <= 63 {
+                isa.dot::<63>(*sum, codes, four)
+            } else if S::MAX <= 127 {
+                isa.dot::<127>(*sum, codes, four)
+            } else {
+                isa.dot::<255>(*sum, codes, four)
+            };
+        }
+        if S::GROUP < STEP && (16 * (P + 1)).is_multiple_of(S::GROUP) {
+            self.end_group::<S>(isa, 16 * i / S::GROUP, x, scales);
+            if S::X_BLOCK < STEP && (16 * (P + 1)).is_multiple_of(S::X_BLOCK) {
+                let block = 16 * i / S::X_BLOCK;
+                for j in 0..T {
+                    self.y[j] = isa.mul_add(self.t[j], isa.splat(x[j].d[block]), self.y[j]);
+                    self.t[j] = isa.splat(0.0);
+                }
+            }
+        }
+    }
+
+    /// A sum starts with what the bias adds to it.
+    #[inline(always)]
+    fn start<S: CodeShape>(&mut self, isa: I, i: usize, x: [&XStep; T], bias: u8) {
+        self.other = isa.zero();
+        let signed = S::MAX > 127 && I::WIDE_IS_SIGNED;
+        let bias = i32::from(bias) - if signed { 128 } else { 0 };
+        for j in 0..T {
+            self.sum[j] = if S::MINS != NO_MINS || bias == 0 {
+                isa.zero()
+            } else {
+                let minus = match S::GROUP {
+                    16 => x[j].minus16[i],
+                    32 => x[j].minus32[i / 2],
+                    _ => x[j].minus256,
+                };
+                isa.mul_i32(isa.splat_i32(minus), isa.splat_i32(bias))
+            };
+        }
+    }
+
+    /// `t += ws * sum [+ wm * x_sum]`.
+    #[inline(always)]
+    fn end_group<S: CodeShape>(&mut self, isa: I, g: usize, x: [&XStep; T], scales: &Scales) {
+        if T == 1 && S::GROUP > 16 {
+            self.sum[0] = isa.add_i32(self.sum[0], self.other);
+        }
+        let ws = isa.load(&scales.ws[g]);
+        for j in 0..T {
+            self.t[j] = isa.mul_add(isa.to_f32(self.sum[j]), ws, self.t[j]);
+        }
+        if S::MINS == FLOAT_MINS {
+            let wm = isa.load(&scales.wm[g]);
+            for j in 0..T {
+                let minus = match S::GROUP {
+                    16 => x[j].minus16[g],
+                    _ => x[j].minus32[g],
+                };
+                let x_sum = isa.to_f32(isa.splat_i32(-minus));
+                self.t[j] = isa.mul_add(x_sum, wm, self.t[j]);
+            }
+        }
+    }
+
+    /// The end of an x block of a whole step.
+    #[inline(always)]
+    fn finish<S: CodeShape>(&mut self, isa: I, x: [&XStep; T], scales: &Scales) {
+        if S::GROUP == STEP {
+            self.end_group::<S>(isa, 0, x, scales);
+        }
+        if S::MINS > FLOAT_MINS {
+            let num_pairs = STEP / S::MINS / 2;
+            let dmin = isa.load(&scales.wm[0]);
+            let mut sum = [isa.zero(); T];
+            for p in 0..num_pairs {
+                let pair = isa.load_i32(&scales.pairs[p]);
+                for j in 0..T {
+                    let x_sums = if S::MINS == 32 {
+                        x[j].pairs32[p]
+                    } else {
+                        x[j].pairs16[p]
+                    };
+                    sum[j] = isa.dot_pairs(sum[j], pair, x_sums);
+                }
+            }
+            for j in 0..T {
+                self.t[j] = isa.mul_add(isa.to_f32(sum[j]), dmin, self.t[j]);
+            }
+        }
+        for j in 0..T {
+            self.y[j] = isa.mul_add(self.t[j], isa.splat(x[j].d[0]), self.y[j]);
+        }
+    }
+}
