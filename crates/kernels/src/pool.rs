@@ -30,6 +30,13 @@ const HAS_THREADS: bool = !cfg!(target_family = "wasm");
 /// Most outputs that one [`Pool::tiles`] fills: query, key and value, or gate and up.
 const MAX_OUTPUTS: usize = 4;
 
+/// Stretches that tiles are cut into at most: one for each thread, and more threads than that share.
+const MAX_STRETCHES: usize = 32;
+
+/// A counter on a cache line of its own.
+#[repr(align(128))]
+struct Line(AtomicUsize);
+
 type Job = *const (dyn Fn(usize) + Sync);
 
 struct Shared {
@@ -138,7 +145,8 @@ impl Pool {
     }
 
     /// Cuts each output into tiles of `row_step x col_step` and runs `f(output, tile, thread)` for all
-    /// of them, on all threads, in no fixed order.
+    /// of them, on all threads. A thread begins with a stretch of its own, tile after tile, so that it reads
+    /// weights as one stream; then it helps with what others have left.
     ///
     /// # Panics
     /// If an output's data is not whole rows, a step is 0, or `f` panics.
@@ -165,12 +173,19 @@ impl Pool {
             bases[i] = Base(grid.data.as_mut_ptr());
         }
         let grids = &*outputs;
-        let next = AtomicUsize::new(0);
+        let num_stretches = self.num_threads().min(MAX_STRETCHES);
+        let begin = |stretch: usize| num_tiles * stretch / num_stretches;
+        let next: [Line; MAX_STRETCHES] = std::array::from_fn(|stretch| {
+            Line(AtomicUsize::new(begin(stretch.min(num_stretches))))
+        });
         self.run(&|thread| {
-            loop {
-                let ticket = next.fetch_add(1, Ordering::Relaxed);
-                if ticket >= num_tiles {
-                    break;
+            let mut stretches_done = 0;
+            while stretches_done < num_stretches {
+                let stretch = (thread + stretches_done) % num_stretches;
+                let ticket = next[stretch].0.fetch_add(1, Ordering::Relaxed);
+                if ticket >= begin(stretch + 1) {
+                    stretches_done += 1;
+                    continue;
                 }
                 let output = ends
                     .iter()

@@ -132,10 +132,13 @@ impl Int8 {
         assert!(k > 0 && x.len().is_multiple_of(k), "x is [m, k]");
         assert_eq!(k % self.x_block, 0, "k is whole blocks of {}", self.x_block);
         (self.m, self.k) = (x.len() / k, k);
-        // A length only: capacity was reserved at load.
-        self.steps.resize(self.m * k.div_ceil(STEP), ZERO);
+        // Capacity was reserved at load; what is there is overwritten, so it only ever grows.
+        let num_steps = self.m * k.div_ceil(STEP);
+        if self.steps.len() < num_steps {
+            self.steps.resize(num_steps, ZERO);
+        }
         let (m, x_block) = (self.m, self.x_block);
-        let steps = self.steps.chunks_exact_mut(m).enumerate();
+        let steps = self.steps[..num_steps].chunks_exact_mut(m).enumerate();
         let jobs = steps.map(|(step, out)| QuantizeStep {
             x_block,
             x,
@@ -169,17 +172,19 @@ impl Op for QuantizeStep<'_> {
     fn eval<I: Isa>(self, isa: I) {
         let first = self.step * STEP;
         let len = STEP.min(self.k - first);
-        for (row, out) in self.x.chunks_exact(self.k).zip(self.out) {
+        // Loops by index: iterators over tokens and blocks together are not inlined here.
+        for t in 0..self.out.len() {
+            let out = &mut self.out[t];
             if len < STEP {
                 *out = ZERO;
             }
-            let sixteens = row[first..first + len].as_chunks::<16>().0;
+            let sixteens = self.x[t * self.k + first..][..len].as_chunks::<16>().0;
             let mut sums = [0; 16];
-            let mut blocks = sixteens.chunks_exact(self.x_block / 16);
-            for (b, block) in blocks.by_ref().enumerate() {
+            let per_block = self.x_block / 16;
+            for b in 0..sixteens.len() / per_block {
                 let mut largest = isa.splat(0.0);
-                for x in block {
-                    largest = isa.max(isa.abs(isa.load(x)), largest);
+                for i in b * per_block..(b + 1) * per_block {
+                    largest = isa.max(isa.abs(isa.load(&sixteens[i])), largest);
                 }
                 let d = isa.max_lane(largest) / 127.0;
                 let inverse = 1.0 / d;
@@ -191,12 +196,11 @@ impl Op for QuantizeStep<'_> {
                 };
                 out.d[b] = d;
                 let inverse = isa.splat(inverse);
-                for (i, x) in block.iter().enumerate() {
-                    let at = b * block.len() + i;
-                    let four: &mut [i32; 4] = (&mut out.qs[4 * at..4 * at + 4])
+                for i in b * per_block..(b + 1) * per_block {
+                    let four: &mut [i32; 4] = (&mut out.qs[4 * i..4 * i + 4])
                         .try_into()
                         .expect("four numbers");
-                    sums[at] = isa.quantize(isa.mul(isa.load(x), inverse), four);
+                    sums[i] = isa.quantize(isa.mul(isa.load(&sixteens[i]), inverse), four);
                 }
             }
             summarize(&sums, out);

@@ -26,6 +26,8 @@ const FEW_TOKENS: usize = 8;
 /// Tokens whose results are under way at a time, and strips that share a pass over them.
 const TOKENS: usize = 256;
 pub(super) const STRIPS: usize = 4;
+/// Bytes of a strip that are asked for in one go where none came before it.
+const MAX_AT_ONCE: usize = 32 * 1024;
 
 pub(super) const fn x_kind<F: QuantFormat>() -> XKind {
     if F::Shape::X_BLOCK == 32 {
@@ -41,6 +43,8 @@ pub(crate) struct Room {
     strips: Vec<Strip>,
     /// Results under way: `[strip][token][row]`.
     y: Vec<[f32; LANES]>,
+    /// Address of the strip that has been asked for: the one after the last.
+    fetched: usize,
 }
 
 /// What one step of one strip is unpacked to.
@@ -59,6 +63,7 @@ impl Room {
             columns: Box::new([[0; 64]; 64]),
             strips: (0..STRIPS).map(strip).collect(),
             y: vec![[0.0; LANES]; STRIPS * TOKENS],
+            fetched: 0,
         }
     }
 }
@@ -140,19 +145,32 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
     #[inline(always)]
     fn few_tokens<I: Isa>(&mut self, isa: I, x: &Int8, first: usize, m: usize, col: usize) {
         let rows = self.rows(col);
-        let Room { columns, strips, y } = &mut *self.room;
+        let Room {
+            columns,
+            strips,
+            y,
+            fetched,
+        } = &mut *self.room;
+        let (here, strip_bytes) = (rows.data().as_ptr().addr(), LANES * self.task.row_bytes);
+        if *fetched != here {
+            prefetch(isa, rows.data(), 0, strip_bytes.min(MAX_AT_ONCE));
+        }
+        *fetched = here + strip_bytes;
         let y = &mut y[..m];
         y.fill([0.0; LANES]);
         for step in 0..self.task.weight.k.div_ceil(STEP) {
             let len = STEP.min(self.task.weight.k - step * STEP);
             let scales = &mut strips[0].scales;
             let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
-            // A strip is a stretch of memory: ask for the same part of the next one.
+            // A strip is a stretch of memory: ask for the same part of the next one, line after line.
+            // (Asking for a strip's own rows a little ahead does not help: sixteen streams are slow.)
             let step_bytes = LANES * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
-            let ahead = LANES * self.task.row_bytes + step * step_bytes;
-            for line in (0..step_bytes).step_by(64) {
-                isa.prefetch(rows.data(), ahead + line);
-            }
+            prefetch(
+                isa,
+                rows.data(),
+                strip_bytes + step * step_bytes,
+                step_bytes,
+            );
             let x = &x.step(step)[first..first + m];
             // One token uses a column once or twice, which is cheaper than storing it.
             let columns = if m == 1 && !F::STORE_COLUMNS {
@@ -246,6 +264,14 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
     }
 }
 
+/// Asks for `len` bytes at `at`.
+#[inline(always)]
+fn prefetch<I: Isa>(isa: I, data: &[u8], at: usize, len: usize) {
+    for line in (at..(at + len).min(data.len())).step_by(64) {
+        isa.prefetch(data, line);
+    }
+}
+
 /// Columns (if there is room for them) and scales of a step.
 #[inline(always)]
 fn transpose<I: Isa, F: QuantFormat>(
@@ -265,10 +291,11 @@ fn transpose<I: Isa, F: QuantFormat>(
         let columns = match columns {
             None => None,
             Some(columns) => {
-                for (piece, out) in F::PIECES.iter().zip(columns.as_chunks_mut::<4>().0) {
-                    let four = isa.columns(rows, at + piece);
+                let columns = columns.as_chunks_mut::<4>().0;
+                for (p, columns) in columns.iter_mut().enumerate() {
+                    let four = isa.columns(rows, at + F::PIECES[p]);
                     for i in 0..4 {
-                        isa.store_codes(four[i], &mut out[i]);
+                        isa.store_codes(four[i], &mut columns[i]);
                     }
                 }
                 Some(&*columns)
@@ -341,8 +368,10 @@ fn unpack<I: Isa, C: Source<I>>(isa: I, source: &C, len: usize, panel: &mut [[u8
             ($s:literal) => {
                 let codes = source.sixteen::<$s>(isa, span);
                 let at = span * C::SPAN / 4 + 4 * $s;
-                for (code, out) in codes.into_iter().zip(&mut panel[at..at + 4]) {
-                    isa.store_codes(code, out);
+                let out: &mut [[u8; 64]; 4] =
+                    (&mut panel[at..at + 4]).try_into().expect("four columns");
+                for i in 0..4 {
+                    isa.store_codes(codes[i], &mut out[i]);
                 }
             };
         }
@@ -366,9 +395,12 @@ impl<S: CodeShape> Op for Panels<'_, S> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        for (g, x) in self.x.chunks(I::TOKENS).enumerate() {
-            for (s, strip) in self.strips.iter().enumerate() {
-                let y = &mut self.y[s * self.x.len() + g * I::TOKENS..][..x.len()];
+        let m = self.x.len();
+        for first in (0..m).step_by(I::TOKENS) {
+            let x = &self.x[first..m.min(first + I::TOKENS)];
+            for s in 0..self.strips.len() {
+                let strip = &self.strips[s];
+                let y = &mut self.y[s * m + first..][..x.len()];
                 let source = Unpacked(&strip.panel);
                 each_group::<I, S, _>(isa, &source, self.len, &strip.scales, x, y, self.bias);
             }
