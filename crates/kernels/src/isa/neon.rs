@@ -164,9 +164,18 @@ impl<const DOT: u8> Isa for Arm<DOT> {
         });
     }
     #[inline(always)]
-    fn load_bf16(self, x: &[u16; 16]) -> F {
+    fn f32_bytes(self, x: &[u8; 64]) -> F {
+        quarters!(I => unsafe { vreinterpretq_f32_u8(vld1q_u8(x.as_ptr().add(16 * I))) })
+    }
+    #[inline(always)]
+    fn f16_bytes(self, x: &[u8; 32]) -> F {
+        quarters!(I => unsafe { f16(vreinterpret_u16_u8(vld1_u8(x.as_ptr().add(8 * I)))) })
+    }
+    #[inline(always)]
+    fn bf16_bytes(self, x: &[u8; 32]) -> F {
         quarters!(I => unsafe {
-            vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(x.as_ptr().add(4 * I))))
+            let four = vreinterpret_u16_u8(vld1_u8(x.as_ptr().add(8 * I)));
+            vreinterpretq_f32_u32(vshll_n_u16::<16>(four))
         })
     }
     // x86's rule for both: the second operand unless the first is greater, or less.
@@ -232,6 +241,10 @@ impl<const DOT: u8> Isa for Arm<DOT> {
         unsafe { [vdupq_n_s32(0); 4] }
     }
     #[inline(always)]
+    fn as_f32(self, a: V) -> F {
+        quarters!(I => unsafe { vreinterpretq_f32_s32(a[I]) })
+    }
+    #[inline(always)]
     fn to_f32(self, a: V) -> F {
         quarters!(I => unsafe { vcvtq_f32_s32(a[I]) })
     }
@@ -241,10 +254,10 @@ impl<const DOT: u8> Isa for Arm<DOT> {
         rows.check(at, 16);
         let columns = unsafe {
             let base = rows.data().as_ptr().add(at);
-            // In range: no row begins beyond the one that was checked.
+            // In range: the last row was checked.
             macro_rules! row {
                 ($r:expr) => {
-                    vreinterpretq_u32_u8(vld1q_u8(base.add(rows.offset($r))))
+                    vreinterpretq_u32_u8(vld1q_u8(base.add(($r) * rows.stride())))
                 };
             }
             quarters!(I => transpose([row!(4 * I), row!(4 * I + 1), row!(4 * I + 2), row!(4 * I + 3)]))
@@ -256,10 +269,12 @@ impl<const DOT: u8> Isa for Arm<DOT> {
         rows.check(at, 4);
         unsafe {
             let base = rows.data().as_ptr().add(at);
-            // In range: no row begins beyond the one that was checked.
+            // In range: the last row was checked.
             macro_rules! word {
                 ($r:expr) => {
-                    base.add(rows.offset($r)).cast::<i32>().read_unaligned()
+                    base.add(($r) * rows.stride())
+                        .cast::<i32>()
+                        .read_unaligned()
                 };
             }
             quarters!(I => {
@@ -275,10 +290,12 @@ impl<const DOT: u8> Isa for Arm<DOT> {
         rows.check(at, 2);
         unsafe {
             let base = rows.data().as_ptr().add(at);
-            // In range: no row begins beyond the one that was checked.
+            // In range: the last row was checked.
             macro_rules! half {
                 ($r:expr) => {
-                    base.add(rows.offset($r)).cast::<u16>().read_unaligned()
+                    base.add(($r) * rows.stride())
+                        .cast::<u16>()
+                        .read_unaligned()
                 };
             }
             quarters!(I => {

@@ -200,7 +200,21 @@ impl Isa for Simd128 {
         store(u16x8_narrow_i32x4(to_f16(x[2]), to_f16(x[3])), out, 1);
     }
     #[inline(always)]
-    fn load_bf16(self, x: &[u16; 16]) -> V {
+    fn f32_bytes(self, x: &[u8; 64]) -> V {
+        quarters!(I => load(x, I))
+    }
+    #[inline(always)]
+    fn f16_bytes(self, x: &[u8; 32]) -> V {
+        let (low, high) = (load(x, 0), load(x, 1));
+        [
+            f16(u32x4_extend_low_u16x8(low)),
+            f16(u32x4_extend_high_u16x8(low)),
+            f16(u32x4_extend_low_u16x8(high)),
+            f16(u32x4_extend_high_u16x8(high)),
+        ]
+    }
+    #[inline(always)]
+    fn bf16_bytes(self, x: &[u8; 32]) -> V {
         let (low, high) = (load(x, 0), load(x, 1));
         [
             i32x4_shl(u32x4_extend_low_u16x8(low), 16),
@@ -270,6 +284,10 @@ impl Isa for Simd128 {
     #[inline(always)]
     fn zero(self) -> V {
         [i32x4_splat(0); 4]
+    }
+    #[inline(always)]
+    fn as_f32(self, a: V) -> V {
+        a
     }
     #[inline(always)]
     fn to_f32(self, a: V) -> V {

@@ -291,11 +291,11 @@ fn transpose<I: Isa, F: QuantFormat>(
         let columns = match columns {
             None => None,
             Some(columns) => {
-                let columns = columns.as_chunks_mut::<4>().0;
-                for (p, columns) in columns.iter_mut().enumerate() {
+                for p in 0..F::PIECES.len() {
                     let four = isa.columns(rows, at + F::PIECES[p]);
+                    let out = &mut columns.as_chunks_mut::<4>().0[p];
                     for i in 0..4 {
-                        isa.store_codes(four[i], &mut columns[i]);
+                        isa.store_codes(four[i], &mut out[i]);
                     }
                 }
                 Some(&*columns)
