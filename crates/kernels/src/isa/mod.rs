@@ -241,6 +241,7 @@ impl<'a> Rows<'a> {
         self.data
     }
 
+    #[cfg(not(target_family = "wasm"))]
     #[inline(always)]
     pub(crate) fn stride(&self) -> usize {
         self.stride
