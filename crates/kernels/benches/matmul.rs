@@ -82,7 +82,7 @@ fn measure(context: &Context, dtype: DType, kernel: MatmulKernel) {
         }
         let figure = match m {
             1 => format!("{:8.1} GB/s", data.len() as f64 / best / 1e9),
-            _ => format!("{:8.1} GMAC/s", (m * N * K) as f64 / best / 1e9),
+            _ => format!("{:8.1} GMAC/s", m as f64 * (N * K) as f64 / best / 1e9),
         };
         line += &figure;
     }

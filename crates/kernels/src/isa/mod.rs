@@ -51,7 +51,7 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     /// Whether [`Isa::dot`] returns the product with `code - 128` instead of `code` if codes exceed 127.
     const WIDE_IS_SIGNED: bool;
 
-    /// Tokens whose sums the registers hold at a time: 1, 4 or 8.
+    /// Tokens whose sums the registers hold at a time: 1, 2, 4 or 8.
     const TOKENS: usize;
 
     /// The token, if this CPU has the level.

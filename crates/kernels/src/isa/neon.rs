@@ -110,7 +110,8 @@ impl<const DOT: u8> Isa for Arm<DOT> {
     type F32 = F;
     type I32 = V;
     type B64 = B;
-    const TOKENS: usize = 4;
+    // A vector takes four of 32 registers: sums of two tokens and one set of codes fill them.
+    const TOKENS: usize = 2;
     const WIDE_IS_SIGNED: bool = DOT != dot::I8MM;
 
     lanewise! {

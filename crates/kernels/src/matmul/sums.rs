@@ -40,6 +40,7 @@ pub(super) fn each_group<I: Isa, S: CodeShape, C: Source<I>>(
         let n = match x.len() {
             5.. if I::TOKENS >= 8 => product::<I, S, C, 8>(isa, source, len, scales, x, y, bias),
             2.. if I::TOKENS >= 4 => product::<I, S, C, 4>(isa, source, len, scales, x, y, bias),
+            2.. if I::TOKENS == 2 => product::<I, S, C, 2>(isa, source, len, scales, x, y, bias),
             _ => product::<I, S, C, 1>(isa, source, len, scales, x, y, bias),
         };
         (x, y) = (&x[n..], &mut y[n..]);
