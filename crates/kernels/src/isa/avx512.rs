@@ -58,6 +58,19 @@ unsafe fn pairs<const MAX: u8>(w: __m512i, x: __m512i) -> __m512i {
     }
 }
 
+/// The same pointer, in a register, of unknown origin.
+#[allow(
+    clippy::pointers_in_nomem_asm_block,
+    reason = "nothing is read through it there"
+)]
+#[inline(always)]
+fn hidden(mut p: *const u8) -> *const u8 {
+    unsafe {
+        core::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags));
+    }
+    p
+}
+
 /// Operations on two vectors that are one instruction.
 macro_rules! lanewise {
     ($($name:ident: $vector:ty = $intrinsic:ident;)*) => {$(
@@ -217,13 +230,18 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
         rows.check(at, 16);
         unsafe {
             let base = rows.data().as_ptr().add(at);
+            // Four pointers that the compiler must not take apart: sixteen would not fit the registers.
+            let fourth = hidden(base.add(4 * rows.stride()));
+            let eighth = hidden(fourth.add(4 * rows.stride()));
+            let twelfth = hidden(eighth.add(4 * rows.stride()));
             let mut a = [_mm512_setzero_si512(); 4];
             for (j, a) in a.iter_mut().enumerate() {
                 // In range: the last row was checked.
-                let q0 = _mm_loadu_si128(base.add(j * rows.stride()).cast());
-                let q1 = _mm_loadu_si128(base.add((4 + j) * rows.stride()).cast());
-                let q2 = _mm_loadu_si128(base.add((8 + j) * rows.stride()).cast());
-                let q3 = _mm_loadu_si128(base.add((12 + j) * rows.stride()).cast());
+                let of_row = j * rows.stride();
+                let q0 = _mm_loadu_si128(base.add(of_row).cast());
+                let q1 = _mm_loadu_si128(fourth.add(of_row).cast());
+                let q2 = _mm_loadu_si128(eighth.add(of_row).cast());
+                let q3 = _mm_loadu_si128(twelfth.add(of_row).cast());
                 // By halves: inserting from memory costs half as much there on Zen 4.
                 let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(q0), q1);
                 let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(q2), q3);

@@ -22,7 +22,7 @@ use crate::pool::Tile;
 use crate::quant::{Block, CodeShape, Columns, QuantFormat, STEP, Scales, Tables};
 
 /// Up to this many tokens meet codes in registers.
-const FEW_TOKENS: usize = 8;
+pub(super) const FEW_TOKENS: usize = 32;
 /// Tokens whose results are under way at a time, and strips that share a pass over them.
 const TOKENS: usize = 256;
 pub(super) const STRIPS: usize = 4;
@@ -188,7 +188,7 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
                         tables: &scales.tables,
                         format: PhantomData,
                     };
-                    product::<I, F::Shape, _, 1>(isa, &source, len, scales, x, y, F::BIAS);
+                    product::<I, F::Shape, _, 1>(isa, &source, len, scales, x, y);
                 }
                 Some(columns) => {
                     transpose::<I, F>(isa, &rows, at, len, Some(columns), scales);
@@ -199,7 +199,7 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
                         tables: &scales.tables,
                         format: PhantomData,
                     };
-                    each_group::<I, F::Shape, _>(isa, &source, len, scales, x, y, F::BIAS);
+                    each_group::<I, F::Shape, _>(isa, &source, len, scales, x, y);
                 }
             }
         }
@@ -222,6 +222,10 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
             let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
             for s in 0..num_strips {
                 let rows = self.rows(col + s * self.strip_len());
+                // As with few tokens, the same part of the next strips, one after the other.
+                let step_bytes = LANES * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
+                let ahead = num_strips * LANES * self.task.row_bytes + step * step_bytes;
+                prefetch(isa, rows.data(), ahead, step_bytes);
                 let Room {
                     columns, strips, ..
                 } = &mut *self.room;
@@ -242,7 +246,6 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
                 len,
                 x: &x.step(step)[first..first + m],
                 y,
-                bias: F::BIAS,
                 shape: PhantomData,
             });
         }
@@ -386,7 +389,6 @@ struct Panels<'a, S> {
     len: usize,
     x: &'a [XStep],
     y: &'a mut [[f32; LANES]],
-    bias: u8,
     shape: PhantomData<S>,
 }
 
@@ -402,7 +404,7 @@ impl<S: CodeShape> Op for Panels<'_, S> {
                 let strip = &self.strips[s];
                 let y = &mut self.y[s * m + first..][..x.len()];
                 let source = Unpacked(&strip.panel);
-                each_group::<I, S, _>(isa, &source, self.len, &strip.scales, x, y, self.bias);
+                each_group::<I, S, _>(isa, &source, self.len, &strip.scales, x, y);
             }
         }
     }

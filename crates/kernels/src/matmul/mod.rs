@@ -155,7 +155,7 @@ pub fn matmul(
             let task = tasks[i].as_ref().expect("made above");
             let m = (output.len() / weight.n).max(1);
             // One token: enough bytes to be worth a claim. Many tokens: one panel is plenty.
-            let rows = if m > 8 {
+            let rows = if m > int8::FEW_TOKENS {
                 int8::STRIPS
             } else {
                 CLAIM_BYTES / (task.row_bytes * LANES)

@@ -34,14 +34,13 @@ pub(super) fn each_group<I: Isa, S: CodeShape, C: Source<I>>(
     scales: &Scales,
     mut x: &[XStep],
     mut y: &mut [[f32; LANES]],
-    bias: u8,
 ) {
     while !x.is_empty() {
         let n = match x.len() {
-            5.. if I::TOKENS >= 8 => product::<I, S, C, 8>(isa, source, len, scales, x, y, bias),
-            2.. if I::TOKENS >= 4 => product::<I, S, C, 4>(isa, source, len, scales, x, y, bias),
-            2.. if I::TOKENS == 2 => product::<I, S, C, 2>(isa, source, len, scales, x, y, bias),
-            _ => product::<I, S, C, 1>(isa, source, len, scales, x, y, bias),
+            5.. if I::TOKENS >= 8 => product::<I, S, C, 8>(isa, source, len, scales, x, y),
+            2.. if I::TOKENS >= 4 => product::<I, S, C, 4>(isa, source, len, scales, x, y),
+            2.. if I::TOKENS == 2 => product::<I, S, C, 2>(isa, source, len, scales, x, y),
+            _ => product::<I, S, C, 1>(isa, source, len, scales, x, y),
         };
         (x, y) = (&x[n..], &mut y[n..]);
     }
@@ -56,7 +55,6 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     scales: &Scales,
     x: &[XStep],
     y: &mut [[f32; LANES]],
-    bias: u8,
 ) -> usize {
     let n = T.min(x.len());
     let mut tokens = [&x[0]; T];
@@ -68,19 +66,25 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     };
     for j in 0..T {
         tokens[j] = &x[j.min(n - 1)];
-        sums.y[j] = isa.load(&y[j.min(n - 1)]);
+        if S::X_BLOCK < STEP {
+            sums.y[j] = isa.load(&y[j.min(n - 1)]);
+        }
     }
     for span in 0..len / C::SPAN {
         macro_rules! add {
             ($s:literal) => {
                 let codes = source.sixteen::<$s>(isa, span);
                 let sixteen = span * (C::SPAN / 16) + $s;
-                sums.sixteen::<S, $s>(isa, codes, sixteen, tokens, scales, bias);
+                sums.sixteen::<S, $s>(isa, codes, sixteen, tokens, scales);
             };
         }
         each_sixteen!(C::SPAN, add);
     }
     if S::X_BLOCK == STEP {
+        // Not before: registers are few.
+        for j in 0..T {
+            sums.y[j] = isa.load(&y[j.min(n - 1)]);
+        }
         sums.finish::<S>(isa, tokens, scales);
     }
     for j in 0..n {
@@ -109,7 +113,6 @@ impl<I: Isa, const T: usize> Sums<I, T> {
         i: usize,
         x: [&XStep; T],
         scales: &Scales,
-        bias: u8,
     ) {
         let starts = if S::GROUP == STEP {
             i == 0
@@ -117,7 +120,7 @@ impl<I: Isa, const T: usize> Sums<I, T> {
             (16 * P).is_multiple_of(S::GROUP)
         };
         if starts {
-            self.start::<S>(isa, i, x, bias);
+            self.start::<S>(isa, i, x);
         }
         let two_chains = T == 1 && S::GROUP > 16;
         for j in 0..T {
@@ -155,10 +158,10 @@ impl<I: Isa, const T: usize> Sums<I, T> {
 
     /// A sum starts with what the bias adds to it.
     #[inline(always)]
-    fn start<S: CodeShape>(&mut self, isa: I, i: usize, x: [&XStep; T], bias: u8) {
+    fn start<S: CodeShape>(&mut self, isa: I, i: usize, x: [&XStep; T]) {
         self.other = isa.zero();
         let signed = S::MAX > 127 && I::WIDE_IS_SIGNED;
-        let bias = i32::from(bias) - if signed { 128 } else { 0 };
+        let bias = i32::from(S::BIAS) - if signed { 128 } else { 0 };
         for j in 0..T {
             self.sum[j] = if S::MINS != NO_MINS || bias == 0 {
                 isa.zero()
@@ -168,7 +171,18 @@ impl<I: Isa, const T: usize> Sums<I, T> {
                     32 => x[j].minus32[i / 2],
                     _ => x[j].minus256,
                 };
-                isa.mul_i32(isa.splat_i32(minus), isa.splat_i32(bias))
+                // A shift runs beside the products, a multiplication in their place.
+                let minus = isa.splat_i32(minus);
+                match bias {
+                    1 => minus,
+                    4 => isa.shl_i32::<2>(minus),
+                    8 => isa.shl_i32::<3>(minus),
+                    16 => isa.shl_i32::<4>(minus),
+                    32 => isa.shl_i32::<5>(minus),
+                    64 => isa.shl_i32::<6>(minus),
+                    128 => isa.shl_i32::<7>(minus),
+                    _ => isa.mul_i32(minus, isa.splat_i32(bias)),
+                }
             };
         }
     }

@@ -12,8 +12,7 @@ impl QuantFormat for Iq1M {
     const NAME: &'static str = "iq1_m";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 56;
-    type Shape = Shape<16, 256, 0, 31>;
-    const BIAS: u8 = 16;
+    type Shape = Shape<16, 256, 0, 31, 16>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[0, 16, 32];
 

@@ -22,8 +22,7 @@ impl QuantFormat for Iq1S {
     const NAME: &'static str = "iq1_s";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 50;
-    type Shape = Shape<32, 256, 0, 31>;
-    const BIAS: u8 = 16;
+    type Shape = Shape<32, 256, 0, 31, 16>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[2, 18, 34];
 

@@ -31,8 +31,7 @@ impl QuantFormat for Iq2Xs {
     const NAME: &'static str = "iq2_xs";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 74;
-    type Shape = Shape<16, 256, 0, 127>;
-    const BIAS: u8 = 64;
+    type Shape = Shape<16, 256, 0, 127, 64>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[2, 18, 34, 50];
 

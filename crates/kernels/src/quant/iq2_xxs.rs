@@ -47,8 +47,7 @@ impl QuantFormat for Iq2Xxs {
     const NAME: &'static str = "iq2_xxs";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 66;
-    type Shape = Shape<32, 256, 0, 127>;
-    const BIAS: u8 = 64;
+    type Shape = Shape<32, 256, 0, 127, 64>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[2, 18, 34, 50];
 

@@ -14,8 +14,7 @@ impl QuantFormat for Iq3S {
     const NAME: &'static str = "iq3_s";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 110;
-    type Shape = Shape<32, 256, 0, 127>;
-    const BIAS: u8 = 64;
+    type Shape = Shape<32, 256, 0, 127, 64>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[2, 18, 34, 50, 74, 90];
 

@@ -34,8 +34,7 @@ impl QuantFormat for Iq3Xxs {
     const NAME: &'static str = "iq3_xxs";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 98;
-    type Shape = Shape<32, 256, 0, 127>;
-    const BIAS: u8 = 64;
+    type Shape = Shape<32, 256, 0, 127, 64>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[2, 18, 34, 50, 66, 82];
 

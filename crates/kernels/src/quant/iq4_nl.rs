@@ -14,8 +14,7 @@ impl QuantFormat for Iq4Nl {
     const NAME: &'static str = "iq4_nl";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 18;
-    type Shape = Shape<32, 32, 0, 255>;
-    const BIAS: u8 = 128;
+    type Shape = Shape<32, 32, 0, 255, 128>;
     const PIECES: &'static [usize] = &[2];
 
     #[inline(always)]

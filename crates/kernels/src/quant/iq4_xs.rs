@@ -10,8 +10,7 @@ impl QuantFormat for Iq4Xs {
     const NAME: &'static str = "iq4_xs";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 136;
-    type Shape = Shape<32, 256, 0, 255>;
-    const BIAS: u8 = 128;
+    type Shape = Shape<32, 256, 0, 255, 128>;
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 32;
     const PIECES: &'static [usize] = &[8, 24, 40, 56, 72, 88, 104, 120];

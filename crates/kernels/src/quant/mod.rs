@@ -99,18 +99,27 @@ pub(crate) trait CodeShape: 'static {
     const MINS: usize;
     /// No code is above it. 15, 31, 63, 127 or 255: small codes take fewer instructions on some levels.
     const MAX: u8;
+    /// What to subtract from a code; 0 if there are minimums.
+    const BIAS: u8;
 }
 
-/// A [`CodeShape`] by its four numbers, in that order.
-pub(crate) struct Shape<const GROUP: usize, const X_BLOCK: usize, const MINS: usize, const MAX: u8>;
+/// A [`CodeShape`] by its five numbers, in that order.
+pub(crate) struct Shape<
+    const GROUP: usize,
+    const X_BLOCK: usize,
+    const MINS: usize,
+    const MAX: u8,
+    const BIAS: u8,
+>;
 
-impl<const GROUP: usize, const X_BLOCK: usize, const MINS: usize, const MAX: u8> CodeShape
-    for Shape<GROUP, X_BLOCK, MINS, MAX>
+impl<const GROUP: usize, const X_BLOCK: usize, const MINS: usize, const MAX: u8, const BIAS: u8>
+    CodeShape for Shape<GROUP, X_BLOCK, MINS, MAX, BIAS>
 {
     const GROUP: usize = GROUP;
     const X_BLOCK: usize = X_BLOCK;
     const MINS: usize = MINS;
     const MAX: u8 = MAX;
+    const BIAS: u8 = BIAS;
 }
 
 /// How one quant format is read.
@@ -122,8 +131,6 @@ pub(crate) trait QuantFormat: 'static {
     const BLOCK_BYTES: usize;
     /// Group and activation block sizes, minimums, range of codes.
     type Shape: CodeShape;
-    /// What to subtract from a code; 0 if there are minimums.
-    const BIAS: u8;
     /// Where runs of 16 bytes begin in a block that together hold all that `codes` reads; each makes
     /// four columns.
     const PIECES: &'static [usize];

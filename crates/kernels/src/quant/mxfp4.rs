@@ -14,8 +14,7 @@ impl QuantFormat for Mxfp4 {
     const NAME: &'static str = "mxfp4";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 17;
-    type Shape = Shape<32, 32, 0, 31>;
-    const BIAS: u8 = 16;
+    type Shape = Shape<32, 32, 0, 31, 16>;
     const STORE_COLUMNS: bool = true;
     const PIECES: &'static [usize] = &[1];
 

@@ -10,8 +10,7 @@ impl QuantFormat for Nvfp4 {
     const NAME: &'static str = "nvfp4";
     const BLOCK_LEN: usize = 64;
     const BLOCK_BYTES: usize = 36;
-    type Shape = Shape<16, 32, 0, 31>;
-    const BIAS: u8 = 16;
+    type Shape = Shape<16, 32, 0, 31, 16>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[4, 20];
 

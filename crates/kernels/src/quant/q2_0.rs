@@ -9,8 +9,7 @@ impl QuantFormat for Q2_0 {
     const NAME: &'static str = "q2_0";
     const BLOCK_LEN: usize = 64;
     const BLOCK_BYTES: usize = 18;
-    type Shape = Shape<32, 32, 0, 15>;
-    const BIAS: u8 = 1;
+    type Shape = Shape<32, 32, 0, 15, 1>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[2];
 

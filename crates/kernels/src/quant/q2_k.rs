@@ -42,8 +42,7 @@ impl QuantFormat for Q2K {
     const NAME: &'static str = "q2_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 84;
-    type Shape = Shape<256, 256, 16, 63>;
-    const BIAS: u8 = 0;
+    type Shape = Shape<256, 256, 16, 63, 0>;
     const SPAN: usize = 128;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64];
 

@@ -15,8 +15,7 @@ impl QuantFormat for Q3K {
     const NAME: &'static str = "q3_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 110;
-    type Shape = Shape<256, 256, 0, 255>;
-    const BIAS: u8 = 124;
+    type Shape = Shape<256, 256, 0, 255, 124>;
     const SPAN: usize = 128;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80];
 
@@ -69,7 +68,7 @@ impl QuantFormat for Q3K {
                     isa.as_bytes(isa.splat_i32(0xffff_0000_u32 as i32)),
                 );
                 let fourfold = isa.shl8::<2>(sc);
-                let lowest = isa.sub8(isa.splat8(Self::BIAS), fourfold);
+                let lowest = isa.sub8(isa.splat8(124), fourfold);
                 let products = isa.add8(lowest, isa.add8(odd, twice));
                 let third = isa.and(fourfold, isa.as_bytes(isa.splat_i32(0xff00)));
                 isa.store_i32(isa.as_words(products), &mut out.tables[4 * i + j]);

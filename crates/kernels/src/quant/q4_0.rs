@@ -9,8 +9,7 @@ impl QuantFormat for Q4_0 {
     const NAME: &'static str = "q4_0";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 18;
-    type Shape = Shape<32, 32, 0, 15>;
-    const BIAS: u8 = 8;
+    type Shape = Shape<32, 32, 0, 15, 8>;
     const PIECES: &'static [usize] = &[2];
 
     #[inline(always)]

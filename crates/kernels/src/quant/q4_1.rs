@@ -9,8 +9,7 @@ impl QuantFormat for Q4_1 {
     const NAME: &'static str = "q4_1";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 20;
-    type Shape = Shape<32, 32, FLOAT_MINS, 15>;
-    const BIAS: u8 = 0;
+    type Shape = Shape<32, 32, FLOAT_MINS, 15, 0>;
     const PIECES: &'static [usize] = &[4];
 
     #[inline(always)]

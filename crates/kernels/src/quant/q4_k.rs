@@ -53,8 +53,7 @@ impl QuantFormat for Q4K {
     const NAME: &'static str = "q4_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 144;
-    type Shape = Shape<32, 256, 32, 15>;
-    const BIAS: u8 = 0;
+    type Shape = Shape<32, 256, 32, 15, 0>;
     const SPAN: usize = 64;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128];
 

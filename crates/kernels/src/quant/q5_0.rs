@@ -31,8 +31,7 @@ impl QuantFormat for Q5_0 {
     const NAME: &'static str = "q5_0";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 22;
-    type Shape = Shape<32, 32, 0, 31>;
-    const BIAS: u8 = 16;
+    type Shape = Shape<32, 32, 0, 31, 16>;
     const PIECES: &'static [usize] = &[6];
 
     #[inline(always)]

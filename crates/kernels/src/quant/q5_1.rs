@@ -10,8 +10,7 @@ impl QuantFormat for Q5_1 {
     const NAME: &'static str = "q5_1";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 24;
-    type Shape = Shape<32, 32, FLOAT_MINS, 31>;
-    const BIAS: u8 = 0;
+    type Shape = Shape<32, 32, FLOAT_MINS, 31, 0>;
     const PIECES: &'static [usize] = &[8];
 
     #[inline(always)]

@@ -11,8 +11,7 @@ impl QuantFormat for Q5K {
     const NAME: &'static str = "q5_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 176;
-    type Shape = Shape<32, 256, 32, 31>;
-    const BIAS: u8 = 0;
+    type Shape = Shape<32, 256, 32, 31, 0>;
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 64;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160];

@@ -11,8 +11,7 @@ impl QuantFormat for Q6K {
     const NAME: &'static str = "q6_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 210;
-    type Shape = Shape<16, 256, 0, 63>;
-    const BIAS: u8 = 32;
+    type Shape = Shape<16, 256, 0, 63, 32>;
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 128;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192];

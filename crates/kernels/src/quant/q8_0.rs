@@ -21,8 +21,7 @@ impl QuantFormat for Q8_0 {
     const NAME: &'static str = "q8_0";
     const BLOCK_LEN: usize = 32;
     const BLOCK_BYTES: usize = 34;
-    type Shape = Shape<32, 32, 0, 255>;
-    const BIAS: u8 = 128;
+    type Shape = Shape<32, 32, 0, 255, 128>;
     const PIECES: &'static [usize] = &[2, 18];
 
     #[inline(always)]

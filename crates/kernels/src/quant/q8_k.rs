@@ -12,8 +12,7 @@ impl QuantFormat for Q8K {
     const NAME: &'static str = "q8_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 292;
-    type Shape = Shape<256, 256, 0, 255>;
-    const BIAS: u8 = 128;
+    type Shape = Shape<256, 256, 0, 255, 128>;
     const SPAN: usize = 16;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[

@@ -10,8 +10,7 @@ impl QuantFormat for Tq2_0 {
     const NAME: &'static str = "tq2_0";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 66;
-    type Shape = Shape<256, 256, 0, 15>;
-    const BIAS: u8 = 1;
+    type Shape = Shape<256, 256, 0, 15, 1>;
     const SPAN: usize = 128;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[0, 16, 32, 48];
