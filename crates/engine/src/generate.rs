@@ -96,9 +96,9 @@ impl Generator {
     /// A generator over a runner with room for one row of logits.
     pub fn new(runner: Runner, tokenizer: Arc<Tokenizer>) -> Self {
         Self {
+            sequence: Sequence::with_capacity(runner.max_seq_len()),
             runner,
             tokenizer,
-            sequence: Sequence::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A model with its cache and buffers: computes a sequence's tokens and gives the logits after them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use model::{Batch, KvCache, KvType, Model, NoProbe, ReadError, Workspace};
@@ -17,6 +18,14 @@ pub struct Sequence {
 }
 
 impl Sequence {
+    /// No tokens yet, and room for `max_seq_len`: it does not grow in between.
+    pub fn with_capacity(max_seq_len: usize) -> Self {
+        Self {
+            tokens: Vec::with_capacity(max_seq_len),
+            num_computed: 0,
+        }
+    }
+
     /// The tokens so far.
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
@@ -52,6 +61,8 @@ pub struct Runner {
     cache: KvCache,
     workspace: Workspace,
     block_table: Vec<u32>,
+    /// The lists of the last step, for the next.
+    lists: Batch<'static>,
     max_seq_len: usize,
 }
 
@@ -69,6 +80,7 @@ impl Runner {
             cache,
             workspace,
             block_table,
+            lists: Batch::default(),
             max_seq_len,
         }
     }
@@ -98,13 +110,8 @@ impl Runner {
             "{start} of {total} tokens computed"
         );
         let end = total.min(start + self.workspace.max_tokens());
-        let mut batch = Batch::of_sequence(&sequence.tokens[start..end], start, &self.block_table);
-        if end == total {
-            batch.outputs.push(end - start - 1);
-        }
-        let logits =
-            self.model
-                .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe)?;
+        let outputs = if end == total { end - 1..end } else { end..end };
+        let logits = self.forward(&sequence.tokens[..end], start, outputs)?;
         sequence.num_computed = end;
         Ok((end == total).then_some(logits))
     }
@@ -123,11 +130,7 @@ impl Runner {
             start < total && total <= self.max_seq_len,
             "{start} of {total} tokens computed"
         );
-        let mut batch = Batch::of_sequence(&sequence.tokens[start..], start, &self.block_table);
-        batch.outputs.extend(0..total - start);
-        let logits =
-            self.model
-                .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe)?;
+        let logits = self.forward(&sequence.tokens, start, start..total)?;
         sequence.num_computed = total;
         Ok(logits)
     }
@@ -142,7 +145,7 @@ impl Runner {
     pub fn logits_at(
         &mut self,
         tokens: &[u32],
-        outputs: std::ops::Range<usize>,
+        outputs: Range<usize>,
         mut f: impl FnMut(usize, &[f32]),
     ) -> Result<(), ReadError> {
         assert!(
@@ -161,21 +164,35 @@ impl Runner {
             let end = tokens
                 .len()
                 .min(start + self.workspace.max_tokens().min(room.max(1)));
-            let mut batch = Batch::of_sequence(&tokens[start..end], start, &self.block_table);
-            batch.outputs = (start..end)
-                .filter(|p| outputs.contains(p))
-                .map(|p| p - start)
-                .collect();
-            let rows = batch.outputs.clone();
-            let logits =
-                self.model
-                    .forward(&batch, &mut self.cache, &mut self.workspace, &mut NoProbe)?;
-            for (row, logits) in rows.iter().zip(logits.chunks_exact(vocab_size)) {
-                f(start + row, logits);
+            let wanted = start.max(outputs.start)..end.min(outputs.end);
+            let logits = self.forward(&tokens[..end], start, wanted.clone())?;
+            for (position, logits) in wanted.zip(logits.chunks_exact(vocab_size)) {
+                f(position, logits);
             }
             start = end;
         }
         Ok(())
+    }
+
+    /// Computes what of `tokens` comes from `start` on, and the logits of the positions `outputs`.
+    fn forward(
+        &mut self,
+        tokens: &[u32],
+        start: usize,
+        outputs: Range<usize>,
+    ) -> Result<&[f32], ReadError> {
+        let mut batch = std::mem::take(&mut self.lists).recycle();
+        batch.push_sequence(&tokens[start..], start, &self.block_table);
+        batch.outputs.extend(outputs.map(|p| p - start));
+        let Self {
+            model,
+            cache,
+            workspace,
+            ..
+        } = self;
+        let logits = model.forward(&batch, cache, workspace, &mut NoProbe);
+        self.lists = batch.recycle();
+        logits
     }
 }
 

@@ -38,6 +38,26 @@ impl<'a> Batch<'a> {
         self.sequences.extend(tokens.iter().map(|_| sequence));
     }
 
+    /// The same lists, empty: for the next step, which has other block tables.
+    ///
+    /// Nothing is allocated, and lists that were as long before do not allocate when they are filled.
+    pub fn recycle<'b>(mut self) -> Batch<'b> {
+        self.tokens.clear();
+        self.positions.clear();
+        self.sequences.clear();
+        self.outputs.clear();
+        self.block_tables.clear();
+        // Of no elements, but it keeps the room: the two types have one layout, so it is collected in place.
+        let block_tables = self.block_tables.into_iter().map(|_| &[][..]).collect();
+        Batch {
+            tokens: self.tokens,
+            positions: self.positions,
+            sequences: self.sequences,
+            outputs: self.outputs,
+            block_tables,
+        }
+    }
+
     /// Number of tokens.
     pub fn len(&self) -> usize {
         self.tokens.len()

@@ -7,7 +7,7 @@ use kernels::{Level, Sizes};
 
 use crate::batch::Batch;
 use crate::cache::KvCache;
-use crate::config::{Mixer, ModelConfig};
+use crate::config::{Mixer, ModelConfig, RopeConfig};
 use crate::layer::Layer;
 use crate::names::Role;
 use crate::ops::Ops;
@@ -35,6 +35,8 @@ pub struct Model {
     layers: Vec<Layer>,
     output_norm: Vec<f32>,
     output: Linear,
+    /// As [`rope_configs`] lists them.
+    ropes: Vec<RopeConfig>,
     /// What is read in every step; none if all is in memory.
     streamed: Option<Streamed>,
 }
@@ -72,6 +74,7 @@ impl Model {
         };
         let ops = Ops::new(level, num_threads(options), sizes)?;
         Ok(Self {
+            ropes: rope_configs(&config).into_iter().cloned().collect(),
             config,
             ops,
             token_embedding,
@@ -171,7 +174,7 @@ impl Model {
             "more outputs than the workspace has room for"
         );
         batch.check(self.config.vocab_size, cache.num_blocks());
-        for (table, rope) in w.ropes.iter_mut().zip(rope_configs(&self.config)) {
+        for (table, rope) in w.ropes.iter_mut().zip(&self.ropes) {
             table.fill(
                 batch.positions.iter().copied(),
                 &rope.frequencies,

@@ -150,6 +150,8 @@ pub(super) fn apply(
     }
     z_values(recent, repeats);
     continued.clear();
+    // A text that repeats more has more of them; room for all, so that none is taken token by token.
+    continued.reserve(repeats.len());
     for (place, &length) in repeats.iter().enumerate().skip(1) {
         let length = length.min(stretch);
         if length >= allowed {
