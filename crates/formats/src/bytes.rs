@@ -1,7 +1,10 @@
 //! Shared read-only bytes: a slice that keeps alive whatever it was cut from.
 
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::ops::{Deref, Range};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::disk::Extent;
@@ -23,7 +26,24 @@ enum Owner {
 }
 
 impl Bytes {
-    pub(crate) fn from_mapping(mapping: Mapping) -> Self {
+    /// The contents of the file: mapped, or read where the platform cannot map.
+    pub(crate) fn map(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a regular file",
+            ));
+        }
+        match Mapping::new(file, path) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                Ok(std::fs::read(path)?.into())
+            }
+            mapped => Ok(Self::from_mapping(mapped?)),
+        }
+    }
+
+    fn from_mapping(mapping: Mapping) -> Self {
         Self {
             range: 0..mapping.len(),
             owner: Arc::new(Owner::Mapping(mapping)),
@@ -125,7 +145,7 @@ mod tests {
         drop(bytes);
         assert_eq!(*middle, [2, 3, 4]);
         assert_eq!(*middle.slice(1..3).expect("inside"), [3, 4]);
-        assert_eq!(*middle.slice(3..3).expect("empty at the end"), []);
+        assert_eq!(*middle.slice(3..3).expect("empty at the end"), [0_u8; 0]);
         assert_eq!(middle.slice(1..4), None);
         #[expect(
             clippy::reversed_empty_ranges,

@@ -1,9 +1,12 @@
 //! What can be wrong with a model file.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tensor::DType;
+
+use crate::hf::FolderError;
+use crate::safetensors::SafeDType;
 
 /// Why a file cannot be used: names the thing, what was expected, what was found, and where.
 #[derive(Debug, thiserror::Error)]
@@ -251,6 +254,52 @@ pub enum Error {
         expected: u64,
     },
 
+    /// Bytes that do not begin as a safetensors file.
+    #[error(
+        "not a safetensors file: expected the length of a JSON header and then `{{`, found {len}{}",
+        first_byte(*first)
+    )]
+    NotSafetensors {
+        /// What would be the length of the header.
+        len: u64,
+        /// The byte where it would begin.
+        first: Option<u8>,
+    },
+    /// A header of a safetensors file that is not the JSON it should be.
+    #[error("header: {0}")]
+    Header(serde_json::Error),
+    /// A name that stands for no element type of safetensors.
+    #[error("`{found}` is no element type of safetensors files")]
+    SafeDType {
+        /// The name.
+        found: String,
+    },
+    /// An element type that is not used as it is.
+    #[error("weights of type {found} cannot be used as they are, expected F32, F16 or BF16")]
+    NoDType {
+        /// The type.
+        found: SafeDType,
+    },
+    /// A tensor of less than a byte per element that is no whole number of bytes.
+    #[error("{bits} bits of {dtype} are no whole number of bytes")]
+    HalfBytes {
+        /// The type.
+        dtype: SafeDType,
+        /// Bits of all elements.
+        bits: u64,
+    },
+    /// Bytes that belong to no tensor.
+    #[error("the last tensor ends at byte {end}, but the file has {file} bytes")]
+    Trailing {
+        /// Where the data ends, in bytes from the start of the file.
+        end: u64,
+        /// Length of the file.
+        file: u64,
+    },
+    /// Something is wrong with a folder of safetensors files.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+
     /// The file cannot be written.
     #[error("cannot write: {0}")]
     Write(io::Error),
@@ -268,6 +317,31 @@ impl Error {
     }
 }
 
+pub(crate) fn in_file(path: &Path, error: Error) -> Error {
+    Error::InFile {
+        path: path.to_owned(),
+        error: Box::new(error),
+    }
+}
+
+pub(crate) fn in_key(key: &str, error: Error) -> Error {
+    match error {
+        // Says which key already.
+        error @ Error::WrongType { .. } => error,
+        error => Error::InKey {
+            key: key.to_owned(),
+            error: Box::new(error),
+        },
+    }
+}
+
+pub(crate) fn in_tensor(name: &str, error: Error) -> Error {
+    Error::InTensor {
+        name: name.to_owned(),
+        error: Box::new(error),
+    }
+}
+
 /// What a file is that is often taken for a model.
 fn magic_hint(magic: &[u8]) -> &'static str {
     match magic {
@@ -282,9 +356,15 @@ fn magic_hint(magic: &[u8]) -> &'static str {
             "\nhint: GGUF replaced this format in 2023; convert the model again"
         }
         b"PK\x03\x04" => "\nhint: this looks like a PyTorch checkpoint; convert it to GGUF first",
-        [_, _, _, 0] => "\nhint: if this is a safetensors file, convert it to GGUF first",
+        [_, _, _, 0] => "\nhint: if this is a safetensors file, give the folder it is in",
         _ => "",
     }
+}
+
+fn first_byte(first: Option<u8>) -> String {
+    first.map_or_else(String::new, |byte| {
+        format!(" and `{}`", byte.escape_ascii())
+    })
 }
 
 /// What became of tensor types that ggml once had.

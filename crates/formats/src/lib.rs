@@ -1,7 +1,7 @@
 //! Model files: from bytes on disk to named metadata and an index of tensors, and back.
 //!
-//! One format so far, [GGUF](gguf). A file is mapped, never copied: a [`Tensor`]'s data is a view of the
-//! mapping ([`Bytes`]). Everything a file claims (counts, lengths, offsets, types) is checked once, here, so
+//! Two formats: [GGUF](gguf), and [folders](hf) of [safetensors] files as Hugging Face has them. A file is
+//! mapped, never copied: a [`Tensor`]'s data is a view of the mapping ([`Bytes`]). Everything a file claims (counts, lengths, offsets, types) is checked once, here, so
 //! that code further on can index without asking again; a file that lies gets an [`Error`], never a panic or
 //! an allocation much larger than the file itself.
 //!
@@ -16,11 +16,14 @@ mod bytes;
 pub mod disk;
 mod error;
 pub mod gguf;
+pub mod hf;
 #[allow(
     unsafe_code,
     reason = "mapping a file is unsafe; this module says why it may be done"
 )]
 mod mmap;
+mod name_index;
+pub mod safetensors;
 
 pub use bytes::Bytes;
 pub use disk::ReadError;

@@ -1,9 +1,10 @@
 //! Damaged files: every truncation and a hundred thousand random mutations of a valid file.
 //!
-//! Each gives a typed error or a valid load. Memory is counted: no damage makes the reader ask for more than
-//! a small multiple of the file.
+//! Each gives a typed error or a valid load, for GGUF and for safetensors. Memory is counted: no damage makes a
+//! reader ask for more than a small multiple of the file.
 
-use formats::{Array, Gguf, GgufWriter, Metadata, Strings, Value};
+use formats::safetensors;
+use formats::{Array, Bytes, Error, Gguf, GgufWriter, Metadata, Strings, Value};
 use peak_alloc::PeakAlloc;
 use tensor::DType;
 
@@ -13,31 +14,56 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// Peak memory allowed, in file lengths. The worst case is a file of nothing but tiny entries: 14 bytes there,
 /// a key and a value here, in a list that doubles as it grows.
 const MAX_MULTIPLE: usize = 16;
+/// The same for safetensors: an entry has 50 bytes at least, and its description, its tensor and its place in
+/// the index have 250, some of them in lists that double.
+const MAX_MULTIPLE_SAFETENSORS: usize = 16;
 /// And this much on top, in bytes: error messages, and what the test runner does meanwhile.
 const MAX_EXTRA: usize = 16 << 10;
 
 /// Reads the bytes, checks that memory stays within bounds and that what is loaded can be used.
 fn load(bytes: &[u8]) -> bool {
+    bounded(bytes, MAX_MULTIPLE, Gguf::parse).is_some_and(|gguf| {
+        use_all(&gguf);
+        true
+    })
+}
+
+/// Reads a safetensors file: the same for another reader.
+fn load_safetensors(bytes: &[u8]) -> bool {
+    let parse = |bytes| safetensors::parse(&Bytes::from(bytes));
+    bounded(bytes, MAX_MULTIPLE_SAFETENSORS, parse).is_some_and(|tensors| {
+        for tensor in &tensors {
+            let bits = tensor.dtype.bits() * tensor.shape.iter().product::<usize>() as u64;
+            assert_eq!(bits, 8 * tensor.data.len() as u64);
+            std::hint::black_box(tensor.to_f32());
+        }
+        true
+    })
+}
+
+/// What `read` makes of the bytes; `None` if it is an error with a message of bounded length.
+fn bounded<T>(
+    bytes: &[u8],
+    multiple: usize,
+    read: impl Fn(Vec<u8>) -> Result<T, Error>,
+) -> Option<T> {
     let copy = bytes.to_vec();
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
-    let result = Gguf::parse(copy);
+    let result = read(copy);
     let used = MEMORY.peak_usage().saturating_sub(before);
-    let allowed = MAX_MULTIPLE * bytes.len() + MAX_EXTRA;
+    let allowed = multiple * bytes.len() + MAX_EXTRA;
     assert!(
         used <= allowed,
         "{used} bytes of memory for a file of {}",
         bytes.len()
     );
     match result {
-        Ok(gguf) => {
-            use_all(&gguf);
-            true
-        }
+        Ok(read) => Some(read),
         Err(error) => {
             let message = error.to_string();
             assert!(!message.is_empty() && message.len() < 4096 + 8 * bytes.len());
-            false
+            None
         }
     }
 }
@@ -154,6 +180,7 @@ fn damage_gives_an_error_or_a_load_in_bounded_memory() {
     a_hundred_thousand_mutations();
     files_that_are_nothing_but_entries();
     large_vocabulary_is_compact();
+    damaged_safetensors();
 }
 
 fn every_truncation() {
@@ -247,4 +274,34 @@ fn large_vocabulary_is_compact() {
         MEMORY.peak_usage() - before <= len + MAX_EXTRA,
         "no larger than in the file"
     );
+}
+
+fn damaged_safetensors() {
+    let header = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[3],"data_offsets":[8,11]}}"#;
+    let whole = safetensors_file(header, 11);
+    assert!(load_safetensors(&whole));
+    for len in 0..whole.len() {
+        assert!(!load_safetensors(&whole[..len]), "cut to {len}");
+    }
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut loaded = 0;
+    for _ in 0..100_000 {
+        let mut bytes = whole.clone();
+        mutate(&mut bytes, &mut random);
+        loaded += u32::from(load_safetensors(&bytes));
+    }
+    assert!(
+        (1_000..90_000).contains(&loaded),
+        "{loaded} of 100000 were loaded"
+    );
+    let entries: Vec<String> = (0..65_600)
+        .map(|i| format!(r#""{i}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}"#))
+        .collect();
+    let many = safetensors_file(&format!("{{{}}}", entries.join(",")), 0);
+    assert!(load_safetensors(&many));
+}
+
+fn safetensors_file(header: &str, data: usize) -> Vec<u8> {
+    let len = (header.len() as u64).to_le_bytes();
+    [&len, header.as_bytes(), &vec![7; data]].concat()
 }

@@ -4,6 +4,7 @@
 //!
 //! - [`DType`] lists the types and the size of their blocks.
 //! - [`block`] has one module per layout: where its fields lie, and what a block means.
+//! - [`fp8`] is the 8-bit float of safetensors files, which GGUF does not have.
 //! - [`grid`] holds the codebooks of the IQ types.
 //! - [`dequantize`] and [`quantize`] turn whole runs of blocks into `f32` and back.
 //!
@@ -25,6 +26,7 @@
 pub mod block;
 mod convert;
 mod dtype;
+pub mod fp8;
 pub mod grid;
 
 pub use convert::{NoQuantizer, dequantize, quantize};

@@ -1,9 +1,9 @@
 //! The key-value part of a file: ordered, looked up by name, read by type.
 
 use super::get::FromValue;
-use super::index::NameIndex;
 use super::value::Value;
 use crate::Error;
+use crate::name_index::NameIndex;
 
 /// Metadata: keys and typed values in file order, each key once.
 #[derive(Clone, Debug, Default)]

@@ -18,7 +18,7 @@
 
 mod cursor;
 mod get;
-mod index;
+
 mod metadata;
 mod read;
 mod split;
@@ -26,14 +26,12 @@ mod text;
 mod value;
 mod write;
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use tensor::DType;
 
-use self::index::NameIndex;
-use crate::mmap::Mapping;
+use crate::error::{in_file, in_tensor};
+use crate::name_index::NameIndex;
 use crate::{Bytes, Error};
 
 pub use self::get::{FromScalar, FromValue};
@@ -109,6 +107,31 @@ impl Gguf {
         read::read(&bytes.into())
     }
 
+    /// A model put together in memory, of tensors that may lie in files of another format.
+    ///
+    /// It says to be of version 3, has no [`paths`](Self::paths), and [`file_bytes`](Self::file_bytes) is the
+    /// length of all data.
+    ///
+    /// Errors: two tensors of one name, a shape that a file could not have, or [`Error::DataLength`].
+    pub fn from_parts(metadata: Metadata, tensors: Vec<Tensor>) -> Result<Self, Error> {
+        let mut file_bytes = 0;
+        for tensor in &tensors {
+            let dims = write::dims(tensor.dtype, &tensor.shape, tensor.data.len());
+            dims.map_err(|error| in_tensor(&tensor.name, error))?;
+            file_bytes += tensor.data.len() as u64;
+        }
+        let index = read::index(&tensors)?;
+        Ok(Self {
+            version: 3,
+            alignment: read::alignment(&metadata)?,
+            metadata,
+            tensors,
+            index,
+            paths: Vec::new(),
+            file_bytes,
+        })
+    }
+
     /// The metadata, in file order.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
@@ -148,33 +171,11 @@ impl Gguf {
 
 /// One file, without following a split.
 fn open_one(path: &Path) -> Result<Gguf, Error> {
-    let bytes = map(path).map_err(|error| Error::Open {
+    let bytes = Bytes::map(path).map_err(|error| Error::Open {
         path: path.to_owned(),
         error,
     })?;
     let mut gguf = read::read(&bytes).map_err(|error| in_file(path, error))?;
     gguf.paths.push(path.to_owned());
     Ok(gguf)
-}
-
-/// The contents of the file: mapped, or read where the platform cannot map.
-fn map(path: &Path) -> io::Result<Bytes> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ));
-    }
-    match Mapping::new(file, path) {
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(std::fs::read(path)?.into()),
-        mapped => Ok(Bytes::from_mapping(mapped?)),
-    }
-}
-
-fn in_file(path: &Path, error: Error) -> Error {
-    Error::InFile {
-        path: path.to_owned(),
-        error: Box::new(error),
-    }
 }

@@ -6,13 +6,14 @@
 use tensor::DType;
 
 use super::cursor::Cursor;
-use super::index::NameIndex;
 use super::text::{Strings, Text};
 use super::value::{Array, Number, Value, ValueType};
 use super::{
     DEFAULT_ALIGNMENT, Gguf, MAX_ALIGNMENT, MAX_DIMS, MAX_KEY_BYTES, MAX_NAME_BYTES,
     MAX_STRING_BYTES, Metadata, Tensor,
 };
+use crate::error::{in_key, in_tensor};
+use crate::name_index::NameIndex;
 use crate::{Bytes, Error};
 
 /// Least bytes of a metadata entry: length and one byte of key, type, one byte of value (lengths as in version 1).
@@ -304,22 +305,4 @@ fn place(
         expected = (offset + len).next_multiple_of(alignment.into());
     }
     Ok(tensors)
-}
-
-pub(super) fn in_key(key: &str, error: Error) -> Error {
-    match error {
-        // Says which key already.
-        error @ Error::WrongType { .. } => error,
-        error => Error::InKey {
-            key: key.to_owned(),
-            error: Box::new(error),
-        },
-    }
-}
-
-pub(super) fn in_tensor(name: &str, error: Error) -> Error {
-    Error::InTensor {
-        name: name.to_owned(),
-        error: Box::new(error),
-    }
 }

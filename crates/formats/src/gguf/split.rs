@@ -8,8 +8,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Gguf, in_file, open_one, read};
+use super::{Gguf, open_one, read};
 use crate::Error;
+use crate::error::in_file;
 
 pub(super) const NO: &str = "split.no";
 pub(super) const COUNT: &str = "split.count";

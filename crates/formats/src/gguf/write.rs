@@ -12,6 +12,7 @@ use super::{
     split,
 };
 use crate::Error;
+use crate::error::{in_key, in_tensor};
 
 /// Collects metadata and tensors and writes them as a file.
 ///
@@ -39,7 +40,7 @@ impl<'a> GgufWriter<'a> {
     pub fn new(metadata: Metadata) -> Result<Self, Error> {
         for (key, value) in metadata.iter() {
             check_len("metadata key", key.len(), 1, MAX_KEY_BYTES)?;
-            check_strings(value).map_err(|error| read::in_key(key, error))?;
+            check_strings(value).map_err(|error| in_key(key, error))?;
         }
         Ok(Self {
             alignment: read::alignment(&metadata)?,
@@ -62,7 +63,7 @@ impl<'a> GgufWriter<'a> {
     ) -> Result<(), Error> {
         check_len("tensor name", name.len(), 1, MAX_NAME_BYTES)?;
         let data = data.into();
-        let dims = dims(dtype, shape, data.len()).map_err(|error| read::in_tensor(name, error))?;
+        let dims = dims(dtype, shape, data.len()).map_err(|error| in_tensor(name, error))?;
         if !self.names.insert(name.to_owned()) {
             return Err(Error::Duplicate {
                 what: "tensor",
@@ -166,7 +167,7 @@ impl<'a> GgufWriter<'a> {
 }
 
 /// The dimensions as the file has them, after all checks.
-fn dims(dtype: DType, shape: &[usize], found: usize) -> Result<Vec<u64>, Error> {
+pub(super) fn dims(dtype: DType, shape: &[usize], found: usize) -> Result<Vec<u64>, Error> {
     if shape.is_empty() || shape.len() > super::MAX_DIMS as usize {
         return Err(Error::Dimensions {
             found: shape.len() as u64,

@@ -5,11 +5,11 @@
 
 /// Positions `0..n` of a list, ordered by the names at those positions.
 #[derive(Debug, Clone, Default)]
-pub(super) struct NameIndex(Vec<usize>);
+pub(crate) struct NameIndex(Vec<usize>);
 
 impl NameIndex {
     /// Indexes `count` names; `Err` is the position of one that appears twice.
-    pub(super) fn new<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Result<Self, usize> {
+    pub(crate) fn new<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Result<Self, usize> {
         let mut sorted: Vec<usize> = (0..count).collect();
         sorted.sort_unstable_by_key(|&i| name(i));
         match sorted
@@ -22,12 +22,12 @@ impl NameIndex {
     }
 
     /// Position of the entry of this name. `name` must give what it gave when the index was made.
-    pub(super) fn find<'a>(&self, wanted: &str, name: impl Fn(usize) -> &'a str) -> Option<usize> {
+    pub(crate) fn find<'a>(&self, wanted: &str, name: impl Fn(usize) -> &'a str) -> Option<usize> {
         self.place(wanted, name).ok().map(|place| self.0[place])
     }
 
     /// Adds the name of a new last entry, which must not be there yet.
-    pub(super) fn push<'a>(&mut self, added: &str, name: impl Fn(usize) -> &'a str) {
+    pub(crate) fn push<'a>(&mut self, added: &str, name: impl Fn(usize) -> &'a str) {
         let at = self.place(added, name).unwrap_or_else(|place| place);
         self.0.insert(at, self.0.len());
     }
