@@ -13,6 +13,7 @@
 )]
 
 mod dot;
+mod gather;
 
 use std::arch::x86_64::*;
 
@@ -141,6 +142,7 @@ macro_rules! lanewise {
 }
 
 impl<const VNNI: bool> Isa for Avx2<VNNI> {
+    type Plain = Self;
     type F32 = F;
     type I32 = V;
     type B64 = V;
@@ -527,21 +529,9 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     }
     #[inline(always)]
     fn gather8<const N: usize>(self, table: &[[i8; 8]; N], index: V) -> [V; 2] {
-        const { assert!(N.is_power_of_two()) };
-        let index = self.and_i32(index, self.splat_i32(N as i32 - 1));
-        unsafe {
-            let words = table.as_ptr().cast::<i32>();
-            [
-                [
-                    _mm256_i32gather_epi32::<8>(words, index[0]),
-                    _mm256_i32gather_epi32::<8>(words, index[1]),
-                ],
-                [
-                    _mm256_i32gather_epi32::<8>(words.add(1), index[0]),
-                    _mm256_i32gather_epi32::<8>(words.add(1), index[1]),
-                ],
-            ]
-        }
+        let mut at = [0; 16];
+        self.store_i32(index, &mut at);
+        gather::eights(table, &at)
     }
 
     #[inline(always)]

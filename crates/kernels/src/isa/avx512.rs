@@ -1,4 +1,4 @@
-//! AVX-512 F, BW, DQ and VL, with or without VNNI: one register per vector.
+//! AVX-512 F, BW, DQ and VL, alone, with VNNI, or with VNNI, VBMI and GFNI: one register per vector.
 //!
 //! Soundness: a token exists only if `new` saw every feature used here, so each intrinsic may run;
 //! every load and store goes through a reference to an array of the right size; no pointer outlives a call.
@@ -12,15 +12,18 @@
     reason = "the argument above covers every block of this file"
 )]
 
+mod codebook;
+
 use std::arch::x86_64::*;
 
-use super::{Isa, Op, Rows};
+use super::{Isa, Op, Rows, gathered};
+use crate::quant::codebook::Codebook;
 
-/// Proof of AVX-512 F, BW, DQ, VL, FMA and F16C, and of VNNI if `VNNI`.
+/// Proof of AVX-512 F, BW, DQ, VL, FMA and F16C, of VNNI if `VNNI`, of VBMI and GFNI if `GFNI`.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512<const VNNI: bool>(());
+pub(crate) struct Avx512<const VNNI: bool, const GFNI: bool>(());
 
-impl<const VNNI: bool> Avx512<VNNI> {
+impl<const VNNI: bool, const GFNI: bool> Avx512<VNNI, GFNI> {
     pub(crate) fn new() -> Option<Self> {
         let base = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -29,17 +32,27 @@ impl<const VNNI: bool> Avx512<VNNI> {
             && is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("f16c");
-        (base && (!VNNI || is_x86_feature_detected!("avx512vnni"))).then_some(Self(()))
+        let vnni = !VNNI || is_x86_feature_detected!("avx512vnni");
+        let gfni =
+            !GFNI || is_x86_feature_detected!("avx512vbmi") && is_x86_feature_detected!("gfni");
+        (base && vnni && gfni && (VNNI || !GFNI)).then_some(Self(()))
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-fn enter<O: Op>(token: Avx512<false>, op: O) -> O::Output {
+fn enter<O: Op>(token: Avx512<false, false>, op: O) -> O::Output {
     op.eval(token)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn enter_vnni<O: Op>(token: Avx512<true>, op: O) -> O::Output {
+fn enter_vnni<O: Op>(token: Avx512<true, false>, op: O) -> O::Output {
+    op.eval(token)
+}
+
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,gfni,avx2,fma,f16c"
+)]
+fn enter_gfni<O: Op>(token: Avx512<true, true>, op: O) -> O::Output {
     op.eval(token)
 }
 
@@ -81,7 +94,9 @@ macro_rules! lanewise {
     )*};
 }
 
-impl<const VNNI: bool> Isa for Avx512<VNNI> {
+impl<const VNNI: bool, const GFNI: bool> Isa for Avx512<VNNI, GFNI> {
+    // Attention and most formats have no use for VBMI and GFNI.
+    type Plain = Avx512<VNNI, false>;
     type F32 = __m512;
     type I32 = __m512i;
     type B64 = __m512i;
@@ -112,10 +127,10 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
     }
     #[inline(always)]
     fn run<O: Op>(self, op: O) -> O::Output {
-        if VNNI {
-            unsafe { enter_vnni(Avx512(()), op) }
-        } else {
-            unsafe { enter(Avx512(()), op) }
+        match (VNNI, GFNI) {
+            (false, _) => unsafe { enter(Avx512(()), op) },
+            (true, false) => unsafe { enter_vnni(Avx512(()), op) },
+            (true, true) => unsafe { enter_gfni(Avx512(()), op) },
         }
     }
 
@@ -419,6 +434,51 @@ impl<const VNNI: bool> Isa for Avx512<VNNI> {
                 _mm512_i32gather_epi32::<8>(index, words.cast()),
                 _mm512_i32gather_epi32::<8>(index, words.add(1).cast()),
             ]
+        }
+    }
+
+    #[inline(always)]
+    fn eights<const N: usize>(
+        self,
+        book: &Codebook<N, 8>,
+        index: __m512i,
+        more: __m512i,
+        signs: __m512i,
+    ) -> [__m512i; 8] {
+        if GFNI {
+            codebook::eights(book, index, more, signs)
+        } else {
+            gathered::eights(self, book, index, more, signs)
+        }
+    }
+    #[inline(always)]
+    fn fours<const N: usize>(
+        self,
+        book: &Codebook<N, 4>,
+        index: __m512i,
+        more: __m512i,
+        signs: __m512i,
+    ) -> [__m512i; 4] {
+        if GFNI {
+            codebook::fours(book, index, more, signs)
+        } else {
+            gathered::fours(self, book, index, more, signs)
+        }
+    }
+    #[inline(always)]
+    fn sevens(self, a: __m512i) -> __m512i {
+        if GFNI {
+            codebook::sevens(a)
+        } else {
+            gathered::sevens(self, a)
+        }
+    }
+    #[inline(always)]
+    fn even_signs(self, a: __m512i) -> __m512i {
+        if GFNI {
+            codebook::even_signs(a)
+        } else {
+            gathered::even_signs(self, a)
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Level {
     Avx512,
     /// AVX-512 with the int8 dot product (VNNI).
     Avx512Vnni,
+    /// AVX-512 with VNNI, VBMI and GFNI (Ice Lake, Zen 4 and later): better at codebook types.
+    Avx512Gfni,
     /// NEON, which every 64-bit Arm has.
     Neon,
     /// NEON with the signed int8 dot product (Armv8.2 and later).
@@ -37,9 +39,11 @@ macro_rules! with_level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2Vnni => $f!(isa::Avx2<true>),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => $f!(isa::Avx512<false>),
+            Level::Avx512 => $f!(isa::Avx512<false, false>),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512Vnni => $f!(isa::Avx512<true>),
+            Level::Avx512Vnni => $f!(isa::Avx512<true, false>),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Gfni => $f!(isa::Avx512<true, true>),
             #[cfg(target_arch = "aarch64")]
             Level::Neon => $f!(isa::Neon),
             #[cfg(target_arch = "aarch64")]
@@ -56,12 +60,13 @@ pub(crate) use with_level;
 
 impl Level {
     /// Every level, ascending within a kind of CPU.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Scalar,
         Self::Avx2,
         Self::Avx2Vnni,
         Self::Avx512,
         Self::Avx512Vnni,
+        Self::Avx512Gfni,
         Self::Neon,
         Self::NeonDotprod,
         Self::NeonI8mm,
@@ -76,6 +81,7 @@ impl Level {
             Self::Avx2Vnni => "avx2-vnni",
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512-vnni",
+            Self::Avx512Gfni => "avx512-gfni",
             Self::Neon => "neon",
             Self::NeonDotprod => "neon-dotprod",
             Self::NeonI8mm => "neon-i8mm",
@@ -138,7 +144,7 @@ impl Level {
 pub(crate) fn dispatch<O: Op>(level: Level, op: O) -> O::Output {
     macro_rules! run {
         ($token:ty) => {
-            <$token>::get()
+            <$token as Isa>::Plain::get()
                 .expect("the level was checked at load")
                 .run(op)
         };

@@ -18,6 +18,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod gathered;
 mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -37,6 +38,8 @@ pub(crate) use scalar::Scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(crate) use wasm::Simd128;
 
+use crate::quant::codebook::Codebook;
+
 /// Lanes of 32 bits in a vector, and rows of weights in a panel.
 pub(crate) const LANES: usize = 16;
 
@@ -53,6 +56,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
 
     /// Tokens whose sums the registers hold at a time: 1, 2, 4 or 8.
     const TOKENS: usize;
+    /// The level for what this one has no better instructions for: itself, or one below.
+    type Plain: Isa;
 
     /// The token, if this CPU has the level.
     fn get() -> Option<Self>;
@@ -159,6 +164,43 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn gather4<const N: usize>(self, table: &[[i8; 4]; N], index: Self::I32) -> Self::B64;
     /// The first and the last four of `table[index % N]` of each row; `N` is a power of two.
     fn gather8<const N: usize>(self, table: &[[i8; 8]; N], index: Self::I32) -> [Self::B64; 2];
+
+    // -- codebooks ------------------------------------------------------------------------------
+    /// Codes of four patterns of eight weights of each row, in order.
+    ///
+    /// Byte `p` of a row's `index` and, above it, as many bits of byte `p` of `more` as the codebook has use for
+    /// are the number of pattern `p`; byte `p` of `signs` has the bits beside its weights.
+    #[inline(always)]
+    fn eights<const N: usize>(
+        self,
+        book: &Codebook<N, 8>,
+        index: Self::I32,
+        more: Self::I32,
+        signs: Self::I32,
+    ) -> [Self::B64; 8] {
+        gathered::eights(self, book, index, more, signs)
+    }
+    /// The same for patterns of four weights: bits `4p .. 4p + 4` of `signs` are beside the weights of pattern `p`.
+    #[inline(always)]
+    fn fours<const N: usize>(
+        self,
+        book: &Codebook<N, 4>,
+        index: Self::I32,
+        more: Self::I32,
+        signs: Self::I32,
+    ) -> [Self::B64; 4] {
+        gathered::fours(self, book, index, more, signs)
+    }
+    /// Four bytes that begin with seven bits each of the 28 lowest; their eighths may be anything.
+    #[inline(always)]
+    fn sevens(self, a: Self::I32) -> Self::I32 {
+        gathered::sevens(self, a)
+    }
+    /// Each byte's low seven bits, completed by an eighth so that the number of ones is even.
+    #[inline(always)]
+    fn even_signs(self, a: Self::I32) -> Self::I32 {
+        gathered::even_signs(self, a)
+    }
 
     // -- int8 products ------------------------------------------------------------------------
     /// `acc[i] += sum over q < 4, j < 4 of w[q][4i+j] * x[q][j]`, `x[q]` being four int8 in a number.

@@ -107,6 +107,7 @@ fn of_row() -> uint8x16_t {
 }
 
 impl<const DOT: u8> Isa for Arm<DOT> {
+    type Plain = Self;
     type F32 = F;
     type I32 = V;
     type B64 = B;

@@ -27,6 +27,7 @@ fn bytes2(a: [u8; 64], b: [u8; 64], f: impl Fn(u8, u8) -> u8) -> [u8; 64] {
 }
 
 impl Isa for Scalar {
+    type Plain = Self;
     type F32 = [f32; LANES];
     type I32 = [i32; LANES];
     type B64 = [u8; 64];

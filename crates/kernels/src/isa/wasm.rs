@@ -140,6 +140,7 @@ fn dot_quarter(acc: v128, w: V, x: V) -> v128 {
 }
 
 impl Isa for Simd128 {
+    type Plain = Self;
     type F32 = V;
     type I32 = V;
     type B64 = V;

@@ -94,7 +94,7 @@ impl<F: QuantFormat> Op for TileOp<'_, F> {
         let tokens = self.tile.rows.clone();
         for first in tokens.clone().step_by(TOKENS) {
             let m = TOKENS.min(tokens.end - first);
-            let few = F::CHEAP && I::TOKENS > 1 && m <= FEW_TOKENS;
+            let few = I::TOKENS > 1 && (F::CHEAP && m <= FEW_TOKENS || F::BOOK && m == 1);
             let at_once = if few { 1 } else { STRIPS } * self.strip_len();
             for col in self.tile.cols.clone().step_by(at_once) {
                 let end = self.tile.cols.end.min(col + at_once);
@@ -199,7 +199,11 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
                         tables: &scales.tables,
                         format: PhantomData,
                     };
-                    each_group::<I, F::Shape, _>(isa, &source, len, scales, x, y);
+                    if F::CHEAP {
+                        each_group::<I, F::Shape, _>(isa, &source, len, scales, x, y);
+                    } else {
+                        product::<I, F::Shape, _, 1>(isa, &source, len, scales, x, y);
+                    }
                 }
             }
         }

@@ -56,7 +56,7 @@ impl MatmulKernel {
                     level,
                     dtype,
                     x_kind: XKind::F32,
-                    run: float::task::<I, $format>,
+                    run: float::task::<I::Plain, $format>,
                 })
             };
         }
@@ -67,7 +67,11 @@ impl MatmulKernel {
                     level,
                     dtype,
                     x_kind: int8::x_kind::<$format>(),
-                    run: int8::task::<I, $format>,
+                    run: if const { <$format as crate::quant::QuantFormat>::BOOK } {
+                        int8::task::<I, $format>
+                    } else {
+                        int8::task::<I::Plain, $format>
+                    },
                 })
             };
         }

@@ -26,6 +26,7 @@
 
 use crate::isa::{Isa, LANES, Rows};
 
+pub(crate) mod codebook;
 mod iq1_m;
 mod iq1_s;
 mod iq2_s;
@@ -139,6 +140,8 @@ pub(crate) trait QuantFormat: 'static {
     const SPAN: usize = Self::BLOCK_LEN;
     /// Whether unpacking costs little, so that a few tokens may meet codes in registers.
     const CHEAP: bool = true;
+    /// Whether codes come from a codebook, which some levels have instructions for.
+    const BOOK: bool = false;
     /// Whether columns are used so often that one token is better served by storing them first.
     const STORE_COLUMNS: bool = false;
 
@@ -287,6 +290,19 @@ pub(crate) fn byte<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
         _ => return isa.shr_i32::<24>(a),
     };
     isa.and_i32(shifted, isa.splat_i32(255))
+}
+
+/// [`byte`] of a number known late.
+#[inline(always)]
+pub(crate) fn byte_at<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
+    let shifted = isa.as_words(isa.shr_words(isa.as_bytes(a), 8 * n as u32));
+    isa.and_i32(shifted, isa.splat_i32(255))
+}
+
+/// Half `n` of each lane, and above it anything.
+#[inline(always)]
+pub(crate) fn word_at<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
+    isa.as_words(isa.shr_words(isa.as_bytes(a), 16 * n as u32))
 }
 
 /// Implements `scales` of a format whose blocks start with an f16 scale and, with minimums, an f16 minimum.
