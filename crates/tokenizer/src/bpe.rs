@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::merge::{MAX_WORD, Merger, NONE, Symbol};
+use crate::merge::{MAX_WORD, Merger, NONE};
 use crate::pretokenizer::PreTokenizer;
 use crate::tables::VocabTables;
 use crate::vocab::{SPACE, Vocab, check_size};
@@ -77,11 +77,11 @@ impl Bpe {
         }
         for byte in 0..=255u8 {
             let text = byte_level::char_of(byte).to_string();
-            let plain = bpe.pre.traits.plain_text;
-            bpe.byte_ids[usize::from(byte)] = if plain {
-                vocab.byte_id(byte)
-            } else {
-                vocab.text_id(&text)
+            let traits = bpe.pre.traits;
+            bpe.byte_ids[usize::from(byte)] = match (traits.plain_text, traits.byte_fallback) {
+                (false, _) => vocab.text_id(&text),
+                (true, true) => vocab.byte_id(byte),
+                (true, false) => None,
             };
             bpe.byte_symbols[usize::from(byte)] = bpe.known_symbol(vocab, &text);
         }
@@ -91,7 +91,7 @@ impl Bpe {
     /// Appends the tokens of `text`.
     pub(crate) fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
         let mut scratch = Scratch::default();
-        if self.pre.traits.plain_text {
+        if self.pre.traits.spm_style {
             let text = text.replace(' ', SPACE);
             self.pre.split(&text, |piece| {
                 self.encode_piece(vocab, piece, &mut scratch, out)
@@ -109,9 +109,10 @@ impl Bpe {
             self.encode_piece(vocab, left, scratch, out);
             return self.encode_piece(vocab, right, scratch, out);
         }
-        let plain = self.pre.traits.plain_text;
+        let traits = self.pre.traits;
+        let plain = traits.plain_text;
         // Newlines of SPM-style vocabularies are tokens without merge rules.
-        if self.pre.traits.ignore_merges || (plain && piece.starts_with('\n')) {
+        if traits.ignore_merges || (traits.spm_style && piece.starts_with('\n')) {
             let text = if plain {
                 piece
             } else {
@@ -133,20 +134,36 @@ impl Bpe {
                 .bytes()
                 .for_each(|byte| merger.push(self.byte_symbols[usize::from(byte)], 1));
         }
+        let mut after_unk = false;
         for symbol in merger.run(|left, right| self.merges.get(&(left.id, right.id)).copied()) {
             if (symbol.id as usize) < vocab.len() {
                 out.push(symbol.id);
+                after_unk = false;
             } else {
-                self.push_bytes(vocab, symbol, piece.as_bytes(), out);
+                let bytes = &piece.as_bytes()[symbol.start as usize..][..symbol.len as usize];
+                after_unk = self.push_bytes(vocab, bytes, after_unk, out);
             }
         }
     }
 
-    /// Appends the tokens of the single bytes of a symbol that is no token.
-    fn push_bytes(&self, vocab: &Vocab, symbol: &Symbol, piece: &[u8], out: &mut Vec<u32>) {
-        let bytes = &piece[symbol.start as usize..][..symbol.len as usize];
-        let id = |byte: &u8| self.byte_ids[usize::from(*byte)].or(vocab.special.unk);
-        out.extend(bytes.iter().filter_map(id));
+    /// Appends the tokens of the single bytes of a symbol that is no token, or the unknown token; whether it
+    /// was that.
+    fn push_bytes(&self, vocab: &Vocab, bytes: &[u8], after_unk: bool, out: &mut Vec<u32>) -> bool {
+        let traits = self.pre.traits;
+        let id = |byte: &u8| self.byte_ids[usize::from(*byte)];
+        let one_by_one = !traits.plain_text || traits.spm_style;
+        if one_by_one || bytes.iter().all(|byte| id(byte).is_some()) {
+            out.extend(
+                bytes
+                    .iter()
+                    .filter_map(|byte| id(byte).or(vocab.special.unk)),
+            );
+            return false;
+        }
+        if !(after_unk && traits.fuse_unk) {
+            out.extend(vocab.special.unk);
+        }
+        true
     }
 
     /// The symbol of a string in a merge rule, made up if it is not a token.

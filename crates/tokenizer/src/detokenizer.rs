@@ -3,7 +3,7 @@
 //! A token may hold any bytes: a character's two halves may be two tokens. So bytes wait until they are
 //! whole characters. Bytes that can no longer become one turn into U+FFFD, as in the WHATWG decoder.
 
-use crate::{Kind, Tokenizer};
+use crate::Tokenizer;
 
 /// Turns a stream of ids into text that is valid at every step.
 ///
@@ -45,9 +45,10 @@ impl Detokenizer {
         let bytes = tokenizer.token_bytes(id);
         let mut bytes = bytes.as_slice();
         if self.at_start && !bytes.is_empty() {
-            // A control token shown at the start is not yet the text that the space was put before.
-            self.at_start = tokenizer.is_control(id);
-            if tokenizer.adds_space() && !self.at_start {
+            // A control token shown at the start is not yet the text that the space was put before; a
+            // `tokenizer.json` means the very start.
+            self.at_start = tokenizer.is_control(id) && !tokenizer.has_rules();
+            if tokenizer.strips_first_space() && !self.at_start {
                 bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
             }
         }
@@ -98,14 +99,5 @@ impl Tokenizer {
         let mut text: String = ids.iter().map(|&id| detokenizer.push(self, id)).collect();
         text.push_str(&detokenizer.finish());
         text
-    }
-
-    /// Whether encoding puts a space before the text that decoding must take away.
-    fn adds_space(&self) -> bool {
-        match self.kind() {
-            Kind::Bpe => false,
-            Kind::WordPiece => true,
-            Kind::SentencePiece | Kind::Unigram => self.add_space_prefix(),
-        }
     }
 }

@@ -82,4 +82,37 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A regular expression that is broken or cannot be run.
+    #[error("regular expression `{pattern}`: {reason}")]
+    Pattern {
+        /// The expression.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A `tokenizer.json` that is not JSON, or not of the form it should have.
+    #[error("tokenizer.json: {0}")]
+    Json(String),
+    /// A value in a `tokenizer.json` that is missing, wrong or not supported.
+    #[error("tokenizer.json, key `{key}`: expected {expected}, found {found}")]
+    Key {
+        /// Where it stands, with dots between levels.
+        key: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A SentencePiece model that cannot be read.
+    #[error("SentencePiece model: {what} at byte {at}: expected {expected}, found {found}")]
+    SentencePiece {
+        /// The part of the file.
+        what: &'static str,
+        /// Where it starts, in bytes.
+        at: usize,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
 }

@@ -4,6 +4,7 @@
 //! tokens are always found; control tokens only when asked for, so that a user's text cannot end a turn by
 //! spelling out the token that does.
 
+use crate::pretokenizer::classes::is_word;
 use crate::special_names::is_special;
 use crate::tables::TokenType;
 use crate::trie::Trie;
@@ -27,10 +28,21 @@ pub(crate) struct Splitter {
 }
 
 impl Splitter {
+    /// Finds every token of `vocab` that is no ordinary text.
     pub(crate) fn new(vocab: &Vocab) -> Self {
+        let ids = 0..vocab.len() as u32;
+        Self::of(vocab, ids.map(|id| (vocab.texts[id as usize].as_str(), id)))
+    }
+
+    /// Finds the tokens among `keys` that are no ordinary text, under the texts given.
+    pub(crate) fn of<'k>(vocab: &Vocab, keys: impl Iterator<Item = (&'k str, u32)>) -> Self {
+        let keys: Vec<(&str, u32)> = keys
+            .filter(|&(_, id)| is_special(vocab.token_type(id)))
+            .collect();
         let trie = |wanted: fn(TokenType) -> bool| {
-            let ids = (0..vocab.len() as u32).filter(|&id| wanted(vocab.token_type(id)));
-            Trie::new(ids.map(|id| (vocab.texts[id as usize].as_bytes(), id)))
+            let wanted = |&(_, id): &(&str, u32)| wanted(vocab.token_type(id));
+            let keys = keys.iter().copied().filter(wanted);
+            Trie::new(keys.map(|(text, id)| (text.as_bytes(), id)))
         };
         Self {
             user_defined: trie(|t| t == TokenType::UserDefined),
@@ -60,9 +72,13 @@ impl Splitter {
             };
             // Keys are whole characters, so both ends are character boundaries.
             let strip = vocab.strip(id);
+            if strip.whole_word && is_inside_word(text, at, at + len) {
+                at += 1;
+                continue;
+            }
             let before = &text[start..at];
             let before = if strip.left {
-                before.trim_end_matches(is_space)
+                before.trim_end_matches(char::is_whitespace)
             } else {
                 before
             };
@@ -72,7 +88,7 @@ impl Splitter {
             emit(Fragment::Token(id));
             at += len;
             if strip.right {
-                at = text.len() - text[at..].trim_start_matches(is_space).len();
+                at = text.len() - text[at..].trim_start_matches(char::is_whitespace).len();
             }
             start = at;
         }
@@ -82,7 +98,8 @@ impl Splitter {
     }
 }
 
-/// C's `isspace`, which the whitespace rules of special tokens are stated in.
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t'..='\r')
+/// Whether a word goes on at one of the ends.
+fn is_inside_word(text: &str, start: usize, end: usize) -> bool {
+    text[..start].chars().next_back().is_some_and(is_word)
+        || text[end..].chars().next().is_some_and(is_word)
 }

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! [`Tokenizer::new`] takes [`VocabTables`], checks them once, and everything after that cannot fail. This
-//! crate reads no files. Left out: the `rwkv` and `plamo2` kinds, training, and text pairs.
+//! crate reads no files, but takes tables out of the bytes of two: [`VocabTables::from_tokenizer_json`],
+//! [`VocabTables::from_sentencepiece`]. Left out: the `rwkv` and `plamo2` kinds, training, and text pairs.
 //!
 //! ```
 //! use tokenizer::{Tokenizer, VocabTables};
@@ -33,8 +34,12 @@ mod detokenizer;
 mod error;
 mod fragments;
 mod index;
+mod json;
 mod merge;
+mod normalizer;
 mod pretokenizer;
+pub mod rules;
+mod sentencepiece;
 mod special_names;
 mod spm;
 mod tables;
@@ -48,6 +53,7 @@ mod wordpiece;
 pub use detokenizer::Detokenizer;
 pub use error::Error;
 pub use pretokenizer::pre_tokenizer_names;
+pub use rules::Rules;
 pub use tables::{SpecialIds, TokenType, VocabTables};
 pub use template::{ChatTemplate, TemplateError, TemplateInput};
 pub use tokenizer::Tokenizer;

@@ -13,6 +13,8 @@ pub(crate) struct Strip {
     pub(crate) left: bool,
     /// After the token.
     pub(crate) right: bool,
+    /// And the token is none inside of a word.
+    pub(crate) whole_word: bool,
 }
 
 /// Texts of tokens that end a turn, best first; the first one present is `eot` if no key says.
@@ -159,11 +161,11 @@ fn strip_rules(vocab: &Vocab, model_name: &str) -> Vec<(u32, Strip)> {
     let name = model_name.to_ascii_lowercase();
     let left = Strip {
         left: true,
-        right: false,
+        ..Strip::default()
     };
     let right = Strip {
-        left: false,
         right: true,
+        ..Strip::default()
     };
     if name.contains("phi-3") || name.contains("phi3") {
         let kept = ["<unk>", "<s>", "<|endoftext|>"];

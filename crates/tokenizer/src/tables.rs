@@ -3,7 +3,7 @@
 //! The fields mirror the `tokenizer.ggml.*` keys of GGUF (ggml `docs/gguf.md`), but this crate reads no
 //! files: whoever has the numbers fills the struct.
 
-use crate::Error;
+use crate::{Error, Rules};
 
 /// Tables of one vocabulary, as stored in a model file.
 ///
@@ -40,6 +40,10 @@ pub struct VocabTables {
     pub strip_accents: Option<bool>,
     /// SentencePiece normalisation: a double-array trie and its replacement strings.
     pub precompiled_charsmap: Vec<u8>,
+    /// Further ids that end the generation.
+    pub eog: Vec<u32>,
+    /// How text becomes pieces, where the file spells it out; then `pre` has no meaning.
+    pub rules: Option<Rules>,
     /// `general.name`: a few models need per-token whitespace rules that no key stores.
     pub model_name: String,
 }

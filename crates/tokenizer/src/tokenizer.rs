@@ -1,14 +1,15 @@
 //! The tokenizer itself: special tokens, then the kind's own rules, then the tokens at both ends.
 
-use crate::Error;
 use crate::bpe::Bpe;
 use crate::fragments::{Fragment, Splitter};
+use crate::normalizer::Normalizer;
 use crate::pretokenizer::PreTokenizer;
 use crate::spm::SentencePiece;
 use crate::tables::{SpecialIds, TokenType, VocabTables};
 use crate::unigram::Unigram;
 use crate::vocab::{Kind, Vocab};
 use crate::wordpiece::WordPiece;
+use crate::{Error, Rules};
 
 /// Text to token ids and back, for one vocabulary.
 ///
@@ -17,10 +18,21 @@ use crate::wordpiece::WordPiece;
 pub struct Tokenizer {
     vocab: Vocab,
     splitter: Splitter,
+    rules: Option<Box<Running>>,
     model: Model,
-    add_bos: bool,
-    add_eos: bool,
+    /// What goes around the text when special tokens are asked for.
+    before: Vec<u32>,
+    after: Vec<u32>,
     add_sep: bool,
+}
+
+/// What [`Rules`](crate::Rules) add to the pipeline.
+#[derive(Debug, Clone)]
+struct Running {
+    normalizer: Normalizer,
+    /// Tokens that are looked for in normalised text.
+    splitter: Splitter,
+    strip_first_space: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -41,28 +53,25 @@ impl Tokenizer {
         if tables.kind == "gemma4" {
             tables.pre = "gemma4".to_owned();
         }
-        let pre = if kind == Kind::Bpe {
-            Some(PreTokenizer::new(&tables.pre)?)
-        } else {
-            None
+        let rules = tables.rules.take_if(|_| kind == Kind::Bpe);
+        let pre = match (&rules, kind) {
+            (Some(rules), _) => Some(PreTokenizer::custom(rules)?),
+            (None, Kind::Bpe) => Some(PreTokenizer::new(&tables.pre)?),
+            _ => None,
         };
+        tables.rules = rules;
         let byte_level = pre.as_ref().is_some_and(|pre| !pre.traits.plain_text);
         let vocab = Vocab::new(&mut tables, kind, byte_level)?;
 
-        let pre_adds_bos = pre.as_ref().is_some_and(|pre| pre.traits.add_bos);
-        let (bos, eos) = match kind {
-            Kind::Bpe => (pre_adds_bos, false),
-            Kind::SentencePiece | Kind::WordPiece => (true, false),
-            Kind::Unigram => (false, true),
-        };
-        let SpecialIds {
-            bos: bos_id,
-            eos: eos_id,
-            ..
-        } = vocab.special;
-        let add_bos = wanted(tables.add_bos, bos, bos_id, "add_bos_token", "BOS")?;
-        let add_eos = wanted(tables.add_eos, eos, eos_id, "add_eos_token", "EOS")?;
+        let (before, after) = around(&tables, kind, &vocab, pre.as_ref())?;
         let add_sep = tables.add_sep.unwrap_or(kind == Kind::WordPiece);
+        let (splitter, rules) = match tables.rules.take() {
+            None => (Splitter::new(&vocab), None),
+            Some(rules) => {
+                let (splitter, running) = Running::new(&vocab, &rules)?;
+                (splitter, Some(Box::new(running)))
+            }
+        };
 
         let model = match (kind, pre) {
             (Kind::Bpe, Some(pre)) => Model::Bpe(Box::new(Bpe::new(&mut tables, &vocab, pre)?)),
@@ -73,11 +82,12 @@ impl Tokenizer {
             }
         };
         Ok(Self {
-            splitter: Splitter::new(&vocab),
+            splitter,
+            rules,
             vocab,
             model,
-            add_bos,
-            add_eos,
+            before,
+            after,
             add_sep,
         })
     }
@@ -88,34 +98,59 @@ impl Tokenizer {
     /// `parse_special` reads the names of control tokens in the text as those tokens; leave it off for text
     /// that users write. Time is linear in the text but for a logarithm in the longest word.
     pub fn encode(&self, text: &str, add_special: bool, parse_special: bool) -> Vec<u32> {
-        let SpecialIds { bos, eos, sep, .. } = self.vocab.special;
-        let (before, after) = match self.vocab.kind {
-            Kind::WordPiece => (bos, sep), // whatever the flags say
-            _ => (bos.filter(|_| self.add_bos), eos.filter(|_| self.add_eos)),
-        };
         let mut out = Vec::new();
-        out.extend(before.filter(|_| add_special));
+        if add_special {
+            out.extend(&self.before);
+        }
         let mut at_start = true; // of the text, or after a special token
+        let mut first = true;
         self.splitter
             .split(&self.vocab, text, parse_special, |fragment| {
-                let text = match fragment {
+                match fragment {
                     Fragment::Token(id) => {
                         out.push(id);
                         at_start = true;
-                        return;
                     }
-                    Fragment::Text(text) => text,
-                };
-                match &self.model {
-                    Model::Bpe(bpe) => bpe.encode(&self.vocab, text, &mut out),
-                    Model::SentencePiece(spm) => spm.encode(&self.vocab, text, at_start, &mut out),
-                    Model::WordPiece(wordpiece) => wordpiece.encode(text, &mut out),
-                    Model::Unigram(unigram) => unigram.encode(&self.vocab, text, &mut out),
+                    Fragment::Text(text) => {
+                        self.encode_text(text, first, at_start, parse_special, &mut out);
+                        at_start = false;
+                    }
                 }
-                at_start = false;
+                first = false;
             });
-        out.extend(after.filter(|_| add_special));
+        if add_special {
+            out.extend(&self.after);
+        }
         out
+    }
+
+    /// Appends the tokens of text without tokens that are looked for in it as it is.
+    fn encode_text(
+        &self,
+        text: &str,
+        first: bool,
+        at_start: bool,
+        parse_special: bool,
+        out: &mut Vec<u32>,
+    ) {
+        match &self.model {
+            Model::Bpe(bpe) => match &self.rules {
+                None => bpe.encode(&self.vocab, text, out),
+                Some(rules) => {
+                    let text = rules.normalizer.apply(text, first);
+                    let each = |fragment: Fragment<'_>| match fragment {
+                        Fragment::Token(id) => out.push(id),
+                        Fragment::Text(text) => bpe.encode(&self.vocab, text, out),
+                    };
+                    rules
+                        .splitter
+                        .split(&self.vocab, &text, parse_special, each);
+                }
+            },
+            Model::SentencePiece(spm) => spm.encode(&self.vocab, text, at_start, out),
+            Model::WordPiece(wordpiece) => wordpiece.encode(text, out),
+            Model::Unigram(unigram) => unigram.encode(&self.vocab, text, out),
+        }
     }
 
     /// The kind of tokenizer.
@@ -145,12 +180,14 @@ impl Tokenizer {
 
     /// Whether `encode` puts BOS before the text when asked for special tokens.
     pub fn add_bos(&self) -> bool {
-        self.add_bos
+        let bos = self.vocab.special.bos;
+        bos.is_some_and(|bos| self.before.contains(&bos))
     }
 
     /// Whether `encode` puts EOS after the text when asked for special tokens.
     pub fn add_eos(&self) -> bool {
-        self.add_eos
+        let eos = self.vocab.special.eos;
+        eos.is_some_and(|eos| self.after.contains(&eos))
     }
 
     /// Whether a pair of texts is joined by SEP. `encode` takes one text and leaves this to its caller.
@@ -164,6 +201,20 @@ impl Tokenizer {
             Model::SentencePiece(spm) => spm.add_space_prefix,
             Model::Unigram(unigram) => unigram.add_space_prefix,
             Model::Bpe(_) | Model::WordPiece(_) => false,
+        }
+    }
+
+    /// Whether a `tokenizer.json` spells out what is done.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// Whether decoding takes away a space that encoding put before the text.
+    pub(crate) fn strips_first_space(&self) -> bool {
+        match self.vocab.kind {
+            Kind::Bpe => self.rules.as_ref().is_some_and(|r| r.strip_first_space),
+            Kind::WordPiece => true,
+            Kind::SentencePiece | Kind::Unigram => self.add_space_prefix(),
         }
     }
 
@@ -210,6 +261,64 @@ impl Tokenizer {
         }
         bytes
     }
+}
+
+impl Running {
+    /// The splitter of text as it is, and everything behind it.
+    fn new(vocab: &Vocab, rules: &Rules) -> Result<(Splitter, Self), Error> {
+        let normalizer = Normalizer::new(&rules.normalizers)?;
+        let mut is_normalized = vec![false; vocab.len()];
+        let mut normalized: Vec<(String, u32)> = Vec::new();
+        for token in rules.added.iter().filter(|token| token.normalized) {
+            let Some(text) = vocab.texts.get(token.id as usize) else {
+                continue;
+            };
+            is_normalized[token.id as usize] = true;
+            normalized.push((normalizer.apply(text, true).into_owned(), token.id));
+        }
+        let plain = (0..vocab.len() as u32).filter(|&id| !is_normalized[id as usize]);
+        let plain = plain.map(|id| (vocab.texts[id as usize].as_str(), id));
+        let keys = normalized.iter().map(|(text, id)| (text.as_str(), *id));
+        let running = Self {
+            splitter: Splitter::of(vocab, keys),
+            normalizer,
+            strip_first_space: rules.strip_first_space,
+        };
+        Ok((Splitter::of(vocab, plain), running))
+    }
+}
+
+/// The tokens that go before and after the text when special tokens are asked for.
+fn around(
+    tables: &VocabTables,
+    kind: Kind,
+    vocab: &Vocab,
+    pre: Option<&PreTokenizer>,
+) -> Result<(Vec<u32>, Vec<u32>), Error> {
+    if let Some(rules) = &tables.rules {
+        let in_range = |ids: &[u32]| {
+            let ids = ids.iter().copied();
+            ids.filter(|&id| (id as usize) < vocab.len()).collect()
+        };
+        return Ok((in_range(&rules.before), in_range(&rules.after)));
+    }
+    let (bos, eos) = match kind {
+        Kind::Bpe => (pre.is_some_and(|pre| pre.traits.add_bos), false),
+        Kind::SentencePiece | Kind::WordPiece => (true, false),
+        Kind::Unigram => (false, true),
+    };
+    let special = vocab.special;
+    let add_bos = wanted(tables.add_bos, bos, special.bos, "add_bos_token", "BOS")?;
+    let add_eos = wanted(tables.add_eos, eos, special.eos, "add_eos_token", "EOS")?;
+    let (before, after) = match kind {
+        // Whatever the flags say.
+        Kind::WordPiece => (special.bos, special.sep),
+        _ => (
+            special.bos.filter(|_| add_bos),
+            special.eos.filter(|_| add_eos),
+        ),
+    };
+    Ok((before.into_iter().collect(), after.into_iter().collect()))
 }
 
 /// Whether a token goes at an end of the text. Only a flag of the file itself may ask for a missing token.

@@ -5,6 +5,7 @@
 //! BOS or EOS key has none here, not token 11.
 
 use crate::index::TextIndex;
+use crate::rules::Added;
 use crate::special_names::{self, Strip};
 use crate::tables::{SpecialIds, TokenType, VocabTables};
 use crate::{Error, byte_level};
@@ -82,6 +83,8 @@ pub(crate) struct Vocab {
     pub(crate) kind: Kind,
     /// Normal tokens are written in the byte alphabet of [`byte_level`].
     pub(crate) byte_level: bool,
+    /// Names of special tokens too have [`SPACE`] for a space.
+    escaped_names: bool,
     pub(crate) texts: Vec<String>,
     pub(crate) scores: Vec<f32>,
     types: Vec<TokenType>,
@@ -140,6 +143,7 @@ impl Vocab {
         let mut vocab = Self {
             kind,
             byte_level,
+            escaped_names: tables.rules.as_ref().is_some_and(|rules| rules.plain_text),
             texts,
             scores,
             types,
@@ -149,6 +153,12 @@ impl Vocab {
             strip: vec![],
         };
         special_names::apply(&mut vocab, &tables.model_name);
+        if let Some(rules) = &tables.rules {
+            vocab.set_strip(strip_rules(&rules.added));
+        }
+        let in_range = tables.eog.iter().filter(|&&id| (id as usize) < n);
+        let eog: Vec<u32> = vocab.eog.iter().chain(in_range).copied().collect();
+        vocab.set_eog(eog);
         Ok(vocab)
     }
 
@@ -206,7 +216,11 @@ impl Vocab {
         let text = &self.texts[id as usize];
         match self.token_type(id) {
             TokenType::Control | TokenType::Unknown | TokenType::UserDefined => {
-                bytes.extend_from_slice(text.as_bytes());
+                if self.escaped_names {
+                    bytes.extend_from_slice(text.replace(SPACE, " ").as_bytes());
+                } else {
+                    bytes.extend_from_slice(text.as_bytes());
+                }
             }
             TokenType::Byte => match parse_byte(text) {
                 Some(byte) => bytes.push(byte),
@@ -237,6 +251,24 @@ impl Vocab {
     pub(crate) fn set_strip(&mut self, strip: Vec<(u32, Strip)>) {
         self.strip = strip;
     }
+}
+
+/// The whitespace rules of added tokens, sorted by id.
+fn strip_rules(added: &[Added]) -> Vec<(u32, Strip)> {
+    let mut rules: Vec<(u32, Strip)> = added
+        .iter()
+        .map(|token| {
+            let strip = Strip {
+                left: token.lstrip,
+                right: token.rstrip,
+                whole_word: token.single_word,
+            };
+            (token.id, strip)
+        })
+        .filter(|(_, strip)| *strip != Strip::default())
+        .collect();
+    rules.sort_by_key(|&(id, _)| id);
+    rules
 }
 
 /// SentencePiece's visible space, U+2581.

@@ -28,8 +28,10 @@ pub use self::error::FolderError;
 
 /// Most bytes of a file of text that are read: a tokenizer of a million tokens has less.
 pub const MAX_TEXT: u64 = 256 << 20;
-const CONFIG: &str = "config.json";
-const GENERATION: &str = "generation_config.json";
+/// The file that says what the model is.
+pub const CONFIG: &str = "config.json";
+/// The file that says how to sample.
+pub const GENERATION: &str = "generation_config.json";
 
 /// A folder with a model: its configuration, and its weights, mapped.
 #[derive(Debug, Clone)]
@@ -135,28 +137,25 @@ impl Folder {
         self.file_bytes
     }
 
-    /// The contents of the JSON file `name` of the folder, if it is there.
-    ///
-    /// Errors: as [`open`](Self::open).
-    pub fn json(&self, name: &str) -> Result<Option<Map<String, Value>>, Error> {
-        read_object(&self.path.join(name))
-    }
-
-    /// The bytes of the file `name` of the folder, if it is there.
-    ///
-    /// Errors: [`Error::Open`] if it cannot be read, [`FolderError::TooLong`] beyond [`MAX_TEXT`].
-    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        json::read(&self.path.join(name))
-    }
-
     /// Whether there is something at `path` that [`open`](Self::open) would take for a model.
     pub fn is_at(path: &Path) -> bool {
         path.join(CONFIG).is_file()
     }
 }
 
-fn read_object(path: &Path) -> Result<Option<Map<String, Value>>, Error> {
-    json::read(path)?
+/// The object in a JSON file; `None` if there is no such file.
+///
+/// Errors: [`Error::Open`] if it cannot be read, [`FolderError::TooLong`] beyond [`MAX_TEXT`],
+/// [`FolderError::Json`].
+pub fn read_object(path: &Path) -> Result<Option<Map<String, Value>>, Error> {
+    read_text(path)?
         .map(|bytes| json::object(path, &bytes))
         .transpose()
+}
+
+/// The bytes of a file of text; `None` if there is no such file.
+///
+/// Errors: as [`read_object`].
+pub fn read_text(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    json::read(path)
 }

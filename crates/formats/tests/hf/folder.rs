@@ -1,6 +1,6 @@
 //! Folders: one file or several, and every way in which they do not belong together.
 
-use formats::hf::Folder;
+use formats::hf::{Folder, read_object, read_text};
 use formats::{Gguf, Metadata};
 use serde_json::json;
 use tensor::DType;
@@ -48,13 +48,9 @@ fn files_and_configurations_are_read() {
     let b = folder.weight("b").expect("it is there");
     assert_eq!(b.tensor.to_f32(), Some(vec![2.0]));
     assert!(folder.weight("c").is_none());
-    assert_eq!(
-        folder
-            .json("tokenizer_config.json")
-            .expect("absent is no error"),
-        None
-    );
-    assert_eq!(folder.read("missing").expect("absent is no error"), None);
+    let absent = temp.0.join("missing.json");
+    assert_eq!(read_object(&absent).expect("absent is no error"), None);
+    assert_eq!(read_text(&absent).expect("absent is no error"), None);
 
     // Weights are pages of the file, in the folder and in what is made of it.
     let tensor = b.to_tensor().expect("F32");

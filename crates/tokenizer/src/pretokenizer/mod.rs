@@ -9,8 +9,11 @@
 //! - `\s+(?!\S)|\s+`, "spaces, but leave the last one to the next word": matched as `\s+`, which always
 //!   takes a whole run, and then shortened by one character if text follows. See [`Tail`].
 //! - digits grouped from the right: [`digits`].
+//!
+//! A `tokenizer.json` brings expressions of its own: [`custom`].
 
 pub(crate) mod classes;
+mod custom;
 mod digits;
 mod names;
 
@@ -19,9 +22,11 @@ use std::ops::Range;
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 
+pub(crate) use custom::compile;
 pub(crate) use names::Traits;
 
 use crate::Error;
+use crate::rules::Behavior;
 
 /// One splitting rule.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +51,8 @@ enum Rule {
     /// Pattern 0 is the expression; pattern 1, if there is a tail, is `\s+`.
     Regex(Regex, Tail),
     Digits(digits::Rule),
+    /// A rule whose matches and gaps do not all become pieces; the flag makes matches of gaps.
+    Behaving(Box<Self>, Behavior, bool),
 }
 
 /// What becomes of a run of spaces that the expression's last alternatives match.
@@ -80,7 +87,8 @@ impl PreTokenizer {
         })
     }
 
-    /// Passes the pieces of `text` to `piece`, in order. Together they are the text.
+    /// Passes the pieces of `text` to `piece`, in order. Together they are the text, unless a rule of a
+    /// `tokenizer.json` removes something.
     pub(crate) fn split<'t>(&self, text: &'t str, mut piece: impl FnMut(&'t str)) {
         self.apply(&self.rules, text, 0..text.len(), &mut |part| {
             piece(&text[part])
@@ -137,10 +145,23 @@ impl Rule {
         )
     }
 
-    /// Cuts `text[part]` into matches and gaps.
-    fn split(&self, text: &str, part: Range<usize>, emit: &mut impl FnMut(Range<usize>)) {
+    /// Cuts `text[part]` into matches and gaps, or into what the rule's behaviour makes of them.
+    fn split(&self, text: &str, part: Range<usize>, emit: &mut dyn FnMut(Range<usize>)) {
+        match self {
+            Self::Behaving(rule, behavior, invert) => {
+                custom::split(rule, *behavior, *invert, text, part, emit);
+            }
+            rule => rule.parts(text, part, &mut |part, _| emit(part)),
+        }
+    }
+
+    /// Cuts `text[part]` into matches and gaps; `emit` is told whether a part is a match.
+    fn parts(&self, text: &str, part: Range<usize>, emit: &mut dyn FnMut(Range<usize>, bool)) {
         let (regex, tail) = match self {
-            Self::Digits(rule) => return digits::split(*rule, text, part, emit),
+            Self::Digits(rule) => {
+                return digits::split(*rule, text, part, &mut |part| emit(part, true));
+            }
+            Self::Behaving(rule, ..) => return rule.parts(text, part, emit),
             Self::Regex(regex, tail) => (regex, *tail),
         };
         let text = &text[..part.end]; // `$` means the end of the piece
@@ -153,20 +174,20 @@ impl Rule {
                 break;
             };
             if found.start() > 0 {
-                emit(start..start + found.start());
+                emit(start..start + found.start(), false);
             }
             let run = start + found.start()..start + found.end();
             start = if found.pattern().as_usize() == 1 {
-                split_spaces(text, run, tail, emit)
+                split_spaces(text, run, tail, &mut |part| emit(part, true))
             } else if run.is_empty() {
                 break; // no pattern of the table matches nothing
             } else {
-                emit(run.clone());
+                emit(run.clone(), true);
                 run.end
             };
         }
         if start < part.end {
-            emit(start..part.end);
+            emit(start..part.end, false);
         }
     }
 }

@@ -24,14 +24,23 @@ pub(crate) struct Traits {
     pub(crate) ignore_merges: bool,
     /// BOS goes before the text unless the file says otherwise.
     pub(crate) add_bos: bool,
-    /// Tokens are written as text with `▁` for a space and bytes as `<0x0A>`, not in the byte alphabet.
+    /// Tokens are written as text and bytes as `<0x0A>`, not in the byte alphabet.
     pub(crate) plain_text: bool,
+    /// Plain text has `▁` for a space, and newlines are tokens without merge rules.
+    pub(crate) spm_style: bool,
+    /// Plain text: a character without a token becomes tokens of its bytes.
+    pub(crate) byte_fallback: bool,
+    /// Plain text: neighbouring characters without tokens become one unknown token.
+    pub(crate) fuse_unk: bool,
 }
 
 const PLAIN: Traits = Traits {
     ignore_merges: false,
     add_bos: false,
     plain_text: false,
+    spm_style: false,
+    byte_fallback: true,
+    fuse_unk: false,
 };
 const WHOLE_WORDS: Traits = Traits {
     ignore_merges: true,
@@ -43,6 +52,7 @@ const WHOLE_WORDS_BOS: Traits = Traits {
 };
 const SPM_STYLE: Traits = Traits {
     plain_text: true,
+    spm_style: true,
     ..PLAIN
 };
 const SPM_STYLE_BOS: Traits = Traits {

@@ -1,0 +1,86 @@
+//! Tokenizers of Hugging Face folders against `transformers`, id by id.
+//!
+//! The files are too large to be kept here: `cargo xtask fetch tokenizers` brings them. What `transformers`
+//! makes of them is in `golden/tokenizers`, with the script that asked it.
+
+#![allow(clippy::print_stdout, reason = "says what was skipped")]
+
+use engine::hf;
+use testkit::golden;
+
+/// Checks one folder; `bos` says whether what goes around a text is compared too.
+fn check(name: &str, around: bool) {
+    let Some(file) = golden::real_model(&format!("tokenizers/{name}/tokenizer.json")) else {
+        println!("skipped: the tokenizer `{name}` is not here\nhint: `cargo xtask fetch`");
+        return;
+    };
+    let folder = file.parent().expect("a file is in a folder");
+    let tokenizer = hf::tokenizer(folder).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let expected = golden::json(&format!("tokenizers/{name}.json"));
+    assert_eq!(tokenizer.vocab_size() as u64, expected["size"], "{name}");
+    for case in expected["cases"].as_array().expect("a list") {
+        let text = case["text"].as_str().expect("a text");
+        let ids = golden::tokens(&case["ids"]);
+        let words = |ids: &[u32]| -> Vec<String> {
+            let word = |&id: &u32| tokenizer.token_text(id).unwrap_or("?").to_owned();
+            ids.iter().map(word).collect()
+        };
+        let found = tokenizer.encode(text, false, true);
+        assert_eq!(words(&found), words(&ids), "{name}: {text:?}");
+        assert_eq!(found, ids, "{name}: {text:?}");
+        let decoded = case["decoded"].as_str().unwrap_or(text);
+        assert_eq!(
+            tokenizer.decode(&ids, false),
+            decoded,
+            "{name}: decoding {text:?}"
+        );
+        if around {
+            let [before, after] = [0, 1].map(|i| golden::tokens(&case["around"][i]));
+            let whole = [before, ids, after].concat();
+            assert_eq!(
+                tokenizer.encode(text, true, true),
+                whole,
+                "{name}: {text:?}"
+            );
+        }
+    }
+}
+
+/// A folder without `tokenizer.json`, against SentencePiece itself, which sees no special tokens in text.
+#[test]
+fn mistral_v3() {
+    let Some(file) = golden::real_model("tokenizers/mistral_v3/tokenizer.model") else {
+        println!("skipped: the tokenizer `mistral_v3` is not here\nhint: `cargo xtask fetch`");
+        return;
+    };
+    let tokenizer = hf::tokenizer(file.parent().expect("a folder")).expect("sound");
+    let expected = golden::json("tokenizers/mistral_v3.json");
+    assert_eq!(tokenizer.vocab_size() as u64, expected["size"]);
+    for case in expected["cases"].as_array().expect("a list") {
+        let text = case["text"].as_str().expect("a text");
+        let ids = golden::tokens(&case["ids"]);
+        assert_eq!(tokenizer.encode(text, false, false), ids, "{text:?}");
+    }
+    assert_eq!(tokenizer.encode("", true, false), [1]);
+    assert_eq!(tokenizer.eos(), Some(2));
+}
+
+macro_rules! tokenizers {
+    ($($test:ident $around:literal)*) => {$(
+        #[test]
+        fn $test() {
+            check(stringify!($test), $around);
+        }
+    )*};
+}
+
+tokenizers! {
+    claude true
+    deepseek_v3 false
+    gemma3 true
+    gpt35turbo true
+    gptoss true
+    llama2 true
+    llama3_1 true
+    qwen3 true
+}

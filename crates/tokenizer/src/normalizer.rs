@@ -1,0 +1,148 @@
+//! Runs the changes of text that [`Rules`](crate::Rules) list.
+
+use std::borrow::Cow;
+
+use regex_automata::meta::Regex;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick};
+
+use crate::Error;
+use crate::pretokenizer::compile;
+use crate::rules::{Normalize, Pattern};
+
+/// Changes of text, ready to run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Normalizer(Vec<Step>);
+
+#[derive(Debug, Clone)]
+enum Step {
+    Simple(Normalize),
+    Replace(Regex, String),
+}
+
+impl Normalizer {
+    pub(crate) fn new(steps: &[Normalize]) -> Result<Self, Error> {
+        let step = |step: &Normalize| match step {
+            Normalize::Replace {
+                pattern: Pattern::Regex(pattern),
+                with,
+            } => Ok(Step::Replace(compile(pattern)?, with.clone())),
+            step => Ok(Step::Simple(step.clone())),
+        };
+        Ok(Self(steps.iter().map(step).collect::<Result<_, _>>()?))
+    }
+
+    /// The text after all changes; `first` says whether nothing stands before it.
+    pub(crate) fn apply<'t>(&self, text: &'t str, first: bool) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
+        for step in &self.0 {
+            let changed = match step {
+                Step::Simple(step) => simple(step, &text, first),
+                Step::Replace(regex, with) => replace(regex, with, &text),
+            };
+            if let Some(changed) = changed {
+                text = Cow::Owned(changed);
+            }
+        }
+        text
+    }
+}
+
+/// The changed text; `None` if nothing changes.
+fn simple(step: &Normalize, text: &str, first: bool) -> Option<String> {
+    match step {
+        Normalize::Nfc if is_nfc_quick(text.chars()) == IsNormalized::Yes => None,
+        Normalize::Nfc => Some(text.nfc().collect()),
+        Normalize::Nfd => Some(text.nfd().collect()),
+        Normalize::Nfkc if is_nfkc_quick(text.chars()) == IsNormalized::Yes => None,
+        Normalize::Nfkc => Some(text.nfkc().collect()),
+        Normalize::Nfkd => Some(text.nfkd().collect()),
+        Normalize::Lowercase => Some(text.chars().flat_map(char::to_lowercase).collect()),
+        Normalize::Strip { left, right } => {
+            let stripped = if *left { text.trim_start() } else { text };
+            let stripped = if *right {
+                stripped.trim_end()
+            } else {
+                stripped
+            };
+            (stripped.len() < text.len()).then(|| stripped.to_owned())
+        }
+        Normalize::Prepend {
+            text: added,
+            once,
+            first: only_first,
+        } => {
+            let there = *once && text.starts_with(added.as_str());
+            let wanted = !text.is_empty() && !there && (first || !only_first);
+            wanted.then(|| format!("{added}{text}"))
+        }
+        Normalize::Replace {
+            pattern: Pattern::Text(from),
+            with,
+        } => text
+            .contains(from.as_str())
+            .then(|| text.replace(from.as_str(), with)),
+        Normalize::Replace { .. } => unreachable!("expressions are steps of their own"),
+    }
+}
+
+fn replace(regex: &Regex, with: &str, text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut done = 0;
+    for found in regex.find_iter(text) {
+        out.push_str(&text[done..found.start()]);
+        out.push_str(with);
+        done = found.end();
+    }
+    if done == 0 && out.is_empty() {
+        return None;
+    }
+    out.push_str(&text[done..]);
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(steps: &[Normalize], text: &str, first: bool) -> String {
+        let normalizer = Normalizer::new(steps).expect("sound");
+        normalizer.apply(text, first).into_owned()
+    }
+
+    #[test]
+    fn steps_run_in_order() {
+        let replace = |from: &str, with: &str| Normalize::Replace {
+            pattern: Pattern::Text(from.into()),
+            with: with.into(),
+        };
+        let prepend = |once, first| Normalize::Prepend {
+            text: "▁".into(),
+            once,
+            first,
+        };
+        let steps = [prepend(false, false), replace(" ", "▁")];
+        assert_eq!(run(&steps, " a b", false), "▁▁a▁b");
+        assert_eq!(run(&steps, "", true), "");
+        let steps = [replace(" ", "▁"), prepend(true, true)];
+        assert_eq!(run(&steps, " a", true), "▁a");
+        assert_eq!(run(&steps, "a", true), "▁a");
+        assert_eq!(run(&steps, "a", false), "a");
+    }
+
+    #[test]
+    fn forms_and_expressions() {
+        assert_eq!(run(&[Normalize::Nfc], "e\u{301}", true), "é");
+        assert_eq!(run(&[Normalize::Nfkc], "ﬁ²", true), "fi2");
+        assert_eq!(run(&[Normalize::Lowercase], "ÄB", true), "äb");
+        let strip = Normalize::Strip {
+            left: true,
+            right: false,
+        };
+        assert_eq!(run(&[strip], " \u{a0}a ", true), "a ");
+        let spaces = Normalize::Replace {
+            pattern: Pattern::Regex(" {2,}".into()),
+            with: " ".into(),
+        };
+        assert_eq!(run(&[spaces], "a   b c  ", true), "a b c ");
+    }
+}
