@@ -13,6 +13,7 @@ mod isa;
 pub mod limits;
 mod matmul;
 mod norm;
+mod pace;
 mod pool;
 mod quant;
 mod rope;

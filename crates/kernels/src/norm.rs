@@ -1,8 +1,8 @@
 //! Normalisation of rows.
 
 use crate::Context;
-use crate::isa::{Isa, Op, dispatch};
-use crate::vector::{Pointwise, dot, pointwise};
+use crate::isa::{Isa, LANES, Op, dispatch};
+use crate::vector::{dot, padded};
 
 /// `out = x / sqrt(mean(x²) + eps) * gain`, row by row (RMSNorm, Zhang & Sennrich 2019, arXiv:1910.07467).
 ///
@@ -38,18 +38,23 @@ impl Op for RmsNorm<'_> {
     fn eval<I: Isa>(self, isa: I) {
         let mean = dot(isa, self.x, self.x) / self.x.len() as f32;
         let scale = 1.0 / (mean + self.eps).sqrt();
-        self.out.copy_from_slice(self.x);
-        pointwise(isa, ScaledProduct(scale), self.out, self.gain);
+        let (x, x_rest) = self.x.as_chunks::<LANES>();
+        let (gain, gain_rest) = self.gain.as_chunks::<LANES>();
+        let (out, out_rest) = self.out.as_chunks_mut::<LANES>();
+        for i in 0..out.len() {
+            isa.store(scaled(isa, &x[i], scale, &gain[i]), &mut out[i]);
+        }
+        if !out_rest.is_empty() {
+            let mut last = [0.0; LANES];
+            let product = scaled(isa, &padded(x_rest), scale, &padded(gain_rest));
+            isa.store(product, &mut last);
+            out_rest.copy_from_slice(&last[..out_rest.len()]);
+        }
     }
 }
 
-/// `a * scale * b`.
-#[derive(Clone, Copy)]
-struct ScaledProduct(f32);
-
-impl Pointwise for ScaledProduct {
-    #[inline(always)]
-    fn apply<I: Isa>(self, isa: I, a: I::F32, b: I::F32) -> I::F32 {
-        isa.mul(isa.mul(a, isa.splat(self.0)), b)
-    }
+/// `x * scale * gain`.
+#[inline(always)]
+fn scaled<I: Isa>(isa: I, x: &[f32; LANES], scale: f32, gain: &[f32; LANES]) -> I::F32 {
+    isa.mul(isa.mul(isa.load(x), isa.splat(scale)), isa.load(gain))
 }

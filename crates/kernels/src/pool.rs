@@ -1,11 +1,15 @@
 //! A small thread pool: persistent workers that claim pieces of one job at a time.
 //!
-//! The caller works too. Pieces are claimed from an atomic counter, because virtual CPUs get taken
-//! away at any moment and a static split would wait for the one that was. Between jobs a worker
-//! spins for some tens of microseconds, as the next operation of a layer follows at once, and then parks.
+//! The caller works too. Pieces are claimed from an atomic counter, because processors get taken away at
+//! any moment and a static split would wait for the one that was. For the same reason a job is closed when
+//! the caller finds no more pieces: a worker that has not begun by then stays out, and nobody waits for it.
+//! Only a worker that lost its processor with a piece in hand is waited for, and if that happens the
+//! caller works alone for a while ([`Pace`]). Who waits spins for some tens of microseconds, as the next
+//! operation of a layer follows at once, and then parks, which leaves its processor to the one that is
+//! late.
 //!
-//! Soundness: two promises hold this file up. A job's closure is borrowed only until [`Pool::run`]
-//! returns, and `run` returns only when every worker has said that it is done with it, also when a
+//! Soundness: two promises hold this file up. A job's closure is borrowed only until [`Pool::share`]
+//! returns, and that returns only when the job is closed and every worker inside has left it, also when a
 //! panic passes through. And [`Tile`]s of one call never overlap: each is claimed once, from a grid.
 
 #![allow(
@@ -18,11 +22,24 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
+use std::time::Instant;
 
-/// Turns of a waiting worker before it parks: about 50 µs with x86's `pause`.
+use crate::pace::Pace;
+
+/// Turns of a waiting thread before it parks: about 50 µs with x86's `pause`.
 const SPINS: usize = 1_000;
+
+/// Fields of [`Shared::state`]: how many workers are inside of the job, how many have been, whether it is
+/// closed; above them its number.
+const INSIDE: u64 = 0xfff;
+const BEGUN: u64 = INSIDE * ONE_BEGUN;
+const ONE_BEGUN: u64 = 1 << 12;
+const CLOSED: u64 = 1 << 24;
+const NUMBER: u64 = !(INSIDE | BEGUN | CLOSED);
+/// A worker that comes in.
+const ENTER: u64 = 1 + ONE_BEGUN;
 
 /// Whether the platform can start threads; WebAssembly alone cannot.
 const HAS_THREADS: bool = !cfg!(target_family = "wasm");
@@ -40,18 +57,19 @@ struct Line(AtomicUsize);
 type Job = *const (dyn Fn(usize) + Sync);
 
 struct Shared {
-    /// Goes up by one for every job, and once more to stop.
-    generation: AtomicU64,
+    /// The number goes up by one for every job, and once more to stop.
+    state: AtomicU64,
     job: UnsafeCell<Option<Job>>,
-    num_running: AtomicUsize,
     panicked: AtomicBool,
     stop: AtomicBool,
     parked: Vec<AtomicBool>,
+    /// The caller, if it has parked until all workers have left.
+    waiting: Mutex<Option<Thread>>,
+    is_waiting: AtomicBool,
 }
 
-// SAFETY: `job` is written only by the thread that holds `Pool::caller` while no worker runs, and read
-// by workers only after they saw the generation that was stored (release) after it. The pointer
-// itself is to a `Sync` closure.
+// SAFETY: `job` is written only by the thread that holds `Pool::caller`, while the last job is closed and
+// nobody is inside, and read by workers only inside. The pointer itself is to a `Sync` closure.
 unsafe impl Sync for Shared {}
 // SAFETY: as above; nothing in it belongs to a thread.
 unsafe impl Send for Shared {}
@@ -60,7 +78,7 @@ unsafe impl Send for Shared {}
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<(JoinHandle<()>, Thread)>,
-    caller: Mutex<()>,
+    caller: Mutex<Pace>,
 }
 
 impl Pool {
@@ -75,19 +93,21 @@ impl Pool {
             0
         };
         let shared = Arc::new(Shared {
-            generation: AtomicU64::new(0),
+            state: AtomicU64::new(CLOSED),
             job: UnsafeCell::new(None),
-            num_running: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             parked: (0..num_workers).map(|_| AtomicBool::new(false)).collect(),
+            waiting: Mutex::new(None),
+            is_waiting: AtomicBool::new(false),
         });
         let mut pool = Self {
             shared,
             workers: Vec::new(),
-            caller: Mutex::new(()),
+            caller: Mutex::default(),
         };
-        for index in 0..num_workers {
+        // As many as the fields of a state have room for.
+        for index in 0..num_workers.min(INSIDE as usize) {
             let shared = pool.shared.clone();
             let handle = thread::Builder::new()
                 .name(format!("ingle-{}", index + 1))
@@ -108,32 +128,52 @@ impl Pool {
     /// # Panics
     /// If the job panics on any thread, here again.
     pub fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+        let num_begun = AtomicUsize::new(0);
+        let count = |thread| {
+            num_begun.fetch_add(1, Ordering::Relaxed);
+            job(thread);
+            // The job stays open as long as the caller is in it.
+            while thread == 0 && num_begun.load(Ordering::Relaxed) < self.num_threads() {
+                thread::yield_now();
+            }
+        };
+        let mut pace = lock(&self.caller);
+        self.share_with_workers(&count, &mut pace);
+    }
+
+    /// Runs `job(0)` here and `job(i)` on those workers that come before it returns, and waits for these.
+    /// So any part of the job must be able to do all of it.
+    fn share(&self, job: &(dyn Fn(usize) + Sync)) {
+        let mut pace = lock(&self.caller);
+        if self.workers.is_empty() || pace.is_alone() {
+            return job(0);
+        }
+        self.share_with_workers(job, &mut pace);
+    }
+
+    fn share_with_workers(&self, job: &(dyn Fn(usize) + Sync), pace: &mut Pace) {
         if self.workers.is_empty() {
             return job(0);
         }
-        let _one_job_at_a_time = self
-            .caller
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let shared = &*self.shared;
-        // SAFETY: the lifetime is erased only until the wait below has seen every worker finish.
+        // SAFETY: the lifetime is erased only until the wait below has seen every worker leave.
         let erased = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(job) };
-        // SAFETY: we hold `caller`, and `num_running` is 0, so no worker reads the cell.
+        // SAFETY: we hold `caller`, the last job is closed and nobody is inside, so no worker reads the cell.
         unsafe { *shared.job.get() = Some(erased) };
-        shared
-            .num_running
-            .store(self.workers.len(), Ordering::Relaxed);
-        shared.generation.fetch_add(1, Ordering::SeqCst);
+        let start = Instant::now();
+        // The next number, open, nobody inside.
+        let next = (shared.state.load(Ordering::Relaxed) | !NUMBER) + 1;
+        shared.state.store(next, Ordering::SeqCst);
         self.wake();
         let mine = catch_unwind(AssertUnwindSafe(|| job(0)));
-        let mut turns = 0_usize;
-        while shared.num_running.load(Ordering::Acquire) != 0 {
-            turns += 1;
-            if turns < SPINS {
-                std::hint::spin_loop()
-            } else {
-                thread::yield_now()
-            }
+        let state = shared.state.fetch_or(CLOSED, Ordering::SeqCst);
+        let num_begun = (state & BEGUN) / ONE_BEGUN;
+        pace.began(num_begun == self.workers.len() as u64, start);
+        if !(0..SPINS).any(|_| shared.is_left()) {
+            let done = Instant::now();
+            shared.park_until_left();
+            let now = Instant::now();
+            pace.waited(done - start, now - done, now);
         }
         if let Err(panic) = mine {
             resume_unwind(panic);
@@ -175,10 +215,11 @@ impl Pool {
         let grids = &*outputs;
         let num_stretches = self.num_threads().min(MAX_STRETCHES);
         let begin = |stretch: usize| num_tiles * stretch / num_stretches;
-        let next: [Line; MAX_STRETCHES] = std::array::from_fn(|stretch| {
-            Line(AtomicUsize::new(begin(stretch.min(num_stretches))))
-        });
-        self.run(&|thread| {
+        let mut next = [const { Line(AtomicUsize::new(0)) }; MAX_STRETCHES];
+        for stretch in 1..num_stretches {
+            next[stretch] = Line(AtomicUsize::new(begin(stretch)));
+        }
+        self.share(&|thread| {
             let mut stretches_done = 0;
             while stretches_done < num_stretches {
                 let stretch = (thread + stretches_done) % num_stretches;
@@ -212,17 +253,19 @@ impl Pool {
         items: impl Iterator<Item = T> + Send,
         f: impl Fn(T, usize) + Sync,
     ) {
+        let is_single = items.size_hint().1 == Some(1);
         let items = Mutex::new(items);
-        self.run(&|thread| {
+        let all_of_them = |thread| {
             loop {
-                let item = items
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .next();
+                let item = lock(&items).next();
                 let Some(item) = item else { break };
                 f(item, thread);
             }
-        });
+        };
+        match is_single {
+            true => all_of_them(0),
+            false => self.share(&all_of_them),
+        }
     }
 
     fn wake(&self) {
@@ -237,7 +280,9 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        self.shared.generation.fetch_add(1, Ordering::SeqCst);
+        // The next number, and closed.
+        let next = (self.shared.state.load(Ordering::Relaxed) | !NUMBER) + 1;
+        self.shared.state.store(next | CLOSED, Ordering::SeqCst);
         for (_, thread) in &self.workers {
             thread.unpark();
         }
@@ -248,42 +293,101 @@ impl Drop for Pool {
     }
 }
 
-fn worker(shared: &Shared, index: usize) {
-    let mut seen = 0;
-    loop {
-        let generation = wait(shared, index, seen);
-        if shared.stop.load(Ordering::Relaxed) {
-            return;
+impl Shared {
+    /// Joins the job that was found as `state`, if it is still open.
+    fn enter(&self, mut state: u64) -> bool {
+        let number = state & NUMBER;
+        // Acquire: the job was stored before its number.
+        while state & (NUMBER | CLOSED) == number {
+            let (yes, no) = (Ordering::Acquire, Ordering::Relaxed);
+            match self
+                .state
+                .compare_exchange_weak(state, state + ENTER, yes, no)
+            {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
         }
-        seen = generation;
-        // SAFETY: the caller stored the job before the generation we saw and keeps the closure alive
-        // until `num_running` is 0, which this thread delays until it is done.
-        let job = unsafe { &*(*shared.job.get()).expect("a generation has a job") };
-        if catch_unwind(AssertUnwindSafe(|| job(index + 1))).is_err() {
-            shared.panicked.store(true, Ordering::Relaxed);
+        false
+    }
+
+    /// Leaves the job; what was written in it is seen by the caller.
+    fn leave(&self) {
+        let before = self.state.fetch_sub(1, Ordering::SeqCst);
+        // The caller's flag goes up before its last look at the state, and this comes after the change of
+        // state: one of the two sees the other.
+        if before & (INSIDE | CLOSED) == CLOSED + 1
+            && self.is_waiting.load(Ordering::SeqCst)
+            && let Some(caller) = lock(&self.waiting).take()
+        {
+            caller.unpark();
         }
-        shared.num_running.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Whether nobody is inside; if not, takes a moment.
+    fn is_left(&self) -> bool {
+        let is_left = self.state.load(Ordering::SeqCst) & INSIDE == 0;
+        if !is_left {
+            std::hint::spin_loop();
+        }
+        is_left
+    }
+
+    /// Sleeps until nobody is inside.
+    fn park_until_left(&self) {
+        *lock(&self.waiting) = Some(thread::current());
+        self.is_waiting.store(true, Ordering::SeqCst);
+        while !self.is_left() {
+            thread::park();
+        }
+        self.is_waiting.store(false, Ordering::SeqCst);
     }
 }
 
-/// Waits for a generation other than `seen`: spins, then parks.
+fn worker(shared: &Shared, index: usize) {
+    let mut seen = 0;
+    loop {
+        let state = wait(shared, index, seen);
+        if shared.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        seen = state & NUMBER;
+        if !shared.enter(state) {
+            continue;
+        }
+        // SAFETY: the caller stored the job before its number and keeps the closure alive until nobody is
+        // inside, and this thread is until it is done.
+        let job = unsafe { &*(*shared.job.get()).expect("an open job is there") };
+        if catch_unwind(AssertUnwindSafe(|| job(index + 1))).is_err() {
+            shared.panicked.store(true, Ordering::Relaxed);
+        }
+        shared.leave();
+    }
+}
+
+/// Waits for a job other than number `seen`: spins, then parks. The state it was found in.
 fn wait(shared: &Shared, index: usize, seen: u64) -> u64 {
     loop {
         for _ in 0..SPINS {
-            let generation = shared.generation.load(Ordering::Acquire);
-            if generation != seen {
-                return generation;
+            let state = shared.state.load(Ordering::Acquire);
+            if state & NUMBER != seen {
+                return state;
             }
             std::hint::spin_loop();
         }
         // The flag goes up before the last look, and the caller looks at flags after its store: one of
         // the two sees the other, so no wake-up is lost.
         shared.parked[index].store(true, Ordering::SeqCst);
-        if shared.generation.load(Ordering::SeqCst) == seen {
+        if shared.state.load(Ordering::SeqCst) & NUMBER == seen {
             thread::park();
         }
         shared.parked[index].store(false, Ordering::SeqCst);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What they guard is whole at any time: a panic in a job leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A matrix `[rows, row_len]` to be filled by tiles.

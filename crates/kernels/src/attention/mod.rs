@@ -311,6 +311,10 @@ impl Plan {
             plan.slot_len = plan.slot_len.max(len);
             start = end;
         }
+        // Alone, each token's splits are one, with nothing to fold: one job instead of two.
+        if plan.num_runs == rows && plan.num_slots == rows * heads {
+            return None;
+        }
         plan.slots_per_piece = (plan.num_slots / pieces).max(1);
         (plan.num_slots * plan.slot_len <= SPLITS_LEN).then_some(plan)
     }

@@ -179,8 +179,8 @@ impl Op for QuantizeStep<'_> {
                 *out = ZERO;
             }
             let sixteens = self.x[t * self.k + first..][..len].as_chunks::<16>().0;
-            let mut sums = [0; 16];
             let per_block = self.x_block / 16;
+            let mut sums = Sums::default();
             for b in 0..sixteens.len() / per_block {
                 let mut largest = isa.splat(0.0);
                 for i in b * per_block..(b + 1) * per_block {
@@ -200,28 +200,49 @@ impl Op for QuantizeStep<'_> {
                     let four: &mut [i32; 4] = (&mut out.qs[4 * i..4 * i + 4])
                         .try_into()
                         .expect("four numbers");
-                    sums[i] = isa.quantize(isa.mul(isa.load(&sixteens[i]), inverse), four);
+                    let sum = isa.quantize(isa.mul(isa.load(&sixteens[i]), inverse), four);
+                    sums.push(i, sum, out);
                 }
             }
-            summarize(&sums, out);
+            out.minus256 = -sums.all;
         }
     }
 }
 
+/// Sums of the values so far, as they come 16 by 16.
+///
+/// Each goes to its places at once. Collected first and then read back as a vector, they would wait until
+/// everything stored before them has left for the cache, whose lines another core has.
+#[derive(Default)]
+struct Sums {
+    before: i32,
+    before32: i32,
+    all: i32,
+}
+
+impl Sums {
+    #[inline(always)]
+    fn push(&mut self, i: usize, sum: i32, out: &mut XStep) {
+        self.all += sum;
+        out.minus16[i] = -sum;
+        if i.is_multiple_of(2) {
+            self.before = sum;
+            return;
+        }
+        let sum32 = self.before + sum;
+        out.minus32[i / 2] = -sum32;
+        out.pairs16[i / 2] = pair(self.before, sum);
+        // The second of a pair may lie beyond the end, and is zero there.
+        out.pairs32[i / 4] = match i / 2 % 2 {
+            0 => pair(sum32, 0),
+            _ => pair(self.before32, sum32),
+        };
+        self.before32 = sum32;
+    }
+}
+
+/// Two i16, low and high.
 #[inline(always)]
-fn summarize(sums: &[i32; 16], out: &mut XStep) {
-    let mut all = 0;
-    let pair = |a: i32, b: i32| a & 0xffff | b << 16;
-    for i in 0..16 {
-        out.minus16[i] = -sums[i];
-        all += sums[i];
-    }
-    for i in 0..8 {
-        out.minus32[i] = -(sums[2 * i] + sums[2 * i + 1]);
-        out.pairs16[i] = pair(sums[2 * i], sums[2 * i + 1]);
-    }
-    for i in 0..4 {
-        out.pairs32[i] = pair(-out.minus32[2 * i], -out.minus32[2 * i + 1]);
-    }
-    out.minus256 = -all;
+fn pair(a: i32, b: i32) -> i32 {
+    a & 0xffff | b << 16
 }

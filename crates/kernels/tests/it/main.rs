@@ -5,6 +5,9 @@ mod elementwise;
 mod levels;
 mod matmul;
 mod norm;
+// Its own tests: it needs nothing of the crate, whose library is not built for tests.
+#[path = "../../src/pace.rs"]
+mod pace;
 // No threads there, and a panic ends the program.
 #[cfg(not(target_family = "wasm"))]
 mod pool;
