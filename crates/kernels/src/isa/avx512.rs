@@ -446,9 +446,27 @@ impl<const VNNI: bool, const GFNI: bool> Isa for Avx512<VNNI, GFNI> {
         signs: __m512i,
     ) -> [__m512i; 8] {
         if GFNI {
-            codebook::eights(book, index, more, signs)
+            let [codes] = codebook::eights(book, [index], [more], [signs]);
+            codes
         } else {
             gathered::eights(self, book, index, more, signs)
+        }
+    }
+    #[inline(always)]
+    fn eights_twice<const N: usize>(
+        self,
+        book: &Codebook<N, 8>,
+        index: [__m512i; 2],
+        more: [__m512i; 2],
+        signs: [__m512i; 2],
+    ) -> [[__m512i; 8]; 2] {
+        if GFNI {
+            codebook::eights(book, index, more, signs)
+        } else {
+            [
+                self.eights(book, index[0], more[0], signs[0]),
+                self.eights(book, index[1], more[1], signs[1]),
+            ]
         }
     }
     #[inline(always)]

@@ -180,7 +180,21 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     ) -> [Self::B64; 8] {
         gathered::eights(self, book, index, more, signs)
     }
-    /// The same for patterns of four weights: bits `4p .. 4p + 4` of `signs` are beside the weights of pattern `p`.
+    /// The same of two times four patterns, for codebooks so large that looking at them once is worth it.
+    #[inline(always)]
+    fn eights_twice<const N: usize>(
+        self,
+        book: &Codebook<N, 8>,
+        index: [Self::I32; 2],
+        more: [Self::I32; 2],
+        signs: [Self::I32; 2],
+    ) -> [[Self::B64; 8]; 2] {
+        [
+            self.eights(book, index[0], more[0], signs[0]),
+            self.eights(book, index[1], more[1], signs[1]),
+        ]
+    }
+    /// As [`Isa::eights`] for patterns of four weights: bits `4p .. 4p + 4` of `signs` are beside the weights of pattern `p`.
     #[inline(always)]
     fn fours<const N: usize>(
         self,

@@ -14,7 +14,7 @@
 use std::marker::PhantomData;
 
 use super::activations::{Int8, XStep};
-use super::sums::{Source, each_group, each_sixteen, product};
+use super::sums::{Source, all_of, each_group, each_sixteen, product};
 use super::{Task, XKind};
 use crate::Scratch;
 use crate::isa::{Isa, LANES, Op, Rows};
@@ -328,13 +328,12 @@ struct Packed<'a, F> {
     format: PhantomData<F>,
 }
 
-impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
-    const SPAN: usize = F::SPAN;
-
+impl<F: QuantFormat> Packed<'_, F> {
+    /// The block of a span.
     #[inline(always)]
-    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4] {
+    fn block(&self, span: usize) -> Block<'_> {
         let (per_block, spans) = (4 * F::PIECES.len(), F::BLOCK_LEN / F::SPAN);
-        let block = Block {
+        Block {
             rows: self.rows,
             at: self.at + span / spans * F::BLOCK_BYTES,
             columns: match self.columns {
@@ -343,8 +342,22 @@ impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
             },
             pieces: F::PIECES,
             span: span % spans,
-        };
-        F::codes::<I, S>(isa, block, self.tables)
+        }
+    }
+}
+
+impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
+    const SPAN: usize = F::SPAN;
+    const TOGETHER: usize = F::TOGETHER;
+
+    #[inline(always)]
+    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4] {
+        F::codes::<I, S>(isa, self.block(span), self.tables)
+    }
+
+    #[inline(always)]
+    fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4] {
+        F::together(isa, self.block(span), self.tables)
     }
 }
 
@@ -366,14 +379,22 @@ impl<I: Isa> Source<I> for Unpacked<'_> {
             isa.load_codes(d),
         ]
     }
+
+    fn together(&self, _: I, _: usize) -> [[I::B64; 4]; 4] {
+        unreachable!("codes of a panel are loaded one by one")
+    }
 }
 
 #[inline(always)]
 fn unpack<I: Isa, C: Source<I>>(isa: I, source: &C, len: usize, panel: &mut [[u8; 64]; STEP / 4]) {
     for span in 0..len / C::SPAN {
+        let all = all_of(isa, source, span);
         macro_rules! store {
             ($s:literal) => {
-                let codes = source.sixteen::<$s>(isa, span);
+                let codes = match all {
+                    Some(all) => all[$s % 4],
+                    None => source.sixteen::<$s>(isa, span),
+                };
                 let at = span * C::SPAN / 4 + 4 * $s;
                 let out: &mut [[u8; 64]; 4] =
                     (&mut panel[at..at + 4]).try_into().expect("four columns");

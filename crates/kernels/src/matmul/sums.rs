@@ -11,7 +11,25 @@ use crate::quant::{CodeShape, FLOAT_MINS, NO_MINS, STEP, Scales};
 pub(super) trait Source<I: Isa> {
     /// Weights of a span: `S` counts sixteens within it.
     const SPAN: usize;
+    /// Sixteens of a span if they come together: 2 or 4, or else 1.
+    const TOGETHER: usize = 1;
     fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4];
+    /// All sixteens of a span that come together; with two, both twice.
+    fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4];
+}
+
+/// All sixteens of a span if they come together.
+#[inline(always)]
+pub(super) fn all_of<I: Isa, C: Source<I>>(
+    isa: I,
+    source: &C,
+    span: usize,
+) -> Option<[[I::B64; 4]; 4]> {
+    if const { C::TOGETHER > 1 } {
+        Some(source.together(isa, span))
+    } else {
+        None
+    }
 }
 
 /// `$f!(S)` for each sixteen of a span, `S` being a constant.
@@ -71,9 +89,13 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
         }
     }
     for span in 0..len / C::SPAN {
+        let all = all_of(isa, source, span);
         macro_rules! add {
             ($s:literal) => {
-                let codes = source.sixteen::<$s>(isa, span);
+                let codes = match all {
+                    Some(all) => all[$s % 4],
+                    None => source.sixteen::<$s>(isa, span),
+                };
                 let sixteen = span * (C::SPAN / 16) + $s;
                 sums.sixteen::<S, $s>(isa, codes, sixteen, tokens, scales);
             };

@@ -1,11 +1,29 @@
 //! IQ1_M: 256 weights in 56 bytes: IQ1_S's patterns with a shift for each 8 and a 3-bit scale for 16.
 
-use super::iq1_s::part;
-use super::iq2_xxs::half;
+use super::iq1_s::{four, part};
 use super::{Block, QuantFormat, Scales, Shape, Tables, codebook, word_at};
 use crate::isa::Isa;
 
 pub(crate) struct Iq1M;
+
+/// What goes with 32 weights: four patterns' high bits and shifts are the nibbles of the lower half of a lane; moved to
+/// four bytes, and the shifts everywhere in them.
+#[inline(always)]
+fn more<I: Isa>(isa: I, nibbles: I::I32) -> [I::I32; 2] {
+    let high = isa.or_i32(
+        isa.or_i32(
+            part::<I, 0>(isa, nibbles, 15),
+            part::<I, 4>(isa, nibbles, 0xf00),
+        ),
+        isa.or_i32(
+            part::<I, 8>(isa, nibbles, 0xf_0000),
+            part::<I, 12>(isa, nibbles, 0xf00_0000),
+        ),
+    );
+    let ones = isa.and_i32(isa.shr_i32::<3>(high), isa.splat_i32(0x0101_0101));
+    let minus = isa.sub8(isa.splat8(0), isa.as_bytes(ones));
+    [high, isa.as_words(minus)]
+}
 
 impl QuantFormat for Iq1M {
     const NAME: &'static str = "iq1_m";
@@ -14,28 +32,20 @@ impl QuantFormat for Iq1M {
     type Shape = Shape<16, 256, 0, 31, 16>;
     const CHEAP: bool = false;
     const BOOK: bool = true;
+    const TOGETHER: usize = 4;
     const STORE_COLUMNS: bool = true;
-    const SPAN: usize = 32;
+    const SPAN: usize = 64;
     const PIECES: &'static [usize] = &[0, 16, 32, 40];
 
     #[inline(always)]
-    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
-        let g = block.span;
-        // Four patterns' high bits and shifts are the nibbles of a u16: to four bytes.
-        let nibbles = word_at(isa, block.column(isa, 8 + g / 2), g % 2);
-        let more = isa.or_i32(
-            isa.or_i32(
-                part::<I, 0>(isa, nibbles, 15),
-                part::<I, 4>(isa, nibbles, 0xf00),
-            ),
-            isa.or_i32(
-                part::<I, 8>(isa, nibbles, 0xf_0000),
-                part::<I, 12>(isa, nibbles, 0xf00_0000),
-            ),
-        );
-        let ones = isa.and_i32(isa.shr_i32::<3>(more), isa.splat_i32(0x0101_0101));
-        let minus = isa.as_words(isa.sub8(isa.splat8(0), isa.as_bytes(ones)));
-        half::<_, S>(isa.eights(&codebook::IQ1, block.column(isa, g), more, minus))
+    fn together<I: Isa>(isa: I, block: Block<'_>, _: &Tables) -> [[I::B64; 4]; 4] {
+        let qh = block.column(isa, 8 + block.span);
+        let qs = [
+            block.column(isa, 2 * block.span),
+            block.column(isa, 2 * block.span + 1),
+        ];
+        let ([a, s], [b, t]) = (more(isa, qh), more(isa, isa.shr_i32::<16>(qh)));
+        four(isa.eights_twice(&codebook::IQ1, qs, [a, b], [s, t]))
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 //! `w = d * (sc + 0.5) / 4 * ±pattern`; codes are the weight + 64.
 
 use super::iq2_xs::nibble_scales;
-use super::iq2_xxs::half;
+use super::iq2_xxs::twice;
 use super::{Block, QuantFormat, Scales, Shape, Tables, byte_at, codebook};
 use crate::isa::Isa;
 
@@ -15,12 +15,13 @@ impl QuantFormat for Iq2S {
     type Shape = Shape<16, 256, 0, 127, 64>;
     const CHEAP: bool = false;
     const BOOK: bool = true;
+    const TOGETHER: usize = 2;
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 32;
     const PIECES: &'static [usize] = &[2, 18, 34, 50, 66];
 
     #[inline(always)]
-    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+    fn together<I: Isa>(isa: I, block: Block<'_>, _: &Tables) -> [[I::B64; 4]; 4] {
         let g = block.span;
         // Bits 8 and 9 of the indices, moved to four bytes from the pairs of one.
         let high = byte_at(isa, block.column(isa, 16 + g / 4), g % 4);
@@ -29,7 +30,7 @@ impl QuantFormat for Iq2S {
             isa.or_i32(isa.shl_i32::<12>(high), isa.shl_i32::<18>(high)),
         );
         let (index, signs) = (block.column(isa, g), block.column(isa, 8 + g));
-        half::<_, S>(isa.eights(&codebook::IQ2_S, index, more, signs))
+        twice(isa.eights(&codebook::IQ2_S, index, more, signs))
     }
 
     #[inline(always)]

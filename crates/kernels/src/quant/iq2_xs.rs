@@ -1,7 +1,7 @@
 //! IQ2_XS: 256 weights in 74 bytes: each u16 is a 9-bit codebook index and 7 sign bits; a 4-bit
 //! scale for 16: `w = d * (sc + 0.5) / 4 * ±pattern`; codes are the weight + 64.
 
-use super::iq2_xxs::half;
+use super::iq2_xxs::twice;
 use super::{Block, QuantFormat, Scales, Shape, Tables, byte, codebook};
 use crate::isa::Isa;
 
@@ -32,12 +32,13 @@ impl QuantFormat for Iq2Xs {
     type Shape = Shape<16, 256, 0, 127, 64>;
     const CHEAP: bool = false;
     const BOOK: bool = true;
+    const TOGETHER: usize = 2;
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 32;
     const PIECES: &'static [usize] = &[2, 18, 34, 50, 58];
 
     #[inline(always)]
-    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+    fn together<I: Isa>(isa: I, block: Block<'_>, _: &Tables) -> [[I::B64; 4]; 4] {
         let g = block.span;
         let (a, b) = (block.column(isa, 2 * g), block.column(isa, 2 * g + 1));
         // Low and high bytes of patterns 0, 2, 1, 3.
@@ -49,7 +50,7 @@ impl QuantFormat for Iq2Xs {
         let rest = isa.or_i32(isa.and_i32(isa.shr_i32::<8>(a), low), isa.and_i32(b, high));
         let signs = isa.even_signs(isa.shr_i32::<1>(rest));
         let [a, b, e, f, c, d, g, h] = isa.eights(&codebook::IQ2_XS, index, rest, signs);
-        half::<_, S>([a, b, c, d, e, f, g, h])
+        twice([a, b, c, d, e, f, g, h])
     }
 
     #[inline(always)]

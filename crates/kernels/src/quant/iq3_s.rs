@@ -13,24 +13,25 @@ impl QuantFormat for Iq3S {
     type Shape = Shape<32, 256, 0, 127, 64>;
     const CHEAP: bool = false;
     const BOOK: bool = true;
+    const TOGETHER: usize = 2;
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 32;
     const PIECES: &'static [usize] = &[2, 18, 34, 50, 66, 82, 94];
 
     #[inline(always)]
-    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+    fn together<I: Isa>(isa: I, block: Block<'_>, _: &Tables) -> [[I::B64; 4]; 4] {
         let g = block.span;
         let (high, signs) = (
             byte_at(isa, block.column(isa, 16 + g / 4), g % 4),
             // Two of the runs of bytes overlap in a column.
             block.column(isa, 18 + g + g / 6),
         );
-        let (high, signs) = match S {
-            0 => (high, signs),
-            _ => (isa.shr_i32::<4>(high), isa.shr_i32::<16>(signs)),
-        };
         let more = isa.as_words(isa.mask4(high));
-        isa.fours(&codebook::IQ3_S, block.column(isa, 2 * g + S), more, signs)
+        let a = isa.fours(&codebook::IQ3_S, block.column(isa, 2 * g), more, signs);
+        let more = isa.as_words(isa.mask4(isa.shr_i32::<4>(high)));
+        let signs = isa.shr_i32::<16>(signs);
+        let b = isa.fours(&codebook::IQ3_S, block.column(isa, 2 * g + 1), more, signs);
+        [a, b, a, b]
     }
 
     #[inline(always)]

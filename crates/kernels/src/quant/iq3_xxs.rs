@@ -13,21 +13,20 @@ impl QuantFormat for Iq3Xxs {
     type Shape = Shape<32, 256, 0, 127, 64>;
     const CHEAP: bool = false;
     const BOOK: bool = true;
+    const TOGETHER: usize = 2;
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 32;
     const PIECES: &'static [usize] = &[2, 18, 34, 50, 66, 82];
 
     #[inline(always)]
-    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
+    fn together<I: Isa>(isa: I, block: Block<'_>, _: &Tables) -> [[I::B64; 4]; 4] {
         let g = block.span;
         let signs = isa.even_signs(isa.sevens(block.column(isa, 16 + g)));
-        let signs = if S == 0 {
-            signs
-        } else {
-            isa.shr_i32::<16>(signs)
-        };
-        let index = block.column(isa, 2 * g + S);
-        isa.fours(&codebook::IQ3_XXS, index, isa.zero(), signs)
+        let (index, more) = (block.column(isa, 2 * g), isa.zero());
+        let a = isa.fours(&codebook::IQ3_XXS, index, more, signs);
+        let (index, signs) = (block.column(isa, 2 * g + 1), isa.shr_i32::<16>(signs));
+        let b = isa.fours(&codebook::IQ3_XXS, index, more, signs);
+        [a, b, a, b]
     }
 
     #[inline(always)]

@@ -145,8 +145,20 @@ pub(crate) trait QuantFormat: 'static {
     /// Whether columns are used so often that one token is better served by storing them first.
     const STORE_COLUMNS: bool = false;
 
+    /// Sixteens of a span if they come together (2 or 4), or else 1.
+    const TOGETHER: usize = 1;
+
     /// Codes of weights `16 * S ..` of a span, four of each row in a vector.
-    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, tables: &Tables) -> [I::B64; 4];
+    #[inline(always)]
+    fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, tables: &Tables) -> [I::B64; 4] {
+        Self::together(isa, block, tables)[S]
+    }
+    /// All of a span, for formats that give codes so; of two sixteens both twice.
+    #[inline(always)]
+    fn together<I: Isa>(isa: I, block: Block<'_>, tables: &Tables) -> [[I::B64; 4]; 4] {
+        let _ = (isa, block, tables);
+        unreachable!("a format gives codes one way or the other")
+    }
 
     /// Scales and minimums of a block's groups, the first of them group `first` of the step; and tables.
     fn scales<I: Isa>(isa: I, block: Block<'_>, first: usize, out: &mut Scales);

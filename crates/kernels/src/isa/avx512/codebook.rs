@@ -22,15 +22,25 @@ use crate::quant::codebook::Codebook;
 /// Bit `i` in byte `i` of each eight: the affine map of it by a matrix is the matrix, transposed.
 const UNIT: i64 = 0x8040_2010_0804_0201_u64 as i64;
 
-/// [`Isa::eights`](crate::isa::Isa::eights).
+/// [`Isa::eights`](crate::isa::Isa::eights), `G` times.
 #[inline(always)]
-pub(super) fn eights<const N: usize>(
+pub(super) fn eights<const N: usize, const G: usize>(
     book: &Codebook<N, 8>,
-    index: __m512i,
-    more: __m512i,
-    signs: __m512i,
-) -> [__m512i; 8] {
+    index: [__m512i; G],
+    more: [__m512i; G],
+    signs: [__m512i; G],
+) -> [[__m512i; 8]; G] {
     let [low, high] = planes(book, index, more);
+    let mut codes = [[index[0]; 8]; G];
+    for g in 0..G {
+        codes[g] = eight_codes(&book.by_six, low[g], high[g], signs[g]);
+    }
+    codes
+}
+
+/// Codes by both bits of places, and signs.
+#[inline(always)]
+fn eight_codes(codes: &[[u8; 64]; 2], low: __m512i, high: __m512i, signs: __m512i) -> [__m512i; 8] {
     unsafe {
         let unit = _mm512_set1_epi64(UNIT);
         // Rows 0 and 1 of four, then 2 and 3; of a row eight bytes: s0 s1 s0 s1 l0 l1 h0 h1, and the same of
@@ -49,7 +59,7 @@ pub(super) fn eights<const N: usize>(
             _mm512_gf2p8affine_epi64_epi8::<0>(unit, _mm512_unpacklo_epi32(signs23, places23)),
             _mm512_gf2p8affine_epi64_epi8::<0>(unit, _mm512_unpackhi_epi32(signs23, places23)),
         ]);
-        let (first, second) = (load(&book.by_six[0]), load(&book.by_six[1]));
+        let (first, second) = (load(&codes[0]), load(&codes[1]));
         [
             _mm512_permutexvar_epi8(turned[0], first),
             _mm512_permutexvar_epi8(turned[1], first),
@@ -71,7 +81,7 @@ pub(super) fn fours<const N: usize>(
     more: __m512i,
     signs: __m512i,
 ) -> [__m512i; 4] {
-    let [low, high] = planes(book, index, more);
+    let [[low], [high]] = planes(book, [index], [more]);
     unsafe {
         // Four sign bits above the four bits of the highest plane.
         let at = _mm512_set1_epi64(0x2824_201c_0804_003c);
@@ -117,66 +127,101 @@ pub(super) fn even_signs(a: __m512i) -> __m512i {
 
 /// Both planes of the patterns.
 #[inline(always)]
-fn planes<const N: usize, const L: usize>(
+fn planes<const N: usize, const L: usize, const G: usize>(
     book: &Codebook<N, L>,
-    index: __m512i,
-    more: __m512i,
-) -> [__m512i; 2] {
-    unsafe {
-        let bits = [
-            _mm512_movepi8_mask(index),
-            _mm512_test_epi8_mask(more, _mm512_set1_epi8(1)),
-            _mm512_test_epi8_mask(more, _mm512_set1_epi8(2)),
-            _mm512_test_epi8_mask(more, _mm512_set1_epi8(4)),
-        ];
-        [
-            plane(&book.planes[0], index, bits),
-            plane(&book.planes[1], index, bits),
-        ]
+    index: [__m512i; G],
+    more: [__m512i; G],
+) -> [[__m512i; G]; 2] {
+    let mut bits = [[0; 4]; G];
+    for g in 0..G {
+        unsafe {
+            bits[g] = [
+                _mm512_movepi8_mask(index[g]),
+                _mm512_test_epi8_mask(more[g], _mm512_set1_epi8(1)),
+                _mm512_test_epi8_mask(more[g], _mm512_set1_epi8(2)),
+                _mm512_test_epi8_mask(more[g], _mm512_set1_epi8(4)),
+            ];
+        }
     }
+    [
+        plane(&book.planes[0], index, bits),
+        plane(&book.planes[1], index, bits),
+    ]
 }
 
 /// `table[i]` for the `i` whose low seven bits are in `index`, the others in `bits`.
 #[inline(always)]
-fn plane<const N: usize>(table: &[u8; N], index: __m512i, bits: [__mmask64; 4]) -> __m512i {
-    unsafe {
-        match N {
-            256 => of_256(table, 0, index, bits),
-            512 => of_512(table, 0, index, bits),
-            1024 => of_1024(table, 0, index, bits),
-            2048 => {
-                let low = of_1024(table, 0, index, bits);
-                _mm512_mask_blend_epi8(bits[3], low, of_1024(table, 1024, index, bits))
-            }
-            _ => unreachable!("no codebook has so many patterns"),
+fn plane<const N: usize, const G: usize>(
+    table: &[u8; N],
+    index: [__m512i; G],
+    bits: [[__mmask64; 4]; G],
+) -> [__m512i; G] {
+    match N {
+        256 => of_256(table, 0, index, bits),
+        512 => of_512(table, 0, index, bits),
+        1024 => of_1024(table, 0, index, bits),
+        2048 => either::<3, G>(
+            bits,
+            of_1024(table, 0, index, bits),
+            of_1024(table, 1024, index, bits),
+        ),
+        _ => unreachable!("no codebook has so many patterns"),
+    }
+}
+
+#[inline(always)]
+fn of_1024<const G: usize>(
+    table: &[u8],
+    at: usize,
+    index: [__m512i; G],
+    bits: [[__mmask64; 4]; G],
+) -> [__m512i; G] {
+    let low = of_512(table, at, index, bits);
+    either::<2, G>(bits, low, of_512(table, at + 512, index, bits))
+}
+
+#[inline(always)]
+fn of_512<const G: usize>(
+    table: &[u8],
+    at: usize,
+    index: [__m512i; G],
+    bits: [[__mmask64; 4]; G],
+) -> [__m512i; G] {
+    let low = of_256(table, at, index, bits);
+    either::<1, G>(bits, low, of_256(table, at + 256, index, bits))
+}
+
+#[inline(always)]
+fn of_256<const G: usize>(
+    table: &[u8],
+    at: usize,
+    index: [__m512i; G],
+    bits: [[__mmask64; 4]; G],
+) -> [__m512i; G] {
+    let parts = table[at..].as_chunks::<64>().0;
+    let [a, b, c, d] = parts.first_chunk().expect("a table is such parts");
+    let (mut low, mut high) = (index, index);
+    for g in 0..G {
+        unsafe {
+            low[g] = _mm512_permutex2var_epi8(load(a), index[g], load(b));
+            high[g] = _mm512_permutex2var_epi8(load(c), index[g], load(d));
         }
     }
+    either::<0, G>(bits, low, high)
 }
 
+/// `high` where bit `B` is set, else `low`.
 #[inline(always)]
-fn of_1024(table: &[u8], at: usize, index: __m512i, bits: [__mmask64; 4]) -> __m512i {
-    let low = of_512(table, at, index, bits);
-    unsafe { _mm512_mask_blend_epi8(bits[2], low, of_512(table, at + 512, index, bits)) }
-}
-
-#[inline(always)]
-fn of_512(table: &[u8], at: usize, index: __m512i, bits: [__mmask64; 4]) -> __m512i {
-    let low = of_256(table, at, index, bits);
-    unsafe { _mm512_mask_blend_epi8(bits[1], low, of_256(table, at + 256, index, bits)) }
-}
-
-#[inline(always)]
-fn of_256(table: &[u8], at: usize, index: __m512i, bits: [__mmask64; 4]) -> __m512i {
-    unsafe {
-        let [a, b, c, d] = table[at..]
-            .as_chunks::<64>()
-            .0
-            .first_chunk()
-            .expect("four parts");
-        let low = _mm512_permutex2var_epi8(load(a), index, load(b));
-        let high = _mm512_permutex2var_epi8(load(c), index, load(d));
-        _mm512_mask_blend_epi8(bits[0], low, high)
+fn either<const B: usize, const G: usize>(
+    bits: [[__mmask64; 4]; G],
+    low: [__m512i; G],
+    high: [__m512i; G],
+) -> [__m512i; G] {
+    let mut found = low;
+    for g in 0..G {
+        found[g] = unsafe { _mm512_mask_blend_epi8(bits[g][B], low[g], high[g]) };
     }
+    found
 }
 
 /// Bits of `a` where `mask` has ones, else of `b`.
