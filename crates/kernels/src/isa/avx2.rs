@@ -17,6 +17,7 @@ mod gather;
 
 use std::arch::x86_64::*;
 
+use super::avx512::hidden;
 use super::{Isa, Op, Rows};
 
 /// Proof of AVX2, FMA and F16C, and of VNNI on 256 bits if `VNNI`.
@@ -346,12 +347,17 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         rows.check(at, 16);
         unsafe {
             let base = rows.data().as_ptr().add(at);
+            // Four pointers that the compiler must not take apart: sixteen would not fit the registers.
+            let fourth = hidden(base.add(4 * rows.stride()));
+            let eighth = hidden(fourth.add(4 * rows.stride()));
+            let twelfth = hidden(eighth.add(4 * rows.stride()));
             let mut halves = [[_mm256_setzero_si256(); 4]; 2];
-            for h in 0..2 {
+            for (h, [first, second]) in [[base, fourth], [eighth, twelfth]].into_iter().enumerate()
+            {
                 for j in 0..4 {
                     // In range: the last row was checked.
-                    let low = _mm_loadu_si128(base.add((8 * h + j) * rows.stride()).cast());
-                    let high = _mm_loadu_si128(base.add((8 * h + 4 + j) * rows.stride()).cast());
+                    let low = _mm_loadu_si128(first.add(j * rows.stride()).cast());
+                    let high = _mm_loadu_si128(second.add(j * rows.stride()).cast());
                     halves[h][j] = _mm256_set_m128i(high, low);
                 }
             }
@@ -537,6 +543,9 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     #[inline(always)]
     fn dot<const MAX: u8>(self, acc: V, w: [V; 4], x: &[i32; 4]) -> V {
         unsafe {
+            if !VNNI && MAX <= 63 {
+                return dot::small::<MAX>(acc, w, x);
+            }
             let x = [
                 _mm256_set1_epi32(x[0]),
                 _mm256_set1_epi32(x[1]),
@@ -551,8 +560,8 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
                 return [dot::vnni(acc[0], w[0], x), dot::vnni(acc[1], w[1], x)];
             }
             [
-                dot::pairwise::<MAX>(acc[0], w[0], x),
-                dot::pairwise::<MAX>(acc[1], w[1], x),
+                dot::large::<MAX>(acc[0], w[0], x),
+                dot::large::<MAX>(acc[1], w[1], x),
             ]
         }
     }

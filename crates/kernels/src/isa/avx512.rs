@@ -77,7 +77,7 @@ unsafe fn pairs<const MAX: u8>(w: __m512i, x: __m512i) -> __m512i {
     reason = "nothing is read through it there"
 )]
 #[inline(always)]
-fn hidden(mut p: *const u8) -> *const u8 {
+pub(super) fn hidden(mut p: *const u8) -> *const u8 {
     unsafe {
         core::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags));
     }

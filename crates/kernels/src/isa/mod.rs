@@ -194,7 +194,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
             self.eights(book, index[1], more[1], signs[1]),
         ]
     }
-    /// As [`Isa::eights`] for patterns of four weights: bits `4p .. 4p + 4` of `signs` are beside the weights of pattern `p`.
+    /// As [`Isa::eights`] for patterns of four weights: bits `4p .. 4p + 4` of `signs` are beside the weights
+    /// of pattern `p`.
     #[inline(always)]
     fn fours<const N: usize>(
         self,

@@ -359,6 +359,13 @@ impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
     fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4] {
         F::together(isa, self.block(span), self.tables)
     }
+
+    const WHOLE: bool = F::WHOLE;
+
+    #[inline(always)]
+    fn whole(&self, isa: I, x: &XStep) -> I::I32 {
+        F::whole(isa, self.block(0), self.tables, &x.qs, &x.minus16)
+    }
 }
 
 /// Codes of a panel.
@@ -381,6 +388,10 @@ impl<I: Isa> Source<I> for Unpacked<'_> {
     }
 
     fn together(&self, _: I, _: usize) -> [[I::B64; 4]; 4] {
+        unreachable!("codes of a panel are loaded one by one")
+    }
+
+    fn whole(&self, _: I, _: &XStep) -> I::I32 {
         unreachable!("codes of a panel are loaded one by one")
     }
 }

@@ -16,6 +16,10 @@ pub(super) trait Source<I: Isa> {
     fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4];
     /// All sixteens of a span that come together; with two, both twice.
     fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4];
+    /// Whether [`Source::whole`] is the better way for one token.
+    const WHOLE: bool = false;
+    /// `Σ (code - BIAS)·q` over a step of a group of its own.
+    fn whole(&self, isa: I, x: &XStep) -> I::I32;
 }
 
 /// All sixteens of a span if they come together.
@@ -88,7 +92,12 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
             sums.y[j] = isa.load(&y[j.min(n - 1)]);
         }
     }
-    for span in 0..len / C::SPAN {
+    let whole = const { T == 1 && C::WHOLE && S::GROUP == STEP };
+    if whole {
+        sums.sum[0] = source.whole(isa, tokens[0]);
+    }
+    let num_spans = if whole { 0 } else { len / C::SPAN };
+    for span in 0..num_spans {
         let all = all_of(isa, source, span);
         macro_rules! add {
             ($s:literal) => {

@@ -160,6 +160,23 @@ pub(crate) trait QuantFormat: 'static {
         unreachable!("a format gives codes one way or the other")
     }
 
+    /// Whether one token is better served by [`QuantFormat::whole`]: formats of one group of 256 whose codes
+    /// are products of a small code and a whole scale.
+    const WHOLE: bool = false;
+    /// `Σ (code - BIAS)·q` of a block without making its codes: the sum of each sixteen's small codes
+    /// times its scale.
+    #[inline(always)]
+    fn whole<I: Isa>(
+        isa: I,
+        block: Block<'_>,
+        tables: &Tables,
+        x: &[i32; STEP / 4],
+        minus16: &[i32; 16],
+    ) -> I::I32 {
+        let _ = (isa, block, tables, x, minus16);
+        unreachable!("a format with WHOLE has its own")
+    }
+
     /// Scales and minimums of a block's groups, the first of them group `first` of the step; and tables.
     fn scales<I: Isa>(isa: I, block: Block<'_>, first: usize, out: &mut Scales);
 }

@@ -4,7 +4,7 @@
 //! scale serves all 256.
 
 use super::q4_k::store_pairs;
-use super::{Block, QuantFormat, Scales, Shape, Tables, byte, masked, shifted};
+use super::{Block, QuantFormat, STEP, Scales, Shape, Tables, byte, masked, shifted};
 use crate::isa::Isa;
 
 pub(crate) struct Q2K;
@@ -38,6 +38,26 @@ pub(super) fn own<I: Isa>(isa: I, tables: I::I32, [a, b, c, d]: [I::B64; 4]) -> 
     ]
 }
 
+/// `Σ pair·q` of sixteen weights: bit pair `P` of each byte.
+///
+/// Pairs are multiplied where they lie, and the sum shifted, which is exact; the highest would be too large.
+#[inline(always)]
+pub(super) fn pair_sums<I: Isa, const P: u32>(isa: I, four: [I::B64; 4], x: &[i32; 4]) -> I::I32 {
+    let zero = isa.zero();
+    match P {
+        0 => isa.dot::<15>(zero, masked(isa, four, 3), x),
+        1 => isa.sar_i32::<2>(isa.dot::<15>(zero, masked(isa, four, 0x0c), x)),
+        2 => isa.sar_i32::<4>(isa.dot::<63>(zero, masked(isa, four, 0x30), x)),
+        _ => isa.dot::<15>(zero, shifted::<I, 6>(isa, four), x),
+    }
+}
+
+/// Sixteen `i` of a step's activations.
+#[inline(always)]
+pub(super) fn part(x: &[i32; STEP / 4], i: usize) -> &[i32; 4] {
+    x[4 * i..].first_chunk().expect("a step has sixteen")
+}
+
 impl QuantFormat for Q2K {
     const NAME: &'static str = "q2_k";
     const BLOCK_LEN: usize = 256;
@@ -49,7 +69,41 @@ impl QuantFormat for Q2K {
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, tables: &Tables) -> [I::B64; 4] {
         let pairs = bit_pairs::<I, S>(isa, block, 4);
-        own(isa, isa.load_i32(&tables[8 * block.span + S]), pairs)
+        let sc = isa.load_i32(&tables[8 * block.span + S]);
+        own(isa, isa.mul_i32(sc, isa.splat_i32(0x0302_0100)), pairs)
+    }
+
+    const WHOLE: bool = true;
+
+    #[inline(always)]
+    fn whole<I: Isa>(
+        isa: I,
+        block: Block<'_>,
+        tables: &Tables,
+        x: &[i32; STEP / 4],
+        _: &[i32; 16],
+    ) -> I::I32 {
+        let mut sum = isa.zero();
+        for half in 0..2 {
+            let (a, b) = (block.four(isa, 4 + 8 * half), block.four(isa, 8 + 8 * half));
+            macro_rules! add {
+                ($s:literal) => {
+                    let four = if $s % 2 == 0 { a } else { b };
+                    let pairs = pair_sums::<I, { $s / 2 }>(isa, four, part(x, 8 * half + $s));
+                    let sc = isa.load_i32(&tables[8 * half + $s]);
+                    sum = isa.add_i32(sum, isa.mul_i32(pairs, sc));
+                };
+            }
+            add!(0);
+            add!(1);
+            add!(2);
+            add!(3);
+            add!(4);
+            add!(5);
+            add!(6);
+            add!(7);
+        }
+        sum
     }
 
     #[inline(always)]
@@ -64,8 +118,7 @@ impl QuantFormat for Q2K {
             store_pairs(isa, m, out, 2 * i);
             for j in 0..4 {
                 let sc = isa.and_i32(byte(isa, packed, j), isa.splat_i32(15));
-                let products = isa.mul_i32(sc, isa.splat_i32(0x0302_0100));
-                isa.store_i32(products, &mut out.tables[4 * i + j]);
+                isa.store_i32(sc, &mut out.tables[4 * i + j]);
             }
         }
     }

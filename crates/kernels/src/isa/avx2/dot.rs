@@ -52,25 +52,46 @@ fn pairs<const MAX: u8>(w: __m256i, x: __m256i) -> __m256i {
     }
 }
 
-/// Half of [`Isa::dot`](super::Isa::dot) by AVX2 alone. Small codes leave room in 16 bits for more than one pair.
+/// [`Isa::dot`](super::Isa::dot) by AVX2 alone, for codes so small that there is room in 16 bits for more than one
+/// pair. Four numbers after another, both halves of each: registers are few.
 #[inline(always)]
-pub(super) fn pairwise<const MAX: u8>(acc: __m256i, w: [__m256i; 4], x: [__m256i; 4]) -> __m256i {
+pub(super) fn small<const MAX: u8>(
+    acc: [__m256i; 2],
+    w: [[__m256i; 2]; 4],
+    x: &[i32; 4],
+) -> [__m256i; 2] {
+    unsafe {
+        let ones = _mm256_set1_epi16(1);
+        let [mut a, mut b] = acc;
+        let together = if MAX <= 31 { 4 } else { 2 };
+        let (mut c, mut d) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+        for q in 0..4 {
+            let x = _mm256_set1_epi32(x[q]);
+            let (p, r) = (pairs::<MAX>(w[q][0], x), pairs::<MAX>(w[q][1], x));
+            (c, d) = if q % together == 0 {
+                (p, r)
+            } else {
+                (_mm256_add_epi16(c, p), _mm256_add_epi16(d, r))
+            };
+            if (q + 1) % together == 0 {
+                a = _mm256_add_epi32(a, _mm256_madd_epi16(c, ones));
+                b = _mm256_add_epi32(b, _mm256_madd_epi16(d, ones));
+            }
+        }
+        [a, b]
+    }
+}
+
+/// Half of [`Isa::dot`](super::Isa::dot) by AVX2 alone, for codes over 63.
+#[inline(always)]
+pub(super) fn large<const MAX: u8>(acc: __m256i, w: [__m256i; 4], x: [__m256i; 4]) -> __m256i {
     unsafe {
         let (p0, p1) = (pairs::<MAX>(w[0], x[0]), pairs::<MAX>(w[1], x[1]));
         let (p2, p3) = (pairs::<MAX>(w[2], x[2]), pairs::<MAX>(w[3], x[3]));
         let ones = _mm256_set1_epi16(1);
-        if MAX <= 31 {
-            let pairs = _mm256_add_epi16(_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3));
-            return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones));
-        }
-        let (a, b) = if MAX <= 63 {
-            let (p01, p23) = (_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3));
-            (_mm256_madd_epi16(p01, ones), _mm256_madd_epi16(p23, ones))
-        } else {
-            let (s0, s1) = (_mm256_madd_epi16(p0, ones), _mm256_madd_epi16(p1, ones));
-            let (s2, s3) = (_mm256_madd_epi16(p2, ones), _mm256_madd_epi16(p3, ones));
-            (_mm256_add_epi32(s0, s1), _mm256_add_epi32(s2, s3))
-        };
+        let (s0, s1) = (_mm256_madd_epi16(p0, ones), _mm256_madd_epi16(p1, ones));
+        let (s2, s3) = (_mm256_madd_epi16(p2, ones), _mm256_madd_epi16(p3, ones));
+        let (a, b) = (_mm256_add_epi32(s0, s1), _mm256_add_epi32(s2, s3));
         _mm256_add_epi32(acc, _mm256_add_epi32(a, b))
     }
 }

@@ -1,8 +1,8 @@
 //! Codebook look-ups by permutations of bytes (VBMI) and 8 x 8 transpositions of bits (GFNI).
 //!
-//! A pattern's planes of bits are found for 64 indices at a time, four of each row. Planes and signs of two patterns are
-//! brought together in a row's eight bytes, a transposition of which has the bits of one weight of each
-//! pattern in every byte; a last permutation makes codes of them.
+//! A pattern's planes of bits are found for 64 indices at a time, four of each row. Planes and signs of two
+//! patterns are brought together in a row's eight bytes, a transposition of which has the bits of one weight
+//! of each pattern in every byte; a last permutation makes codes of them.
 //!
 //! Soundness: as in `avx512.rs`; only for a token that has VBMI and GFNI.
 
