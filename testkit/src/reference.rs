@@ -38,12 +38,7 @@ pub fn forward<'a>(
         let scale = (model.d_model as f64).sqrt();
         x.iter_mut().for_each(|x| *x *= scale);
     }
-    let name = if model.gemma2 {
-        "inp_scaled"
-    } else {
-        "inp_embd"
-    };
-    taps.insert((name, None), x.clone());
+    taps.insert(("inp_embd", None), x.clone());
     for layer in 0..model.n_layers {
         let mut tap = |name, values: &[f64]| {
             taps.insert((name, Some(layer)), values.to_vec());

@@ -11,8 +11,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use kernels::{
-    AttentionShape, BLOCK_TOKENS, BatchView, Context, KvLayer, KvType, Level, Sizes, attention,
-    store_kv,
+    AttentionShape, BLOCK_TOKENS, BatchView, Context, HeadTerms, KvLayer, KvType, Level, Sizes,
+    attention, store_kv,
 };
 
 const DECODE_DEPTH: usize = 16384;
@@ -197,7 +197,15 @@ fn step(
     let q = numbers(num_tokens * shape.n_heads * shape.head_dim, 3);
     let mut out = vec![0.0; q.len()];
     let start = Instant::now();
-    attention(context, shape, batch, &q, layer, &mut out);
+    attention(
+        context,
+        shape,
+        HeadTerms::default(),
+        batch,
+        &q,
+        layer,
+        &mut out,
+    );
     black_box(out);
     start.elapsed().as_secs_f64()
 }

@@ -7,9 +7,11 @@
 
 #![deny(unsafe_code)]
 
+mod activation;
 mod attention;
 mod elementwise;
 mod isa;
+mod layer_norm;
 pub mod limits;
 mod matmul;
 mod norm;
@@ -21,11 +23,13 @@ mod vector;
 
 use std::sync::Mutex;
 
+pub use activation::{Activation, activate, activate_gate, clamp, scale};
 pub use attention::{
-    AttentionShape, BLOCK_TOKENS, BatchView, KvLayer, KvType, attention, store_kv,
+    AttentionShape, BLOCK_TOKENS, BatchView, HeadTerms, KvLayer, KvType, attention, store_kv,
 };
 pub use elementwise::{add, gelu_mul, silu_mul, softcap};
 pub use isa::Level;
+pub use layer_norm::layer_norm;
 pub use matmul::{Activations, MatmulKernel, Weight, XKind, matmul};
 pub use norm::rms_norm;
 pub use pool::{Grid, Pool, Tile};

@@ -9,7 +9,13 @@ pub enum Pairing {
     Interleaved,
     /// `i` and `i + dim / 2` (GPT-NeoX, qwen).
     HalfSplit,
+    /// As [`Pairing::HalfSplit`], and the result is stored as [`Pairing::Interleaved`] has it: for weights of
+    /// families whose rows GGUF permutes, taken from files that do not, with the same bits either way.
+    HalfSplitToInterleaved,
 }
+
+/// Widest head that can be turned.
+const MAX_TURNED: usize = 1024;
 
 /// Angles of some positions: `[n_tokens, dim / 2]` pairs of cosine and sine.
 #[derive(Default)]
@@ -92,6 +98,16 @@ fn turn_head(pairing: Pairing, head: &mut [f32], turns: &[(f32, f32)]) {
         Pairing::Interleaved => {
             for ([a, b], &(cos, sin)) in head.as_chunks_mut::<2>().0.iter_mut().zip(turns) {
                 (*a, *b) = turn(*a, *b, cos, sin);
+            }
+        }
+        Pairing::HalfSplitToInterleaved => {
+            let mut copy = [0.0; MAX_TURNED];
+            let copy = &mut copy[..head.len()];
+            copy.copy_from_slice(head);
+            let (low, high) = copy.split_at(turns.len());
+            let pairs = head.as_chunks_mut::<2>().0.iter_mut();
+            for (([a, b], (&x, &y)), &(cos, sin)) in pairs.zip(low.iter().zip(high)).zip(turns) {
+                (*a, *b) = turn(x, y, cos, sin);
             }
         }
         Pairing::HalfSplit => {

@@ -1,9 +1,9 @@
 //! An architecture as data: everything the forward pass must know, and no model's name.
 //!
 //! A family file in [`crate::arch`] fills these types while a model is loaded; what can be seen from
-//! the tensors that are present (biases, an own output matrix) is not repeated here.
+//! the tensors that are present (biases, an own output matrix, sinks) is not repeated here.
 
-use kernels::Pairing;
+use kernels::{Activation, Pairing};
 
 /// A whole decoder.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,29 +16,152 @@ pub struct ModelConfig {
     pub max_seq_len: usize,
     /// Factor on rows of the embedding, as they enter the first layer.
     pub embedding_scale: Option<f32>,
+    /// Rows of a table of learned positions, added to the embedding.
+    pub learned_positions: Option<usize>,
+    /// Norm of the embedding.
+    pub embedding_norm: Option<NormConfig>,
     /// One row per layer.
     pub layers: Vec<LayerConfig>,
     /// The norm before the output matrix.
     pub output_norm: NormConfig,
+    /// Factor on logits.
+    pub logit_scale: Option<f32>,
     /// Bound on logits: `cap * tanh(logit / cap)` instead of `logit`; none if none.
     pub logit_softcap: Option<f32>,
 }
 
-/// One layer: `x += mixer(norm(x)); x += ffn(norm(x))`, with another norm before an addition where asked.
+impl ModelConfig {
+    /// The layers' attention, where they have it.
+    pub fn attentions_mut(&mut self) -> impl Iterator<Item = &mut AttentionConfig> {
+        self.layers.iter_mut().map(|layer| match &mut layer.mixer {
+            Mixer::Attention(attention) => attention,
+        })
+    }
+
+    /// Has all rotary embeddings turn these pairs.
+    pub fn set_pairing(&mut self, pairing: Pairing) {
+        for attention in self.attentions_mut() {
+            if let Some(rope) = &mut attention.rope {
+                rope.pairing = pairing;
+            }
+        }
+    }
+
+    /// Has every norm be another.
+    pub fn set_norms(&mut self, norm: NormConfig) {
+        self.output_norm = norm;
+        for layer in &mut self.layers {
+            for place in [
+                &mut layer.mixer_norm,
+                &mut layer.mixer_post_norm,
+                &mut layer.ffn_norm,
+                &mut layer.ffn_post_norm,
+            ] {
+                *place = place.map(|_| norm);
+            }
+        }
+    }
+
+    /// The layers' experts, where they have them.
+    pub fn experts_mut(&mut self) -> impl Iterator<Item = &mut ExpertsConfig> {
+        self.layers
+            .iter_mut()
+            .filter_map(|layer| match &mut layer.ffn {
+                Ffn::Experts(experts) => Some(experts),
+                _ => None,
+            })
+    }
+
+    /// Has every dense feed-forward network be another.
+    pub fn set_ffns(&mut self, change: impl Fn(usize) -> Ffn) {
+        for layer in &mut self.layers {
+            if let Ffn::Gated { d_ff, .. } = layer.ffn {
+                layer.ffn = change(d_ff);
+            }
+        }
+    }
+
+    /// Has every dense feed-forward network have no gate.
+    pub fn set_plain_ffn(&mut self, activation: Activation) {
+        self.set_ffns(|d_ff| Ffn::Plain { d_ff, activation });
+    }
+
+    /// Has mixer and FFN stand side by side, behind one norm or each behind its own.
+    pub fn set_parallel(&mut self, own_norms: bool) {
+        for layer in &mut self.layers {
+            layer.wiring = Wiring::Parallel;
+            layer.ffn_norm = layer.ffn_norm.filter(|_| own_norms);
+        }
+    }
+
+    /// Has what mixer and FFN give be normed, as what they take is.
+    pub fn set_post_norms(&mut self) {
+        for layer in &mut self.layers {
+            layer.mixer_post_norm = layer.mixer_norm;
+            layer.ffn_post_norm = layer.ffn_norm;
+        }
+    }
+
+    /// Has queries and keys be normed, as the output is.
+    pub fn set_qk_norm(&mut self, over: QkNormOver) {
+        let norm = self.output_norm;
+        for attention in self.attentions_mut() {
+            attention.qk_norm = Some(QkNorm {
+                norm,
+                over,
+                after_rope: false,
+            });
+        }
+    }
+
+    /// Has scores fall with distance instead of turning heads: head `i` of `n` by `2^(-max (i + 1) / n)` for each
+    /// position, if `n` is a power of two; else the odd numbered of twice the next lower power fill up (ALiBi, Press
+    /// et al. 2021, arXiv:2108.12409).
+    pub fn set_alibi(&mut self, max: f32) {
+        for attention in self.attentions_mut() {
+            let n = attention.n_heads;
+            let whole = 1 << n.ilog2();
+            let slope = |i: usize| {
+                if i < whole {
+                    (-max * (i + 1) as f32 / whole as f32).exp2()
+                } else {
+                    (-max * (2 * (i - whole) + 1) as f32 / (2 * whole) as f32).exp2()
+                }
+            };
+            attention.slopes = (0..n).map(slope).collect();
+            attention.rope = None;
+        }
+    }
+}
+
+/// One layer, wired as [`Wiring`] says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerConfig {
+    /// How mixer and feed-forward network hang together.
+    pub wiring: Wiring,
     /// Norm before the mixer.
-    pub mixer_norm: NormConfig,
+    pub mixer_norm: Option<NormConfig>,
     /// What mixes tokens.
     pub mixer: Mixer,
     /// Norm of what the mixer gives.
     pub mixer_post_norm: Option<NormConfig>,
-    /// Norm before the feed-forward network.
-    pub ffn_norm: NormConfig,
+    /// Norm before the feed-forward network; with [`Wiring::Parallel`], none takes the mixer's.
+    pub ffn_norm: Option<NormConfig>,
     /// What works on each token alone.
     pub ffn: Ffn,
     /// Norm of what the feed-forward network gives.
     pub ffn_post_norm: Option<NormConfig>,
+    /// Factor on what mixer and feed-forward network give.
+    pub residual_scale: Option<f32>,
+}
+
+/// How mixer and feed-forward network hang together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wiring {
+    /// `x += mixer(norm(x)); x += ffn(norm(x))`.
+    Sequential,
+    /// `x += mixer(norm(x)) + ffn(norm(x))`.
+    Parallel,
 }
 
 /// A normalisation.
@@ -47,6 +170,16 @@ pub enum NormConfig {
     /// RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467).
     Rms {
         /// Added to the mean square.
+        eps: f32,
+    },
+    /// LayerNorm (Ba et al. 2016, arXiv:1607.06450); with a bias if the file has one.
+    Layer {
+        /// Added to the variance.
+        eps: f32,
+    },
+    /// LayerNorm without gain and bias.
+    Plain {
+        /// Added to the variance.
         eps: f32,
     },
 }
@@ -75,6 +208,16 @@ pub struct AttentionConfig {
     pub window: Option<usize>,
     /// Bound on scores: `cap * tanh(score / cap)` instead of `score`; none if none.
     pub softcap: Option<f32>,
+    /// Norm of queries and keys.
+    pub qk_norm: Option<QkNorm>,
+    /// Bound on queries, keys and values as they come from their matrices.
+    pub clamp: Option<f32>,
+    /// ALiBi: what is added to a score for each position further away, negated; one per head. Empty if none.
+    pub slopes: Vec<f32>,
+    /// Growth of queries with their position.
+    pub temperature: Option<Temperature>,
+    /// Norm of what attention gives, before its output matrix.
+    pub sub_norm: Option<NormConfig>,
 }
 
 impl AttentionConfig {
@@ -87,6 +230,37 @@ impl AttentionConfig {
     pub fn kv_dim(&self) -> usize {
         self.n_kv_heads * self.head_dim
     }
+}
+
+/// Norm of queries and keys.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QkNorm {
+    /// Which.
+    pub norm: NormConfig,
+    /// What is one row of it.
+    pub over: QkNormOver,
+    /// Whether it comes after the rotary embedding.
+    pub after_rope: bool,
+}
+
+/// What a norm of queries and keys takes as a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QkNormOver {
+    /// A head; all heads share a gain.
+    Head,
+    /// A head, each with its own gain.
+    EachHead,
+    /// All heads together.
+    All,
+}
+
+/// Queries at `position` are multiplied with `1 + scale * ln(1 + floor(position / span))`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Temperature {
+    /// See above.
+    pub scale: f32,
+    /// Positions of one step.
+    pub span: usize,
 }
 
 /// A rotary embedding, resolved to one frequency per pair.
@@ -116,14 +290,61 @@ pub enum Ffn {
         d_ff: usize,
         /// On the gate.
         activation: Activation,
+        /// Norm before `down`.
+        sub_norm: Option<NormConfig>,
     },
+    /// `down(activation(up(x)))`.
+    Plain {
+        /// Width in the middle.
+        d_ff: usize,
+        /// In the middle.
+        activation: Activation,
+    },
+    /// A few of many networks, chosen for each token (Shazeer et al. 2017, arXiv:1701.06538).
+    Experts(ExpertsConfig),
 }
 
-/// A pointwise function.
+/// A mixture of experts: `Σ weight[e] * expert[e](x)` over those chosen, plus the shared ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExpertsConfig {
+    /// How many there are.
+    pub n_experts: usize,
+    /// How many a token goes through.
+    pub n_used: usize,
+    /// Width of each.
+    pub d_ff: usize,
+    /// Of the gate.
+    pub activation: Activation,
+    /// How scores of the router become weights.
+    pub gating: Gating,
+    /// Whether the weights of those chosen are divided by their sum.
+    pub normalise: bool,
+    /// Factor on the weights.
+    pub scale: f32,
+    /// Choice among groups first.
+    pub groups: Option<ExpertGroups>,
+    /// Width of a network that every token goes through; none if there is none.
+    pub shared_d_ff: Option<usize>,
+}
+
+/// How scores of a router become weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// `x / (1 + e^-x)`.
-    Silu,
-    /// GELU in its tanh form: `x / 2 * (1 + tanh(sqrt(2 / π) * (x + 0.044715 x³)))`.
-    GeluTanh,
+pub enum Gating {
+    /// Softmax over all, then the largest.
+    Softmax,
+    /// The largest, then softmax over them.
+    SoftmaxOfChosen,
+    /// Each for itself.
+    Sigmoid,
+}
+
+/// Experts in groups of equal size, of which only the best count (DeepSeek-V3, arXiv:2412.19437).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpertGroups {
+    /// Groups.
+    pub n_groups: usize,
+    /// Groups that are kept.
+    pub n_used: usize,
+    /// How many of its scores make a group's: the sum of the largest.
+    pub n_scores: usize,
 }

@@ -2,12 +2,22 @@
 
 use formats::gguf::{FromScalar, Metadata, Value};
 
+use kernels::{Activation, Pairing};
+
 use crate::LoadError;
+use crate::config::{ExpertGroups, ExpertsConfig, Gating};
+
+/// Set where rows of query and key stand as they were trained, not as GGUF permutes them; never in a file.
+pub(crate) const ROWS_AS_TRAINED: &str = "ingle.rows_as_trained";
 
 /// Most layers that are believed.
 const MAX_LAYERS: usize = 512;
 /// Largest width, head count or vocabulary that is believed.
 const MAX_WIDTH: usize = 1 << 24;
+
+/// Most shared experts, and most groups of experts.
+const MAX_SHARED: usize = 64;
+pub(crate) const MAX_GROUPS: usize = 64;
 
 /// Widest head that is believed.
 const MAX_HEAD_DIM: usize = 1024;
@@ -32,6 +42,11 @@ impl<'a> Hparams<'a> {
     /// A number or truth value, if the key is there.
     pub fn opt<T: FromScalar>(&self, key: &str) -> Result<Option<T>, LoadError> {
         Ok(self.metadata.opt(&self.key(key))?)
+    }
+
+    /// A number or truth value under our own prefix, which no file has: what a folder says and GGUF cannot.
+    pub fn own<T: FromScalar>(&self, key: &str) -> Result<Option<T>, LoadError> {
+        Ok(self.metadata.opt(&format!("ingle.{key}"))?)
     }
 
     /// A string, if the key is there.
@@ -61,7 +76,12 @@ impl<'a> Hparams<'a> {
     /// The number of layers.
     pub fn n_layers(&self) -> Result<usize, LoadError> {
         let n = self.size("block_count")?;
-        self.check("block_count", n, "at most 512 layers", n <= MAX_LAYERS)
+        self.check("block_count", n, "at most 512 layers", n <= MAX_LAYERS)?;
+        // The last ones may be there to guess further tokens.
+        let extra = self.opt::<usize>("nextn_predict_layers")?.unwrap_or(0);
+        let expected = format!("fewer than {n}, the number of layers");
+        self.check("nextn_predict_layers", extra, &expected, extra < n)?;
+        Ok(n - extra)
     }
 
     /// A size for each layer: one number for all, or an array with one for each.
@@ -99,6 +119,118 @@ impl<'a> Hparams<'a> {
     /// Whether the key is there at all.
     pub fn has(&self, key: &str) -> bool {
         self.metadata.get(&self.key(key)).is_some()
+    }
+
+    /// The experts that the metadata describes; none if there are none.
+    ///
+    /// # Errors
+    /// If there are fewer than a token goes through, or groups that are not of equal size.
+    pub fn experts(&self) -> Result<Option<ExpertsConfig>, LoadError> {
+        let n_experts = self.opt::<usize>("expert_count")?.unwrap_or(0);
+        if n_experts == 0 {
+            return Ok(None);
+        }
+        let n_experts = self.size("expert_count")?;
+        let n_used = self.size("expert_used_count")?;
+        let expected = format!("at most {n_experts}, the number of experts");
+        self.check("expert_used_count", n_used, &expected, n_used <= n_experts)?;
+        let d_ff = if self.has("expert_feed_forward_length") {
+            self.size("expert_feed_forward_length")?
+        } else {
+            self.size("feed_forward_length")?
+        };
+        let gating = match self.opt::<u32>("expert_gating_func")?.unwrap_or(0) {
+            0 | 1 => Gating::Softmax,
+            2 => Gating::Sigmoid,
+            3 => Gating::SoftmaxOfChosen,
+            other => {
+                let expected = "1 (softmax), 2 (sigmoid) or 3 (softmax of those chosen)";
+                return self
+                    .check("expert_gating_func", other, expected, false)
+                    .map(|_| None);
+            }
+        };
+        // A scale of 0 stands for none.
+        let scale = self
+            .opt("expert_weights_scale")?
+            .filter(|&scale| scale != 0.0);
+        Ok(Some(ExpertsConfig {
+            n_experts,
+            n_used,
+            d_ff,
+            activation: Activation::Silu,
+            gating,
+            normalise: self.opt("expert_weights_norm")?.unwrap_or(true),
+            scale: scale.unwrap_or(1.0),
+            groups: self.expert_groups(n_experts, n_used)?,
+            shared_d_ff: self.shared_d_ff(d_ff)?,
+        }))
+    }
+
+    /// Width of the network that every token goes through: given, or so many times an expert's.
+    fn shared_d_ff(&self, d_ff: usize) -> Result<Option<usize>, LoadError> {
+        let key = "expert_shared_feed_forward_length";
+        if self.has(key) {
+            return Ok(self.opt(key)?.filter(|&d_ff: &usize| d_ff > 0));
+        }
+        let key = "expert_shared_count";
+        let count = self.opt::<usize>(key)?.unwrap_or(0);
+        let few = count <= MAX_SHARED;
+        self.check(key, count, "at most 64 shared experts", few)?;
+        Ok(Some(count * d_ff).filter(|&d_ff| d_ff > 0))
+    }
+
+    fn expert_groups(
+        &self,
+        n_experts: usize,
+        n_used: usize,
+    ) -> Result<Option<ExpertGroups>, LoadError> {
+        let n_groups = self.opt::<usize>("expert_group_count")?.unwrap_or(1);
+        if n_groups <= 1 {
+            return Ok(None);
+        }
+        let n_open = self.size("expert_group_used_count")?;
+        let equal = n_groups <= MAX_GROUPS && n_experts.is_multiple_of(n_groups);
+        let expected = format!("a divisor of {n_experts}, the number of experts, up to 64");
+        self.check("expert_group_count", n_groups, &expected, equal)?;
+        let expected = format!("at most {n_groups} groups, with {n_used} experts in them");
+        let enough = n_open <= n_groups && n_open * (n_experts / n_groups) >= n_used;
+        self.check("expert_group_used_count", n_open, &expected, enough)?;
+        Ok(Some(ExpertGroups {
+            n_groups,
+            n_used: n_open,
+            n_scores: 2.min(n_experts / n_groups),
+        }))
+    }
+
+    /// Which layers see a window only: as the file says, else all but the last of every `period`.
+    pub fn windowed_layers(&self, n_layers: usize, period: usize) -> Result<Vec<bool>, LoadError> {
+        let key = "attention.sliding_window_pattern";
+        let key = &self.key(key);
+        let by_period = |period: usize| {
+            let windowed = (0..n_layers).map(|layer| (layer + 1) % period != 0);
+            windowed.collect::<Vec<bool>>()
+        };
+        match self.metadata.get(key) {
+            Some(Value::Array(_)) => {
+                let layers: Vec<bool> = self.metadata.require(key)?;
+                let (found, expected) = (layers.len(), format!("{n_layers} truth values"));
+                let all = found == n_layers;
+                self.check("attention.sliding_window_pattern", found, &expected, all)?;
+                Ok(layers)
+            }
+            Some(_) => Ok(by_period(self.size("attention.sliding_window_pattern")?)),
+            None => Ok(by_period(period)),
+        }
+    }
+
+    /// Which elements of a head turn together in Llama's layers, whose rows GGUF permutes.
+    pub fn pairing(&self) -> Result<Pairing, LoadError> {
+        let as_trained: Option<bool> = self.metadata.opt(ROWS_AS_TRAINED)?;
+        Ok(match as_trained {
+            Some(true) => Pairing::HalfSplitToInterleaved,
+            _ => Pairing::Interleaved,
+        })
     }
 
     /// Elements of a head: `attention.key_length`, else `d_model / n_heads`.

@@ -10,6 +10,7 @@ use crate::cache::KvCache;
 use crate::config::{Mixer, ModelConfig, RopeConfig};
 use crate::layer::Layer;
 use crate::names::Role;
+use crate::norm::Norm;
 use crate::ops::Ops;
 use crate::placement::{Placement, WeightBytes};
 use crate::probe::Probe;
@@ -33,7 +34,10 @@ pub struct Model {
     ops: Ops<'static>,
     token_embedding: Linear,
     layers: Vec<Layer>,
-    output_norm: Vec<f32>,
+    /// `[max_seq_len, d_model]`.
+    position_embedding: Option<Linear>,
+    embedding_norm: Option<Norm>,
+    output_norm: Norm,
     output: Linear,
     /// As [`rope_configs`] lists them.
     ropes: Vec<RopeConfig>,
@@ -62,7 +66,13 @@ impl Model {
         };
         let layers = (0..config.layers.len()).map(|layer| Layer::load(&config, layer, &loader));
         let layers = layers.collect::<Result<_, _>>()?;
-        let output_norm = loader.vector(Role::OutputNorm, 0, d)?;
+        let position_embedding = match config.learned_positions {
+            Some(len) => Some(loader.linear(Role::PositionEmbedding, 0, len, d)?),
+            None => None,
+        };
+        let (norm, role) = (config.embedding_norm, Role::EmbeddingNorm);
+        let embedding_norm = Norm::opt(norm, role, 0, d, &loader)?;
+        let output_norm = Norm::load(config.output_norm, Role::OutputNorm, 0, d, &loader)?;
         loader.finish()?;
         let heads = config.layers.iter().map(|layer| {
             let Mixer::Attention(attention) = &layer.mixer;
@@ -79,6 +89,8 @@ impl Model {
             ops,
             token_embedding,
             layers,
+            position_embedding,
+            embedding_norm,
             output_norm,
             output,
             streamed: None,
@@ -88,7 +100,7 @@ impl Model {
     /// Sizes of the matrices, to plan their places.
     pub fn weight_bytes(&self) -> WeightBytes {
         let size = |linear: &Linear| linear.size_bytes() as u64;
-        let layer = |layer: &Layer| layer.linears().map(size).to_vec();
+        let layer = |layer: &Layer| layer.linears().into_iter().map(size).collect();
         WeightBytes {
             layers: self.layers.iter().map(layer).collect(),
             output: size(&self.output),
@@ -143,6 +155,7 @@ impl Model {
     pub fn linears(&self) -> impl Iterator<Item = &Linear> {
         let layers = self.layers.iter().flat_map(Layer::linears);
         std::iter::once(&self.token_embedding)
+            .chain(&self.position_embedding)
             .chain(layers)
             .chain([&self.output])
     }
@@ -185,8 +198,15 @@ impl Model {
         let x = &mut w.x[..m * d];
         self.ops
             .embed(&self.token_embedding, scale, &batch.tokens, x)?;
-        let name = scale.map_or("inp_embd", |_| "inp_scaled");
-        probe.tap(name, None, x);
+        if let Some(table) = &self.position_embedding {
+            let room = &mut w.room[..m * d];
+            self.ops.embed(table, None, &batch.positions, room)?;
+            self.ops.add(x, room);
+        }
+        if let Some(norm) = &self.embedding_norm {
+            norm.in_place(&self.ops, x, &mut w.room);
+        }
+        probe.tap("inp_embd", None, x);
         // One step at a time: two would take each other's windows.
         let streamed = self.streamed.as_ref();
         let ahead = streamed.map(|s| s.ahead.lock().unwrap_or_else(PoisonError::into_inner));
@@ -210,17 +230,15 @@ impl Model {
             w.delta[i * d..(i + 1) * d].copy_from_slice(&w.x[row * d..(row + 1) * d]);
         }
         let normed = &mut w.normed[..len];
-        self.ops.norm(
-            self.config.output_norm,
-            &self.output_norm,
-            &w.delta[..len],
-            normed,
-        );
+        self.ops.norm(&self.output_norm, &w.delta[..len], normed);
         probe.tap("result_norm", None, normed);
         let logits = &mut w.logits[..rows.len() * self.config.vocab_size];
         if !rows.is_empty() {
             self.ops
                 .linear(normed, &mut w.activations, [(&self.output, &mut *logits)]);
+        }
+        if let Some(scale) = self.config.logit_scale {
+            self.ops.scale(logits, scale);
         }
         if let Some(cap) = self.config.logit_softcap {
             self.ops.softcap(logits, cap);

@@ -1,24 +1,44 @@
 //! The roles tensors play, and what files call them.
 
-/// What a tensor is for. Layer roles carry `{i}` for the layer in their names.
+/// What a tensor is for. Layer roles carry `{i}` for the layer in their names, experts `{e}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// `[vocab_size, d_model]`.
     TokenEmbedding,
+    /// `[max_seq_len, d_model]`: learned positions.
+    PositionEmbedding,
+    /// `[d_model]`: of the embedding.
+    EmbeddingNorm,
     /// `[d_model]`.
     OutputNorm,
     /// `[vocab_size, d_model]`; absent if tied to the embedding.
     Output,
     /// `[rope_dim / 2]`: divisors of the rotary frequencies.
     RopeFrequencies,
+    /// `[rope_dim / 2]`: the same for long contexts.
+    RopeLong,
+    /// `[rope_dim / 2]`: and for short ones.
+    RopeShort,
     /// `[d_model]`.
     MixerNorm,
+    /// `[d_model]`: of the mixer, where it and the FFN stand side by side and both have one.
+    ParallelMixerNorm,
+    /// `[q_dim + 2 kv_dim, d_model]`: query, key and value in one.
+    AttentionQkv,
     /// `[q_dim, d_model]`.
     AttentionQ,
     /// `[kv_dim, d_model]`.
     AttentionK,
     /// `[kv_dim, d_model]`.
     AttentionV,
+    /// `[head_dim]`, or of all heads.
+    QueryNorm,
+    /// `[head_dim]`, or of all heads.
+    KeyNorm,
+    /// `[n_heads]`: scores of a key that is always there.
+    Sinks,
+    /// `[q_dim]`: of what attention gives.
+    AttentionSubNorm,
     /// `[d_model, q_dim]`.
     AttentionOutput,
     /// `[d_model]`: of what the mixer gives.
@@ -27,24 +47,72 @@ pub enum Role {
     FfnNorm,
     /// `[d_ff, d_model]`.
     FfnGate,
-    /// `[d_ff, d_model]`.
+    /// `[d_ff, d_model]`; gate and up in one if there is no gate.
     FfnUp,
+    /// `[d_ff]`: before `down`.
+    FfnSubNorm,
     /// `[d_model, d_ff]`.
     FfnDown,
     /// `[d_model]`: of what the feed-forward network gives.
     FfnPostNorm,
+    /// `[n_experts, d_model]`.
+    Router,
+    /// `[n_experts]`: for the choice, not the weight.
+    RouterBias,
+    /// `[n_experts, d_ff, d_model]`.
+    ExpertGates,
+    /// `[n_experts, d_ff, d_model]`.
+    ExpertUps,
+    /// `[n_experts, d_model, d_ff]`.
+    ExpertDowns,
+    /// `[d_ff, d_model]`: of one expert.
+    ExpertGate,
+    /// `[d_ff, d_model]`: of one expert.
+    ExpertUp,
+    /// `[d_model, d_ff]`: of one expert.
+    ExpertDown,
+    /// `[d_model]`: weight of the shared experts.
+    SharedRouter,
+    /// `[shared_d_ff, d_model]`.
+    SharedGate,
+    /// `[shared_d_ff, d_model]`.
+    SharedUp,
+    /// `[d_model, shared_d_ff]`.
+    SharedDown,
 }
 
-/// One row per role: its name in GGUF and in Hugging Face checkpoints, without `.weight` or `.bias`.
+/// One row per role: its name in GGUF and in most Hugging Face checkpoints, without `.weight` or `.bias`.
 pub const NAMES: &[(Role, &str, &str)] = &[
     (Role::TokenEmbedding, "token_embd", "model.embed_tokens"),
+    (
+        Role::PositionEmbedding,
+        "position_embd",
+        "model.embed_positions",
+    ),
+    (
+        Role::EmbeddingNorm,
+        "token_embd_norm",
+        "model.embed_layernorm",
+    ),
     (Role::OutputNorm, "output_norm", "model.norm"),
     (Role::Output, "output", "lm_head"),
     (Role::RopeFrequencies, "rope_freqs", "rope_freqs"),
+    (Role::RopeLong, "rope_factors_long", "rope_factors_long"),
+    (Role::RopeShort, "rope_factors_short", "rope_factors_short"),
     (
         Role::MixerNorm,
         "blk.{i}.attn_norm",
         "model.layers.{i}.input_layernorm",
+    ),
+    (
+        Role::ParallelMixerNorm,
+        "blk.{i}.attn_norm_2",
+        "model.layers.{i}.ln_attn",
+    ),
+    (
+        Role::AttentionQkv,
+        "blk.{i}.attn_qkv",
+        "model.layers.{i}.self_attn.qkv_proj",
     ),
     (
         Role::AttentionQ,
@@ -60,6 +128,26 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         Role::AttentionV,
         "blk.{i}.attn_v",
         "model.layers.{i}.self_attn.v_proj",
+    ),
+    (
+        Role::QueryNorm,
+        "blk.{i}.attn_q_norm",
+        "model.layers.{i}.self_attn.q_norm",
+    ),
+    (
+        Role::KeyNorm,
+        "blk.{i}.attn_k_norm",
+        "model.layers.{i}.self_attn.k_norm",
+    ),
+    (
+        Role::Sinks,
+        "blk.{i}.attn_sinks",
+        "model.layers.{i}.self_attn.sinks",
+    ),
+    (
+        Role::AttentionSubNorm,
+        "blk.{i}.attn_sub_norm",
+        "model.layers.{i}.self_attn.attn_sub_norm",
     ),
     (
         Role::AttentionOutput,
@@ -87,6 +175,11 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         "model.layers.{i}.mlp.up_proj",
     ),
     (
+        Role::FfnSubNorm,
+        "blk.{i}.ffn_sub_norm",
+        "model.layers.{i}.mlp.ffn_sub_norm",
+    ),
+    (
         Role::FfnDown,
         "blk.{i}.ffn_down",
         "model.layers.{i}.mlp.down_proj",
@@ -96,11 +189,71 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         "blk.{i}.post_ffw_norm",
         "model.layers.{i}.post_feedforward_layernorm",
     ),
+    (
+        Role::Router,
+        "blk.{i}.ffn_gate_inp",
+        "model.layers.{i}.mlp.gate",
+    ),
+    (
+        Role::RouterBias,
+        "blk.{i}.exp_probs_b",
+        "model.layers.{i}.mlp.gate.e_score_correction_bias",
+    ),
+    (
+        Role::ExpertGates,
+        "blk.{i}.ffn_gate_exps",
+        "model.layers.{i}.mlp.experts.gate_proj",
+    ),
+    (
+        Role::ExpertUps,
+        "blk.{i}.ffn_up_exps",
+        "model.layers.{i}.mlp.experts.up_proj",
+    ),
+    (
+        Role::ExpertDowns,
+        "blk.{i}.ffn_down_exps",
+        "model.layers.{i}.mlp.experts.down_proj",
+    ),
+    (
+        Role::ExpertGate,
+        "blk.{i}.ffn_gate.{e}",
+        "model.layers.{i}.mlp.experts.{e}.gate_proj",
+    ),
+    (
+        Role::ExpertUp,
+        "blk.{i}.ffn_up.{e}",
+        "model.layers.{i}.mlp.experts.{e}.up_proj",
+    ),
+    (
+        Role::ExpertDown,
+        "blk.{i}.ffn_down.{e}",
+        "model.layers.{i}.mlp.experts.{e}.down_proj",
+    ),
+    (
+        Role::SharedRouter,
+        "blk.{i}.ffn_gate_inp_shexp",
+        "model.layers.{i}.mlp.shared_expert_gate",
+    ),
+    (
+        Role::SharedGate,
+        "blk.{i}.ffn_gate_shexp",
+        "model.layers.{i}.mlp.shared_expert.gate_proj",
+    ),
+    (
+        Role::SharedUp,
+        "blk.{i}.ffn_up_shexp",
+        "model.layers.{i}.mlp.shared_expert.up_proj",
+    ),
+    (
+        Role::SharedDown,
+        "blk.{i}.ffn_down_shexp",
+        "model.layers.{i}.mlp.shared_expert.down_proj",
+    ),
 ];
 
 /// Roles with another Hugging Face name in layers that have [`Role::MixerPostNorm`]: what is called
 /// `post_attention_layernorm` comes before the feed-forward network elsewhere.
-pub const HF_WITH_POST_NORMS: &[(Role, &str)] =
+pub const HF_POST_NORMS: &[(Role, &str)] =
     &[(Role::FfnNorm, "model.layers.{i}.pre_feedforward_layernorm")];
 
 impl Role {
@@ -112,11 +265,46 @@ impl Role {
             .expect("every role has a row");
         gguf.replace("{i}", &layer.to_string())
     }
+
+    /// The name in most Hugging Face checkpoints, numbers as `{i}` and `{e}`.
+    pub fn hf(self) -> &'static str {
+        let row = NAMES.iter().find(|(role, ..)| *role == self);
+        row.expect("every role has a row").2
+    }
+
+    /// Whether it is small and kept in f32: vectors of more than norms, and routers.
+    pub fn is_small(self) -> bool {
+        matches!(
+            self,
+            Self::Router | Self::RouterBias | Self::SharedRouter | Self::Sinks
+        )
+    }
+
+    /// Whether it is the gain of a norm.
+    pub fn is_norm(self) -> bool {
+        use Role::*;
+        let norms = [
+            EmbeddingNorm,
+            OutputNorm,
+            MixerNorm,
+            ParallelMixerNorm,
+            QueryNorm,
+            KeyNorm,
+            AttentionSubNorm,
+        ];
+        let more = [MixerPostNorm, FfnNorm, FfnSubNorm, FfnPostNorm];
+        norms.contains(&self) || more.contains(&self)
+    }
+
+    /// The same for one expert.
+    pub fn gguf_of_expert(self, layer: usize, expert: usize) -> String {
+        self.gguf(layer).replace("{e}", &expert.to_string())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{HF_WITH_POST_NORMS, NAMES, Role};
+    use super::{HF_POST_NORMS, NAMES, Role};
 
     #[test]
     fn names_are_unique_and_layers_are_numbered_in_both_columns() {
@@ -135,7 +323,7 @@ mod tests {
             .filter(|(role, ..)| !matches!(role, Role::MixerPostNorm | Role::FfnPostNorm));
         let plain: Vec<&str> = plain.map(|&(.., hf)| hf).collect();
         let with_post_norms = NAMES.iter().map(|&(role, _, hf)| {
-            let other = HF_WITH_POST_NORMS.iter().find(|(other, _)| *other == role);
+            let other = HF_POST_NORMS.iter().find(|(other, _)| *other == role);
             other.map_or(hf, |&(_, hf)| hf)
         });
         for mut names in [plain, with_post_norms.collect()] {

@@ -5,10 +5,14 @@
 use std::sync::{Arc, OnceLock};
 
 use formats::ReadError;
-use kernels::{Activations, BatchView, Context, KvLayer, Level, Pairing, RopeTable, Sizes};
+use kernels::{
+    Activation, Activations, BatchView, Context, HeadTerms, KvLayer, Level, Pairing, RopeTable,
+    Sizes,
+};
 
 use crate::cache::attention_shape;
-use crate::config::{Activation, AttentionConfig, NormConfig};
+use crate::config::{AttentionConfig, NormConfig};
+use crate::norm::Norm;
 use crate::weights::Linear;
 
 /// The CPU.
@@ -64,10 +68,36 @@ impl Ops<'_> {
         failed.into_inner().map_or(Ok(()), Err)
     }
 
-    /// `out = norm(x) * gain`, row by row.
-    pub(crate) fn norm(&self, config: NormConfig, gain: &[f32], x: &[f32], out: &mut [f32]) {
-        let NormConfig::Rms { eps } = config;
-        kernels::rms_norm(&self.context, x, gain, eps, out);
+    /// `out = norm(x)`, row by row.
+    pub(crate) fn norm(&self, norm: &Norm, x: &[f32], out: &mut [f32]) {
+        let Norm { config, gain, bias } = norm;
+        self.norm_rows(*config, (gain, bias), x, out);
+    }
+
+    fn norm_rows(
+        &self,
+        config: NormConfig,
+        (gain, bias): (&[f32], &[f32]),
+        x: &[f32],
+        out: &mut [f32],
+    ) {
+        match config {
+            NormConfig::Rms { eps } => kernels::rms_norm(&self.context, x, gain, eps, out),
+            NormConfig::Layer { eps } | NormConfig::Plain { eps } => {
+                kernels::layer_norm(&self.context, x, gain, bias, eps, out);
+            }
+        }
+    }
+
+    /// `x = norm(x)` for each head of `dim`, with a gain for each.
+    pub(crate) fn norm_each_head(&self, norm: &Norm, dim: usize, x: &mut [f32], room: &mut [f32]) {
+        let room = &mut room[..x.len()];
+        room.copy_from_slice(x);
+        let gains = norm.gain.chunks_exact(dim).cycle();
+        let heads = room.chunks_exact(dim).zip(x.chunks_exact_mut(dim));
+        for ((head, out), gain) in heads.zip(gains) {
+            self.norm_rows(norm.config, (gain, &[]), head, out);
+        }
     }
 
     /// One input through several matrices as one job: each output is `[n_tokens, n]`.
@@ -126,6 +156,7 @@ impl Ops<'_> {
     pub(crate) fn attention(
         &self,
         config: &AttentionConfig,
+        terms: HeadTerms<'_>,
         batch: BatchView<'_>,
         (q, k, v): (&[f32], &[f32], &[f32]),
         cache: &mut KvLayer,
@@ -133,15 +164,27 @@ impl Ops<'_> {
     ) {
         let shape = attention_shape(config);
         kernels::store_kv(&self.context, &shape, batch, (k, v), cache);
-        kernels::attention(&self.context, &shape, batch, q, cache, out);
+        kernels::attention(&self.context, &shape, terms, batch, q, cache, out);
     }
 
     /// `gate = activation(gate) * up`.
     pub(crate) fn gate(&self, activation: Activation, gate: &mut [f32], up: &[f32]) {
-        match activation {
-            Activation::Silu => kernels::silu_mul(&self.context, gate, up),
-            Activation::GeluTanh => kernels::gelu_mul(&self.context, gate, up),
-        }
+        kernels::activate_gate(&self.context, activation, gate, up);
+    }
+
+    /// `x = activation(x)`.
+    pub(crate) fn activate(&self, activation: Activation, x: &mut [f32]) {
+        kernels::activate(&self.context, activation, x);
+    }
+
+    /// `x = x * factor`.
+    pub(crate) fn scale(&self, x: &mut [f32], factor: f32) {
+        kernels::scale(&self.context, x, factor);
+    }
+
+    /// `x = min(max(x, -bound), bound)`.
+    pub(crate) fn clamp(&self, x: &mut [f32], bound: f32) {
+        kernels::clamp(&self.context, x, bound);
     }
 
     /// `x = cap * tanh(x / cap)`.

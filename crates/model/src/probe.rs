@@ -7,8 +7,8 @@ pub trait Probe {
     /// `values` is `[n_tokens, width]`; `layer` is none for taps outside layers.
     ///
     /// Names are those of llama.cpp's graph: `inp_embd attn_norm Qcur Kcur Vcur kqv_out attn_out ffn_inp
-    /// ffn_norm ffn_out l_out result_norm result_output`, and where a model has them `inp_scaled` (instead of
-    /// `inp_embd`), `attn_post_norm` and `ffn_post_norm`.
+    /// ffn_norm ffn_out l_out result_norm result_output`, and where a model has them `attn_post_norm`,
+    /// `ffn_post_norm` and `ffn_moe_logits`. `inp_embd` is what enters the first layer, scaled and normed.
     fn tap(&mut self, name: &'static str, layer: Option<usize>, values: &[f32]);
 }
 

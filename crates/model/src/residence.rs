@@ -36,8 +36,8 @@ pub(crate) fn leave_on_disk(linear: &mut Linear) {
 }
 
 /// Reads what stays of each layer and begins to read the rest; none if there is no rest.
-pub(crate) fn share_out<'a, const N: usize>(
-    layers: impl Iterator<Item = [&'a mut Linear; N]>,
+pub(crate) fn share_out<'a>(
+    layers: impl Iterator<Item = Vec<&'a mut Linear>>,
     plan: &OwnMemory,
 ) -> Result<Option<Streamed>, LoadError> {
     let (mut all, mut sections) = (Vec::new(), Vec::new());

@@ -110,6 +110,25 @@ impl Linear {
         self.place = place;
     }
 
+    /// Some rows as a matrix of their own; shares the bytes.
+    ///
+    /// # Panics
+    /// If there are no such rows, or the elements are not in memory (they are while loading).
+    pub(crate) fn rows(&self, rows: Range<usize>) -> Self {
+        let (start, end) = (rows.start * self.row_bytes(), rows.end * self.row_bytes());
+        let Place::Memory(bytes) = &self.place else {
+            unreachable!("weights are placed after loading")
+        };
+        let bytes = bytes.slice(start..end).expect("rows of the matrix");
+        Self {
+            name: self.name.clone(),
+            n: rows.len(),
+            bias: self.bias.as_ref().map(|bias| bias[rows].to_vec()),
+            place: Place::Memory(bytes),
+            ..*self
+        }
+    }
+
     /// The same matrix again, for an output tied to the embedding; shares the bytes.
     pub fn tied(&self) -> Self {
         Self {
@@ -138,11 +157,10 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Whether the file has a weight for the role.
+    /// Whether the file has a weight for the role (of the first expert, if it is one of experts).
     pub fn has(&self, role: Role, layer: usize) -> bool {
-        self.gguf
-            .tensor(&format!("{}.weight", role.gguf(layer)))
-            .is_some()
+        let name = format!("{}.weight", role.gguf_of_expert(layer, 0));
+        self.gguf.tensor(&name).is_some()
     }
 
     /// Rows of the embedding: what the file says the vocabulary's size is.
@@ -166,23 +184,28 @@ impl<'a> Loader<'a> {
         n: usize,
         k: usize,
     ) -> Result<Linear, LoadError> {
-        let base = role.gguf(layer);
-        let tensor = self.tensor(&format!("{base}.weight"), &[n, k])?;
+        self.linear_named(&role.gguf(layer), &[n, k])
+    }
+
+    /// A matrix `[n, k]`, or a stack of them `[stack, n, k]` as one of `stack * n` rows.
+    fn linear_named(&self, base: &str, shape: &[usize]) -> Result<Linear, LoadError> {
+        let tensor = self.tensor(&format!("{base}.weight"), shape)?;
         let (name, dtype) = (tensor.name.clone(), tensor.dtype);
         let Some(kernel) = MatmulKernel::new(dtype, self.level) else {
             return Err(LoadError::WeightType { name, dtype });
         };
+        let (k, outputs) = shape.split_last().expect("a matrix has two dimensions");
         let bias_name = format!("{base}.bias");
         let bias = match self.gguf.tensor(&bias_name) {
-            Some(_) => Some(self.floats(&bias_name, n)?),
+            Some(_) => Some(self.floats(&bias_name, outputs)?),
             None => None,
         };
         Ok(Linear {
             name,
             dtype,
             kernel,
-            n,
-            k,
+            n: outputs.iter().product(),
+            k: *k,
             bias,
             place: Place::Memory(tensor.data.clone()),
         })
@@ -190,7 +213,58 @@ impl<'a> Loader<'a> {
 
     /// The vector of a role as f32, `[len]`.
     pub fn vector(&self, role: Role, layer: usize, len: usize) -> Result<Vec<f32>, LoadError> {
-        self.floats(&format!("{}.weight", role.gguf(layer)), len)
+        self.floats(&format!("{}.weight", role.gguf(layer)), &[len])
+    }
+
+    /// The vector of a role, `[len]`, or `[1, len]`: files have both for what is a matrix of one row.
+    pub fn row(&self, role: Role, layer: usize, len: usize) -> Result<Vec<f32>, LoadError> {
+        let name = format!("{}.weight", role.gguf(layer));
+        match self.gguf.tensor(&name) {
+            Some(tensor) if tensor.shape == [1, len] => self.floats(&name, &[1, len]),
+            _ => self.floats(&name, &[len]),
+        }
+    }
+
+    /// The vector of a role's bias, `[len]`, if the file has one.
+    pub fn bias(
+        &self,
+        role: Role,
+        layer: usize,
+        len: usize,
+    ) -> Result<Option<Vec<f32>>, LoadError> {
+        let name = format!("{}.bias", role.gguf(layer));
+        match self.gguf.tensor(&name) {
+            None => Ok(None),
+            Some(tensor) if tensor.shape == [1, len] => self.floats(&name, &[1, len]).map(Some),
+            Some(_) => self.floats(&name, &[len]).map(Some),
+        }
+    }
+
+    /// The small matrix of a role as f32, `[n, k]`.
+    pub fn table(
+        &self,
+        role: Role,
+        layer: usize,
+        n: usize,
+        k: usize,
+    ) -> Result<Vec<f32>, LoadError> {
+        self.floats(&format!("{}.weight", role.gguf(layer)), &[n, k])
+    }
+
+    /// The matrices `[n, k]` of all experts: one tensor `[n_experts, n, k]`, or one for each.
+    pub fn experts(
+        &self,
+        (all, one): (Role, Role),
+        layer: usize,
+        (n_experts, n, k): (usize, usize, usize),
+    ) -> Result<Vec<Linear>, LoadError> {
+        if !self.has(all, layer) && self.has(one, layer) {
+            let expert = |expert| self.linear_named(&one.gguf_of_expert(layer, expert), &[n, k]);
+            return (0..n_experts).map(expert).collect();
+        }
+        let stack = self.linear_named(&all.gguf(layer), &[n_experts, n, k])?;
+        let expert = |expert: usize| stack.rows(expert * n..(expert + 1) * n);
+        Ok((0..n_experts).map(expert).collect())
     }
 
     /// Fails if the file has a tensor that nobody took.
@@ -209,20 +283,31 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Marks the tensors of layers from `first` on as known but not needed.
+    pub fn ignore_layers_from(&self, first: usize) {
+        for tensor in self.gguf.tensors() {
+            let layer = tensor.name.strip_prefix("blk.");
+            let layer = layer.and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+            if layer.is_some_and(|layer| layer >= first) {
+                self.ignore(&tensor.name);
+            }
+        }
+    }
+
     /// Marks a tensor as known but not needed.
     pub fn ignore(&self, name: &str) {
         self.taken.borrow_mut().insert(name.to_owned());
     }
 
-    fn floats(&self, name: &str, len: usize) -> Result<Vec<f32>, LoadError> {
-        let tensor = self.tensor(name, &[len])?;
+    fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
+        let tensor = self.tensor(name, shape)?;
         if !matches!(tensor.dtype, DType::F32 | DType::F16 | DType::BF16) {
             return Err(LoadError::WeightType {
                 name: name.to_owned(),
                 dtype: tensor.dtype,
             });
         }
-        let mut out = vec![0.0; len];
+        let mut out = vec![0.0; tensor.len()];
         tensor::dequantize(tensor.dtype, &tensor.data, &mut out);
         Ok(out)
     }

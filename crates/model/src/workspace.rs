@@ -2,7 +2,7 @@
 
 use kernels::{Activations, RopeTable};
 
-use crate::config::{Ffn, Mixer, ModelConfig, RopeConfig};
+use crate::config::{Ffn, Mixer, ModelConfig, RopeConfig, Wiring};
 
 /// Room for one step of at most `max_tokens` tokens and `max_outputs` rows of logits.
 pub struct Workspace {
@@ -14,6 +14,10 @@ pub struct Workspace {
     pub(crate) normed: Vec<f32>,
     /// `[n_tokens, d_model]`: what mixer or FFN adds to the stream.
     pub(crate) delta: Vec<f32>,
+    /// `[n_tokens, d_model]`: what the mixer gave, while the FFN works beside it.
+    pub(crate) both: Vec<f32>,
+    /// `[n_tokens, widest]`: copies of rows that are normed in place.
+    pub(crate) room: Vec<f32>,
     /// `[n_tokens, q_dim]`.
     pub(crate) q: Vec<f32>,
     /// `[n_tokens, kv_dim]`.
@@ -26,6 +30,12 @@ pub struct Workspace {
     pub(crate) gate: Vec<f32>,
     /// `[n_tokens, d_ff]`.
     pub(crate) up: Vec<f32>,
+    /// `[n_tokens, n_experts]`.
+    pub(crate) scores: Vec<f32>,
+    /// `[n_tokens, n_used]`: experts and their weights.
+    pub(crate) chosen: Vec<(usize, f32)>,
+    /// `[n_tokens, d_model]`: rows that go through one expert.
+    pub(crate) gathered: Vec<f32>,
     /// `[n_outputs, vocab_size]`.
     pub(crate) logits: Vec<f32>,
     pub(crate) activations: Activations,
@@ -34,36 +44,60 @@ pub struct Workspace {
 }
 
 /// The widths that buffers must have room for.
+#[derive(Default)]
 struct Widths {
+    d_model: usize,
     q_dim: usize,
     kv_dim: usize,
     d_ff: usize,
+    /// Of the sum of two deltas.
+    both: usize,
+    n_experts: usize,
+    n_used: usize,
+    /// Of rows gathered for an expert.
+    gathered: usize,
 }
 
-fn widths(config: &ModelConfig) -> Widths {
-    let mut widths = Widths {
-        q_dim: 0,
-        kv_dim: 0,
-        d_ff: 0,
-    };
-    for layer in &config.layers {
-        let Mixer::Attention(attention) = &layer.mixer;
-        let Ffn::Gated { d_ff, .. } = layer.ffn;
-        widths.q_dim = widths.q_dim.max(attention.q_dim());
-        widths.kv_dim = widths.kv_dim.max(attention.kv_dim());
-        widths.d_ff = widths.d_ff.max(d_ff);
+impl Widths {
+    fn of(config: &ModelConfig) -> Self {
+        let d_model = config.d_model;
+        let mut widths = Self {
+            d_model,
+            ..Self::default()
+        };
+        for layer in &config.layers {
+            let Mixer::Attention(attention) = &layer.mixer;
+            widths.q_dim = widths.q_dim.max(attention.q_dim());
+            widths.kv_dim = widths.kv_dim.max(attention.kv_dim());
+            if layer.wiring == Wiring::Parallel {
+                widths.both = d_model;
+            }
+            match layer.ffn {
+                Ffn::Gated { d_ff, .. } | Ffn::Plain { d_ff, .. } => {
+                    widths.d_ff = widths.d_ff.max(d_ff);
+                }
+                Ffn::Experts(experts) => {
+                    let d_ff = experts.d_ff.max(experts.shared_d_ff.unwrap_or(0));
+                    widths.d_ff = widths.d_ff.max(d_ff);
+                    widths.n_experts = widths.n_experts.max(experts.n_experts);
+                    widths.n_used = widths.n_used.max(experts.n_used);
+                    widths.gathered = d_model;
+                }
+            }
+        }
+        widths
     }
-    widths
+
+    /// Widest row that is copied aside.
+    fn room(&self) -> usize {
+        self.d_model.max(self.q_dim).max(self.kv_dim).max(self.d_ff)
+    }
 }
 
 impl Workspace {
     /// Buffers for steps of up to `max_tokens` tokens, `max_outputs` of them with logits.
     pub fn new(config: &ModelConfig, max_tokens: usize, max_outputs: usize) -> Self {
-        let Widths {
-            q_dim,
-            kv_dim,
-            d_ff,
-        } = widths(config);
+        let widths = Widths::of(config);
         let room = |width: usize| vec![0.0; max_tokens * width];
         Self {
             max_tokens,
@@ -71,12 +105,17 @@ impl Workspace {
             x: room(config.d_model),
             normed: room(config.d_model),
             delta: room(config.d_model),
-            q: room(q_dim),
-            k: room(kv_dim),
-            v: room(kv_dim),
-            attended: room(q_dim),
-            gate: room(d_ff),
-            up: room(d_ff),
+            both: room(widths.both),
+            room: room(widths.room()),
+            q: room(widths.q_dim),
+            k: room(widths.kv_dim),
+            v: room(widths.kv_dim),
+            attended: room(widths.q_dim),
+            gate: room(widths.d_ff),
+            up: room(widths.d_ff),
+            scores: room(widths.n_experts),
+            chosen: vec![(0, 0.0); max_tokens * widths.n_used],
+            gathered: room(widths.gathered),
             logits: vec![0.0; max_outputs * config.vocab_size],
             activations: Activations::new(max_tokens, max_k(config)),
             ropes: rope_configs(config)
@@ -98,21 +137,27 @@ impl Workspace {
 
     /// Bytes that [`Workspace::new`] takes.
     pub fn size_bytes(config: &ModelConfig, max_tokens: usize, max_outputs: usize) -> usize {
+        let widths = Widths::of(config);
         let Widths {
+            d_model,
             q_dim,
             kv_dim,
             d_ff,
-        } = widths(config);
-        let per_token = 3 * config.d_model + 2 * q_dim + 2 * kv_dim + 2 * d_ff;
-        let floats = max_tokens * per_token + max_outputs * config.vocab_size;
-        4 * floats + Activations::size_bytes(max_tokens, max_k(config))
+            ..
+        } = widths;
+        let experts = widths.n_experts + widths.gathered;
+        let floats = 3 * d_model + widths.both + widths.room();
+        let floats = floats + 2 * q_dim + 2 * kv_dim + 2 * d_ff + experts;
+        let floats = max_tokens * floats + max_outputs * config.vocab_size;
+        let chosen = max_tokens * widths.n_used * size_of::<(usize, f32)>();
+        4 * floats + chosen + Activations::size_bytes(max_tokens, max_k(config))
     }
 }
 
 /// Longest weight row of the model.
 pub(crate) fn max_k(config: &ModelConfig) -> usize {
-    let Widths { q_dim, d_ff, .. } = widths(config);
-    config.d_model.max(q_dim).max(d_ff)
+    let widths = Widths::of(config);
+    widths.d_model.max(widths.q_dim).max(widths.d_ff)
 }
 
 /// The different rotary embeddings of the layers: angles are computed once for each.

@@ -50,6 +50,20 @@ fn number(key: &'static str, x: u32, says: &'static [&'static str]) -> Case {
     set(key, Value::U32(x), says)
 }
 
+/// Eight experts of which two are used, and this.
+fn experts(key: &'static str, x: u32, says: &'static [&'static str]) -> Case {
+    let spoil = move |parts: &mut Parts| {
+        for (key, x) in [
+            ("llama.expert_count", 8),
+            ("llama.expert_used_count", 2),
+            (key, x),
+        ] {
+            parts.metadata.insert(key, Value::U32(x));
+        }
+    };
+    spoilt(spoil, says)
+}
+
 fn spoilt(spoil: impl Fn(&mut Parts) + 'static, says: &'static [&'static str]) -> Case {
     Case {
         spoil: Box::new(spoil),
@@ -238,8 +252,14 @@ fn positions() -> Vec<Case> {
         float(THETA, f32::NAN, &[THETA, "found NaN"]),
         set(
             KIND,
-            Value::String("yarn".into()),
-            &["rope scaling `yarn`", KIND, "not supported"],
+            Value::String("xdrope".into()),
+            &["rope scaling `xdrope`", KIND, "not supported"],
+        ),
+        set(KIND, Value::String("yarn".into()), &[FACTOR, "missing"]),
+        set(
+            KIND,
+            Value::String("longrope".into()),
+            &["rope_factors_short.weight", "missing"],
         ),
         set(KIND, Value::String("linear".into()), &[FACTOR, "missing"]),
         linear(0.0, &[FACTOR, "found 0"]),
@@ -296,7 +316,37 @@ fn others() -> Vec<Case> {
         number(
             "llama.expert_count",
             8,
-            &["mixture of experts", "llama.expert_count"],
+            &["llama.expert_used_count", "missing"],
+        ),
+        experts(
+            "llama.expert_used_count",
+            9,
+            &["expert_used_count", "at most 8", "found 9"],
+        ),
+        experts(
+            "llama.expert_gating_func",
+            7,
+            &["expert_gating_func", "found 7"],
+        ),
+        experts(
+            "llama.expert_group_count",
+            3,
+            &["expert_group_used_count", "missing"],
+        ),
+        experts(
+            "llama.expert_shared_count",
+            1000,
+            &["expert_shared_count", "found 1000"],
+        ),
+        experts(
+            "llama.expert_group_count",
+            0,
+            &["blk.0.ffn_gate_exps.weight", "missing"],
+        ),
+        number(
+            "llama.nextn_predict_layers",
+            2,
+            &["nextn_predict_layers", "fewer than 2", "found 2"],
         ),
         without("token_embd.weight", &["token_embd.weight", "missing"]),
         without("output_norm.weight", &["output_norm.weight", "missing"]),

@@ -34,7 +34,7 @@ use cache::{KvData, stride};
 use half::Half;
 use int8::Int8;
 use queries::{MAX_QUERIES, Queries, Run};
-use tile::{Job, SPLIT, View, Work, clear, fold_split, query_len};
+use tile::{Job, SPLIT, View, Work, clear, fold_scalars, fold_split, query_len};
 
 /// Positions in a KV block.
 pub const BLOCK_TOKENS: usize = 64;
@@ -60,6 +60,16 @@ pub struct AttentionShape {
     pub window: Option<usize>,
     /// Bound on scores: `cap * tanh(score / cap)` instead of `score` (Gemma 2, arXiv:2408.00118).
     pub softcap: Option<f32>,
+}
+
+/// What single query heads add to the softmax; empty slices if there is no such thing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeadTerms<'a> {
+    /// ALiBi: `slope * (key's position - query's)` is added to a score, `[n_heads]` (Press et al. 2021,
+    /// arXiv:2108.12409).
+    pub slopes: &'a [f32],
+    /// Scores of a key that is always there and has no value, `[n_heads]` (gpt-oss, arXiv:2508.10925).
+    pub sinks: &'a [f32],
 }
 
 /// Where the tokens of a batch stand.
@@ -118,11 +128,18 @@ pub(crate) fn splits_room() -> Vec<f32> {
 pub fn attention(
     context: &Context,
     shape: &AttentionShape,
+    terms: HeadTerms<'_>,
     batch: BatchView<'_>,
     q: &[f32],
     layer: &KvLayer,
     out: &mut [f32],
 ) {
+    for terms in [terms.slopes, terms.sinks] {
+        assert!(
+            terms.is_empty() || terms.len() == shape.n_heads,
+            "one number for each head"
+        );
+    }
     let width = shape.n_heads * shape.head_dim;
     assert_eq!(
         q.len(),
@@ -135,6 +152,7 @@ pub fn attention(
             let view = Half { keys, values };
             let job = Job {
                 shape,
+                terms,
                 batch,
                 q,
                 view,
@@ -155,6 +173,7 @@ pub fn attention(
             };
             let job = Job {
                 shape,
+                terms,
                 batch,
                 q,
                 view,
@@ -224,7 +243,8 @@ impl<V: View> Op for Direct<'_, V> {
                 for (i, state) in total.chunks_exact_mut(query_len(shape)).enumerate() {
                     let query = room.queries.list[i];
                     let out = &mut self.tile.row(query.row)[query.head * shape.head_dim..];
-                    finish::<I, V>(isa, shape, state, &mut out[..shape.head_dim]);
+                    let sink = job.sink(room.queries.kv_head * group + query.head);
+                    finish::<I, V>(isa, shape, sink, state, &mut out[..shape.head_dim]);
                 }
             }
             start = end;
@@ -245,11 +265,18 @@ fn splits(span: Range<usize>) -> Range<usize> {
     span.start / SPLIT..span.end.div_ceil(SPLIT)
 }
 
-/// The result of a query whose states are all folded.
+/// The result of a query whose states are all folded; `sink` in units of `ln 2`.
 #[inline(always)]
-fn finish<I: Isa, V: View>(isa: I, shape: &AttentionShape, state: &mut [f32], out: &mut [f32]) {
+fn finish<I: Isa, V: View>(
+    isa: I,
+    shape: &AttentionShape,
+    sink: Option<f32>,
+    state: &mut [f32],
+    out: &mut [f32],
+) {
     let (sum, numbers) = state.split_at_mut(stride(shape));
-    let factor = V::finish(isa, shape, sum) / numbers[1];
+    let decay = sink.map_or(1.0, |sink| fold_scalars(isa, numbers, (sink, 1.0)).0);
+    let factor = V::finish(isa, shape, sum) * decay / numbers[1];
     for (out, sum) in out.iter_mut().zip(sum) {
         *out = *sum * factor;
     }
@@ -456,8 +483,10 @@ impl<V: View> Op for Merge<'_, V> {
             fold_split(isa, shape, total, states);
         }
         let heads = self.tile.row(row).chunks_exact_mut(shape.head_dim);
-        for (state, out) in total.chunks_exact_mut(query_len(shape)).zip(heads) {
-            finish::<I, V>(isa, shape, state, out);
+        let states = total.chunks_exact_mut(query_len(shape));
+        for (head, (state, out)) in states.zip(heads).enumerate() {
+            let sink = self.job.sink(kv_head * group + head);
+            finish::<I, V>(isa, shape, sink, state, out);
         }
     }
 }

@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use super::cache::stride;
 use super::queries::{Queries, Query, block_len, span};
-use super::{AttentionShape, BLOCK_TOKENS, BatchView};
+use super::{AttentionShape, BLOCK_TOKENS, BatchView, HeadTerms};
 use crate::isa::{Isa, LANES};
 use crate::vector::{exp2, tanh};
 
@@ -36,6 +36,7 @@ pub(super) const MAX_BLOCK: usize = 6;
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a, V> {
     pub(super) shape: &'a AttentionShape,
+    pub(super) terms: HeadTerms<'a>,
     pub(super) batch: BatchView<'a>,
     pub(super) q: &'a [f32],
     pub(super) view: V,
@@ -247,6 +248,11 @@ impl<V: View> Job<'_, V> {
             if valid.is_empty() {
                 continue;
             }
+            if let Some(slope) = self.slope(queries.kv_head, list[n].head) {
+                let row = &mut work.scores[n][span.clone()];
+                let distance = (first + span.start) as f32 - (list[n].to - 1) as f32;
+                add_slope(isa, slope, distance, row);
+            }
             let (max, sum) =
                 self.view
                     .softmax::<I, N>(isa, work, n, &places, span.clone(), valid.clone());
@@ -260,6 +266,18 @@ impl<V: View> Job<'_, V> {
         }
         self.view
             .values::<I, N>(isa, self.shape, (&places, blocks), work, &folds, state);
+    }
+
+    /// The slope of a head of a group, in units of `ln 2`.
+    fn slope(&self, kv_head: usize, head: usize) -> Option<f32> {
+        let group = self.shape.n_heads / self.shape.n_kv_heads;
+        let slope = self.terms.slopes.get(kv_head * group + head)?;
+        Some(slope * std::f32::consts::LOG2_E)
+    }
+
+    /// The sink of a head, in units of `ln 2`.
+    pub(super) fn sink(&self, head: usize) -> Option<f32> {
+        Some(self.terms.sinks.get(head)? * std::f32::consts::LOG2_E)
     }
 
     #[inline(always)]
@@ -282,9 +300,28 @@ impl<V: View> Job<'_, V> {
     }
 }
 
+/// Adds `slope * distance` to scores, where `distance` is that of the first and grows by 1.
+#[inline(always)]
+fn add_slope<I: Isa>(isa: I, slope: f32, distance: f32, scores: &mut [f32]) {
+    let mut distances = [0.0; LANES];
+    for (i, lane) in distances.iter_mut().enumerate() {
+        *lane = distance + i as f32;
+    }
+    let mut distances = isa.load(&distances);
+    for scores in scores.as_chunks_mut::<LANES>().0 {
+        let sum = isa.mul_add(distances, isa.splat(slope), isa.load(scores));
+        isa.store(sum, scores);
+        distances = isa.add(distances, isa.splat(LANES as f32));
+    }
+}
+
 /// Folds `(max, sum)` into `numbers`; returns what to multiply the old and the new `out` with.
 #[inline(always)]
-fn fold_scalars<I: Isa>(isa: I, numbers: &mut [f32], (max, sum): (f32, f32)) -> (f32, f32) {
+pub(super) fn fold_scalars<I: Isa>(
+    isa: I,
+    numbers: &mut [f32],
+    (max, sum): (f32, f32),
+) -> (f32, f32) {
     let top = if max > numbers[0] { max } else { numbers[0] };
     let mut lanes = [0.0; LANES];
     (lanes[0], lanes[1]) = (numbers[0] - top, max - top);

@@ -2,8 +2,8 @@
 
 use half::f16;
 use kernels::{
-    AttentionShape, BLOCK_TOKENS, BatchView, Context, KvLayer, KvType, Level, Sizes, attention,
-    store_kv,
+    AttentionShape, BLOCK_TOKENS, BatchView, Context, HeadTerms, KvLayer, KvType, Level, Sizes,
+    attention, store_kv,
 };
 
 use crate::levels::{best_as, references, same_as};
@@ -14,6 +14,8 @@ struct Case {
     shape: AttentionShape,
     kv_type: KvType,
     sequences: Vec<Sequence>,
+    slopes: Vec<f32>,
+    sinks: Vec<f32>,
 }
 
 #[derive(Clone)]
@@ -37,6 +39,20 @@ impl Case {
             shape,
             kv_type,
             sequences: sequences.collect(),
+            slopes: Vec::new(),
+            sinks: Vec::new(),
+        }
+    }
+
+    /// With slopes for distances and a sink in each head, some of them above all scores.
+    fn with_terms(self) -> Self {
+        let heads = 0..self.shape.n_heads;
+        let slope = |head: usize| (-8.0 * (head + 1) as f32 / heads.len() as f32).exp2();
+        let sink = |head: usize| head as f32 * 9.0 - 10.0;
+        Self {
+            slopes: heads.clone().map(slope).collect(),
+            sinks: heads.clone().map(sink).collect(),
+            ..self
         }
     }
 
@@ -88,7 +104,18 @@ impl Case {
             };
             store_kv(&context, shape, batch, (&k, &v), &mut layer);
             let mut y = vec![f32::NAN; q.len()];
-            attention(&context, shape, batch, &q, &layer, &mut y);
+            attention(
+                &context,
+                shape,
+                HeadTerms {
+                    slopes: &self.slopes,
+                    sinks: &self.sinks,
+                },
+                batch,
+                &q,
+                &layer,
+                &mut y,
+            );
             let width = shape.n_heads * shape.head_dim;
             for (&sequence, y) in sequences.iter().zip(y.chunks_exact(width)) {
                 out[sequence as usize].extend_from_slice(y);
@@ -115,7 +142,7 @@ impl Case {
 
 impl Sequence {
     /// Softmax attention as written in the paper, in f64.
-    fn oracle(&self, shape: &AttentionShape) -> Vec<f64> {
+    fn oracle(&self, shape: &AttentionShape, case: &Case) -> Vec<f64> {
         let dim = shape.head_dim;
         let mut out = Vec::new();
         for (i, q) in self.q.chunks_exact(dim).enumerate() {
@@ -132,10 +159,16 @@ impl Sequence {
                     .map(|(&q, &k)| f64::from(q) * f64::from(k));
                 let score = dot.sum::<f64>() * f64::from(shape.scale);
                 let capped = |cap: f32| (score / f64::from(cap)).tanh() * f64::from(cap);
-                shape.softcap.map_or(score, capped).exp()
+                let slope = case.slopes.get(head).map_or(0.0, |&slope| f64::from(slope));
+                let distance = position as f64 - other as f64;
+                (shape.softcap.map_or(score, capped) - slope * distance).exp()
             };
+            let sink = case
+                .sinks
+                .get(head)
+                .map_or(0.0, |&sink| f64::from(sink).exp());
             let weights: Vec<f64> = (first..=position).map(weight).collect();
-            let sum: f64 = weights.iter().sum();
+            let sum = weights.iter().sum::<f64>() + sink;
             for d in 0..dim {
                 let values = (first..=position)
                     .zip(&weights)
@@ -247,13 +280,13 @@ fn shapes() -> Vec<(AttentionShape, &'static [usize])> {
 fn attention_is_near_an_f64_oracle() {
     for reference in references() {
         for ((shape, lens), kv_type) in cases() {
-            near_the_oracle(reference, shape, lens, kv_type);
+            near_the_oracle(reference, Case::new(shape, kv_type, lens));
         }
     }
 }
 
-fn near_the_oracle(level: Level, shape: AttentionShape, lens: &[usize], kv_type: KvType) {
-    let case = Case::new(shape, kv_type, lens);
+fn near_the_oracle(level: Level, case: Case) {
+    let Case { shape, kv_type, .. } = case;
     let found = case.run(level, 1, 17);
     // Weights of int8 values are rounded to 1/16383 of the largest of a tile.
     let bound = match kv_type {
@@ -261,7 +294,7 @@ fn near_the_oracle(level: Level, shape: AttentionShape, lens: &[usize], kv_type:
         KvType::Q8 => 3e-4,
     };
     for (sequence, found) in case.sequences.iter().zip(found) {
-        let expected = sequence.stored(&shape, kv_type).oracle(&shape);
+        let expected = sequence.stored(&shape, kv_type).oracle(&shape, &case);
         assert_eq!(found.len(), expected.len());
         for (i, (&a, &b)) in found.iter().zip(&expected).enumerate() {
             let (position, len) = (i / (shape.n_heads * shape.head_dim), sequence.len);
@@ -287,7 +320,7 @@ fn one_large_element_does_not_spoil_int8() {
         head[5] += 60.0;
     }
     let found = &case.run(Level::best(), 1, 100)[0];
-    let expected = case.sequences[0].oracle(&shape);
+    let expected = case.sequences[0].oracle(&shape, &case);
     let errors = found
         .iter()
         .zip(&expected)
@@ -297,16 +330,36 @@ fn one_large_element_does_not_spoil_int8() {
 }
 
 #[test]
-fn all_levels_chunks_batches_and_threads_give_the_same_bits() {
+fn slopes_and_sinks_are_near_the_oracle_and_the_same_bits_however_computed() {
+    let cases: [(AttentionShape, &[usize]); 4] = [
+        (shape(4, 2, 16, None), &[1, 64, 65, 130]),
+        (shape(5, 1, 20, Some(33)), &[70, 3]),
+        (shape(8, 1, 64, None), &[600, 257]),
+        (shape(3, 3, 8, None), &[513]),
+    ];
     for reference in references() {
-        for ((shape, lens), kv_type) in cases() {
-            same_however_computed(reference, shape, lens, kv_type);
+        for (shape, lens) in cases {
+            for kv_type in KvType::ALL {
+                let case = || Case::new(shape, kv_type, lens).with_terms();
+                near_the_oracle(reference, case());
+                same_however_computed(reference, case());
+            }
         }
     }
 }
 
-fn same_however_computed(reference: Level, shape: AttentionShape, lens: &[usize], kv_type: KvType) {
-    let case = Case::new(shape, kv_type, lens);
+#[test]
+fn all_levels_chunks_batches_and_threads_give_the_same_bits() {
+    for reference in references() {
+        for ((shape, lens), kv_type) in cases() {
+            same_however_computed(reference, Case::new(shape, kv_type, lens));
+        }
+    }
+}
+
+fn same_however_computed(reference: Level, case: Case) {
+    let Case { shape, kv_type, .. } = case;
+    let lens: Vec<usize> = case.sequences.iter().map(|sequence| sequence.len).collect();
     let expected = case.run(reference, 1, 1000);
     for level in same_as(reference) {
         for (threads, step) in [(1, 1), (2, 1000), (3, 7), (2, 64)] {
@@ -326,6 +379,8 @@ fn same_however_computed(reference: Level, shape: AttentionShape, lens: &[usize]
             shape,
             kv_type,
             sequences: vec![sequence],
+            slopes: case.slopes.clone(),
+            sinks: case.sinks.clone(),
         };
         let found = alone.run(best_as(reference), 2, 13);
         let len = alone.sequences[0].len;
@@ -349,7 +404,9 @@ fn scores_far_apart_neither_overflow_nor_vanish() {
     for kv_type in KvType::ALL {
         let case = Case::new(shape, kv_type, &[70]);
         // The oracle's exponents reach some hundreds here, which f64 still holds.
-        let expected = case.sequences[0].stored(&shape, kv_type).oracle(&shape);
+        let expected = case.sequences[0]
+            .stored(&shape, kv_type)
+            .oracle(&shape, &case);
         for level in Level::available() {
             let found = &case.run(level, 1, 70)[0];
             for (&a, &b) in found.iter().zip(&expected) {

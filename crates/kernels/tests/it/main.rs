@@ -1,5 +1,6 @@
 //! Every kernel at every level this CPU has, against oracles that know nothing of kernels.
 
+mod activation;
 mod attention;
 mod elementwise;
 mod levels;

@@ -1,6 +1,6 @@
-//! RMSNorm against f64, and the same bits however computed.
+//! RMSNorm and LayerNorm against f64, and the same bits however computed.
 
-use kernels::{Context, Level, Sizes, rms_norm};
+use kernels::{Context, Level, Sizes, layer_norm, rms_norm};
 
 use crate::levels::{best_as, references, same_as};
 use crate::random::Random;
@@ -65,4 +65,44 @@ fn a_row_of_zeros_stays_zero() {
         norm(Level::best(), 1, &[0.0; 40], &[3.0; 40], 1e-6),
         [0.0; 40]
     );
+}
+
+#[test]
+fn layer_norms_are_near_f64_and_the_same_bits_at_all_levels() {
+    let norm = |level, num_threads, x: &[f32], gain: &[f32], bias: &[f32]| {
+        let sizes = Sizes {
+            max_k: 256,
+            max_head_dim: 16,
+        };
+        let context = Context::new(level, num_threads, sizes).expect("threads");
+        let mut out = vec![f32::NAN; x.len()];
+        layer_norm(&context, x, gain, bias, 1e-5, &mut out);
+        out
+    };
+    for reference in references() {
+        let mut random = Random(5);
+        for (width, has_bias) in [(2, true), (15, false), (16, true), (17, true), (100, false)] {
+            let (rows, gain) = (9, random.floats(width));
+            let x: Vec<f32> = random.floats(rows * width);
+            // Far from 0, as streams are.
+            let x: Vec<f32> = x.into_iter().map(|x| 5.0 + 3.0 * x).collect();
+            let bias = random.floats(if has_bias { width } else { 0 });
+            let expected = norm(reference, 1, &x, &gain, &bias);
+            for (x, y) in x.chunks_exact(width).zip(expected.chunks_exact(width)) {
+                let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / width as f64;
+                let square = |&x: &f32| (f64::from(x) - mean).powi(2);
+                let variance = x.iter().map(square).sum::<f64>() / width as f64;
+                for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+                    let bias = bias.get(i).map_or(0.0, |&bias| f64::from(bias));
+                    let scaled = (f64::from(x) - mean) / (variance + 1e-5).sqrt();
+                    let exact = scaled * f64::from(gain[i]) + bias;
+                    assert!((f64::from(y) - exact).abs() <= 4e-6, "{y} for {exact}");
+                }
+            }
+            for level in same_as(reference) {
+                let found = norm(level, 3, &x, &gain, &bias);
+                assert_eq!(found, expected, "{} width={width}", level.name());
+            }
+        }
+    }
 }

@@ -35,11 +35,15 @@ fn turned(
 }
 
 #[test]
-fn both_pairings_are_near_f64_and_the_same_bits_at_all_levels() {
+fn all_pairings_are_near_f64_and_the_same_bits_at_all_levels() {
     for reference in references() {
         let mut random = Random(6);
         for (dim, head_dim) in [(8, 8), (64, 64), (20, 64), (80, 80), (2, 6)] {
-            for pairing in [Pairing::Interleaved, Pairing::HalfSplit] {
+            for pairing in [
+                Pairing::Interleaved,
+                Pairing::HalfSplit,
+                Pairing::HalfSplitToInterleaved,
+            ] {
                 let positions = [0, 1, 2, 31, 32, 33, 511, 2047, 131_071];
                 let x = random.floats(positions.len() * 3 * head_dim);
                 let run = |how| turned(how, pairing, &positions, (dim, head_dim), &x, 1.5);
@@ -50,12 +54,18 @@ fn both_pairings_are_near_f64_and_the_same_bits_at_all_levels() {
                     for (pair, frequency) in frequencies(dim).into_iter().enumerate() {
                         let (a, b) = match pairing {
                             Pairing::Interleaved => (2 * pair, 2 * pair + 1),
-                            Pairing::HalfSplit => (pair, pair + dim / 2),
+                            Pairing::HalfSplit | Pairing::HalfSplitToInterleaved => {
+                                (pair, pair + dim / 2)
+                            }
+                        };
+                        let (to_a, to_b) = match pairing {
+                            Pairing::HalfSplitToInterleaved => (2 * pair, 2 * pair + 1),
+                            _ => (a, b),
                         };
                         let (sin, cos) = (position * frequency).sin_cos();
                         let (u, v) = (f64::from(x[a]), f64::from(x[b]));
                         let exact = [1.5 * (u * cos - v * sin), 1.5 * (u * sin + v * cos)];
-                        for (found, exact) in [found[a], found[b]].into_iter().zip(exact) {
+                        for (found, exact) in [found[to_a], found[to_b]].into_iter().zip(exact) {
                             assert!(
                                 (f64::from(found) - exact).abs() <= 5e-7,
                                 "{found} for {exact}"

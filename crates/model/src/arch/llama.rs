@@ -1,37 +1,75 @@
 //! Llama 2 and 3 (arXiv:2307.09288, arXiv:2407.21783) and the many models with the same layers: Mistral,
-//! Yi, SmolLM, TinyLlama. Reference: transformers `modeling_llama.py`.
+//! Mixtral, Yi, SmolLM, TinyLlama. Reference: transformers `modeling_llama.py`, `modeling_mixtral.py`.
 //!
 //! This is the row that other families are told apart from: RMSNorm before, grouped queries, rotary
 //! positions in interleaved pairs (GGUF permutes the weights so), SwiGLU, no biases. Llama 3.1 brings a
-//! tensor of frequency divisors, Mistral 7B v0.1 a sliding window, small models tie the output.
+//! tensor of frequency divisors, Mistral 7B v0.1 a sliding window, Mixtral experts, small models tie the output.
 
-use kernels::Pairing;
+use kernels::Activation;
 
+use super::{Family, HuggingFace};
 use crate::LoadError;
-use crate::config::{
-    Activation, AttentionConfig, Ffn, LayerConfig, Mixer, ModelConfig, NormConfig,
-};
+use crate::config::{AttentionConfig, Ffn, LayerConfig, Mixer, ModelConfig, NormConfig, Wiring};
 use crate::hparams::Hparams;
+use crate::names::Role;
 use crate::rope::rope_config;
 use crate::weights::Loader;
 
+pub(super) const FAMILY: Family = Family {
+    gguf_name: "llama",
+    models: "Llama 2, 3, 3.1, 3.2, 3.3, Mistral, Mixtral, Yi, SmolLM, TinyLlama",
+    config,
+    hf: &[
+        HuggingFace {
+            permuted: true,
+            ..HuggingFace::new("LlamaForCausalLM")
+        },
+        HuggingFace {
+            permuted: true,
+            ..HuggingFace::new("MistralForCausalLM")
+        },
+        HuggingFace {
+            names: &[
+                (Role::Router, "model.layers.{i}.block_sparse_moe.gate"),
+                (
+                    Role::ExpertGate,
+                    "model.layers.{i}.block_sparse_moe.experts.{e}.w1",
+                ),
+                (
+                    Role::ExpertUp,
+                    "model.layers.{i}.block_sparse_moe.experts.{e}.w3",
+                ),
+                (
+                    Role::ExpertDown,
+                    "model.layers.{i}.block_sparse_moe.experts.{e}.w2",
+                ),
+            ],
+            permuted: true,
+            ..HuggingFace::new("MixtralForCausalLM")
+        },
+    ],
+};
+
 pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
-    if h.opt::<u32>("expert_count")?.unwrap_or(0) > 0 {
-        let what = format!("a mixture of experts (`{}`)", h.key("expert_count"));
-        return Err(LoadError::Unsupported { what });
-    }
     let n_layers = h.n_layers()?;
     let d_model = h.size("embedding_length")?;
-    let norm = NormConfig::Rms {
-        eps: h.positive("attention.layer_norm_rms_epsilon")?,
-    };
+    let norm = norm(h)?;
     let n_heads = h.size_per_layer("attention.head_count", n_layers)?;
     let n_kv_heads = if h.has("attention.head_count_kv") {
         h.size_per_layer("attention.head_count_kv", n_layers)?
     } else {
         n_heads.clone()
     };
-    let d_ff = h.size_per_layer("feed_forward_length", n_layers)?;
+    let experts = h.experts()?;
+    let d_ff = match experts {
+        Some(_) if !h.has("feed_forward_length") => vec![0; n_layers],
+        _ => h.size_per_layer("feed_forward_length", n_layers)?,
+    };
+    let first_experts = h.opt::<usize>("leading_dense_block_count")?.unwrap_or(0);
+    let step = h.size_or("interleave_moe_layer_step", 1)?;
+    if h.has("nextn_predict_layers") {
+        loader.ignore_layers_from(n_layers);
+    }
     let window = h
         .opt::<usize>("attention.sliding_window")?
         .filter(|&window| window > 0);
@@ -39,9 +77,15 @@ pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
     for layer in 0..n_layers {
         let head_dim = h.head_dim(d_model, n_heads[layer])?;
         h.check_heads(n_heads[layer], n_kv_heads[layer], head_dim)?;
-        let rope = rope_config(h, loader, head_dim, Pairing::Interleaved)?;
+        let rope = rope_config(h, loader, head_dim, h.pairing()?)?;
+        let dense = Ffn::Gated {
+            d_ff: d_ff[layer],
+            activation: Activation::Silu,
+            sub_norm: None,
+        };
         layers.push(LayerConfig {
-            mixer_norm: norm,
+            wiring: Wiring::Sequential,
+            mixer_norm: Some(norm),
             mixer: Mixer::Attention(AttentionConfig {
                 n_heads: n_heads[layer],
                 n_kv_heads: n_kv_heads[layer],
@@ -50,25 +94,44 @@ pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
                 rope: Some(rope),
                 window,
                 softcap: None,
+                qk_norm: None,
+                clamp: None,
+                slopes: Vec::new(),
+                temperature: None,
+                sub_norm: None,
             }),
             mixer_post_norm: None,
-            ffn_norm: norm,
-            ffn: Ffn::Gated {
-                d_ff: d_ff[layer],
-                activation: Activation::Silu,
+            ffn_norm: Some(norm),
+            ffn: match experts {
+                Some(experts) if layer >= first_experts && (layer + 1).is_multiple_of(step) => {
+                    Ffn::Experts(experts)
+                }
+                _ => dense,
             },
             ffn_post_norm: None,
+            residual_scale: None,
         });
     }
-    let vocab_size = loader.vocab_size()?;
-    let max_seq_len = h.size("context_length")?;
     Ok(ModelConfig {
         d_model,
-        vocab_size,
-        max_seq_len,
+        vocab_size: loader.vocab_size()?,
+        max_seq_len: h.size("context_length")?,
         embedding_scale: None,
+        learned_positions: None,
+        embedding_norm: None,
         layers,
         output_norm: norm,
+        logit_scale: None,
         logit_softcap: None,
     })
+}
+
+/// Which norm a file has is seen from the key of its epsilon.
+fn norm(h: &Hparams<'_>) -> Result<NormConfig, LoadError> {
+    if h.has("attention.layer_norm_epsilon") && !h.has("attention.layer_norm_rms_epsilon") {
+        let eps = h.positive("attention.layer_norm_epsilon")?;
+        return Ok(NormConfig::Layer { eps });
+    }
+    let eps = h.positive("attention.layer_norm_rms_epsilon")?;
+    Ok(NormConfig::Rms { eps })
 }

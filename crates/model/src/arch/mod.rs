@@ -3,43 +3,177 @@
 //! This folder is the only place that knows an architecture's name, and the name is forgotten when
 //! loading ends: everything after it sees a [`ModelConfig`].
 
+mod arcee;
+mod bitnet;
+mod bloom;
+mod cohere2;
+mod command_r;
+mod dots1;
+mod ernie45;
+mod ernie45_moe;
+mod exaone4;
+mod falcon;
+mod gemma;
 mod gemma2;
+mod gemma3;
+mod glm4;
+mod glm4moe;
+mod gpt2;
+mod gpt_oss;
+mod gptneox;
+mod granite;
+mod granitemoe;
+mod hunyuan;
+mod hunyuan_moe;
 mod llama;
+mod mistral3;
+mod mpt;
+mod nemotron;
+mod olmo;
+mod olmo2;
+mod olmoe;
+mod phi2;
+mod phi3;
 mod qwen2;
+mod qwen2moe;
+mod qwen3;
+mod qwen3moe;
+mod seed_oss;
+mod smollm3;
+mod stablelm;
+mod starcoder2;
 
 use formats::gguf::Metadata;
 
 use crate::LoadError;
 use crate::config::ModelConfig;
+use crate::hf::{Fields, Rows};
 use crate::hparams::Hparams;
+use crate::names::Role;
 use crate::weights::Loader;
 
-/// A family: its GGUF name, and how its metadata becomes a config.
+/// A family: its names, and how its metadata becomes a config.
 pub struct Family {
     /// `general.architecture`.
     pub gguf_name: &'static str,
     /// What people call the models.
     pub models: &'static str,
     config: fn(&Hparams<'_>, &Loader<'_>) -> Result<ModelConfig, LoadError>,
+    /// The forms it has in Hugging Face folders; none if it has no such form.
+    pub hf: &'static [HuggingFace],
 }
+
+/// How a folder of a family differs from one of Llama's kind: what stands there under which name.
+#[derive(Clone, Copy)]
+pub struct HuggingFace {
+    /// As `architectures` in `config.json` says it.
+    pub architecture: &'static str,
+    /// Names of tensors that differ from [`crate::names::NAMES`].
+    pub names: &'static [(Role, &'static str)],
+    /// Keys of `config.json` beyond the common ones, and the metadata keys they become.
+    pub keys: &'static [(&'static str, &'static str)],
+    /// Whatever metadata takes more than another name.
+    pub metadata: fn(&mut Fields<'_>) -> Result<(), LoadError>,
+    /// Whether GGUF has the rows of query and key in another order, neighbours as pairs.
+    pub permuted: bool,
+    /// Norms whose gain is stored without its 1.
+    pub gain_plus_one: fn(Role) -> bool,
+    /// Matrices whose rows stand in another order or place than in GGUF.
+    pub rows: &'static [(Role, Rows)],
+    /// Names that are no weights: what contains one of these is left out.
+    pub ignored: &'static [&'static str],
+}
+
+impl HuggingFace {
+    /// A form that differs in nothing but its name.
+    pub const fn new(architecture: &'static str) -> Self {
+        Self {
+            architecture,
+            names: &[],
+            keys: &[],
+            metadata: |_| Ok(()),
+            permuted: false,
+            gain_plus_one: |_| false,
+            rows: &[],
+            ignored: &[],
+        }
+    }
+}
+
+/// What family files are written in.
+mod prelude {
+    pub(super) use formats::gguf::Value;
+    pub(super) use kernels::{Activation, Pairing};
+
+    pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS};
+    pub(super) use crate::LoadError;
+    pub(super) use crate::config::{Ffn, Gating, ModelConfig, NormConfig, QkNormOver, RopeConfig};
+    pub(super) use crate::hf::Rows;
+    pub(super) use crate::hparams::Hparams;
+    pub(super) use crate::names::{HF_POST_NORMS, Role};
+    pub(super) use crate::weights::Loader;
+}
+
+/// What folders of DeepSeek's kind call the network that every token goes through.
+const SHARED_EXPERTS: &[(Role, &str)] = &[
+    (
+        Role::SharedGate,
+        "model.layers.{i}.mlp.shared_experts.gate_proj",
+    ),
+    (
+        Role::SharedUp,
+        "model.layers.{i}.mlp.shared_experts.up_proj",
+    ),
+    (
+        Role::SharedDown,
+        "model.layers.{i}.mlp.shared_experts.down_proj",
+    ),
+];
+
+/// What folders call the scaling of Llama 3.1's rotary positions.
+pub(crate) const DIVIDED_WAVES: &str = "llama3";
 
 /// Every family there is.
 pub const FAMILIES: &[Family] = &[
-    Family {
-        gguf_name: "llama",
-        models: "Llama 2, 3, 3.1, 3.2, Mistral, Yi, SmolLM, TinyLlama",
-        config: llama::config,
-    },
-    Family {
-        gguf_name: "qwen2",
-        models: "Qwen 2, 2.5, 2.5 Coder",
-        config: qwen2::config,
-    },
-    Family {
-        gguf_name: "gemma2",
-        models: "Gemma 2",
-        config: gemma2::config,
-    },
+    llama::FAMILY,
+    mistral3::FAMILY,
+    qwen2::FAMILY,
+    qwen2moe::FAMILY,
+    qwen3::FAMILY,
+    qwen3moe::FAMILY,
+    gemma::FAMILY,
+    gemma2::FAMILY,
+    gemma3::FAMILY,
+    phi2::FAMILY,
+    phi3::FAMILY,
+    olmo::FAMILY,
+    olmo2::FAMILY,
+    olmoe::FAMILY,
+    stablelm::FAMILY,
+    starcoder2::FAMILY,
+    gpt2::FAMILY,
+    gptneox::FAMILY,
+    falcon::FAMILY,
+    bloom::FAMILY,
+    mpt::FAMILY,
+    command_r::FAMILY,
+    cohere2::FAMILY,
+    granite::FAMILY,
+    granitemoe::FAMILY,
+    smollm3::FAMILY,
+    exaone4::FAMILY,
+    nemotron::FAMILY,
+    glm4::FAMILY,
+    glm4moe::FAMILY,
+    gpt_oss::FAMILY,
+    hunyuan::FAMILY,
+    hunyuan_moe::FAMILY,
+    ernie45::FAMILY,
+    ernie45_moe::FAMILY,
+    arcee::FAMILY,
+    seed_oss::FAMILY,
+    dots1::FAMILY,
+    bitnet::FAMILY,
 ];
 
 /// The config of the model that `metadata` describes.
@@ -53,4 +187,14 @@ pub fn config(metadata: &Metadata, loader: &Loader<'_>) -> Result<ModelConfig, L
         return Err(LoadError::Architecture { found: name, known });
     };
     (family.config)(&Hparams::new(metadata, &name), loader)
+}
+
+/// The family and form that `architectures` of a `config.json` names.
+pub(crate) fn of_folder(architecture: &str) -> Option<(&'static Family, &'static HuggingFace)> {
+    let forms = FAMILIES
+        .iter()
+        .flat_map(|family| family.hf.iter().map(move |form| (family, form)));
+    forms
+        .into_iter()
+        .find(|(_, form)| form.architecture == architecture)
 }

@@ -1,15 +1,23 @@
-//! Every family against `transformers`, tap by tap: `golden/arch/make.py` made the models and the values.
+//! Every family against `transformers`, tap by tap, from GGUF and from a Hugging Face folder:
+//! `golden/arch/make.py` made the models and the values.
+
+use std::path::PathBuf;
 
 use formats::Gguf;
+use formats::hf::Folder;
 use model::arch::FAMILIES;
+use model::{LoadOptions, Model};
 use testkit::distance::relative_rms;
 use testkit::golden;
 
-use crate::run::{level, load, taps};
+use crate::run::{level, logits, taps};
 
 /// Relative error of a tap, both sides in f32. It is 3e-5 at most, where a key or value falls on the other
 /// side of a tie when it becomes f16, and 1e-6 elsewhere.
 const BOUND: f64 = 1e-4;
+
+/// Most bytes of a golden.
+const MAX_BYTES: u64 = 300_000;
 
 /// How much of the golden sequence is fed, and in what steps.
 const RUNS: &[(usize, usize)] = &[
@@ -20,39 +28,51 @@ const RUNS: &[(usize, usize)] = &[
     (65, 64),
     (64, 64),
     (33, 33),
-    (32, 16),
     (17, 9),
-    (9, 9),
     (5, 4),
     (1, 1),
 ];
 
 struct Golden {
-    family: &'static str,
-    model: Gguf,
+    name: String,
+    folder: PathBuf,
+    /// As llama.cpp's converter made it, if that leaves nothing out.
+    model: Option<Gguf>,
     taps: Gguf,
     tokens: Vec<u32>,
     positions: Vec<usize>,
 }
 
 impl Golden {
-    fn open(family: &'static str) -> Self {
-        let paths = ["gguf", "taps.gguf"].map(|end| golden::path(&format!("arch/{family}.{end}")));
-        let sizes = paths.each_ref().map(|path| {
-            let file = path.metadata();
-            file.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-                .len()
-        });
-        assert!(
-            sizes.iter().sum::<u64>() <= 300_000,
-            "{family}: {sizes:?} bytes"
-        );
-        let [model, taps] = paths.map(|path| Gguf::open(path).expect("a golden file"));
+    /// All there are, by name.
+    fn all() -> Vec<Self> {
+        let entries = golden::path("arch").read_dir().expect("a folder");
+        let mut paths: Vec<PathBuf> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        paths.retain(|path| path.join("taps.gguf").exists());
+        paths.sort();
+        paths.into_iter().map(Self::open).collect()
+    }
+
+    fn open(folder: PathBuf) -> Self {
+        let name = folder
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let open = |file| {
+            let file = Gguf::open(folder.join(file));
+            file.unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
+        let model = folder.join("model.gguf").exists();
+        let (model, taps) = (model.then(|| open("model.gguf")), open("taps.gguf"));
         let tokens = taps.metadata().require("golden.tokens").expect("tokens");
         let positions = taps.metadata().require("golden.positions");
         let positions = positions.expect("positions");
         Self {
-            family,
+            name,
+            folder,
             model,
             taps,
             tokens,
@@ -60,42 +80,234 @@ impl Golden {
         }
     }
 
+    fn size_bytes(&self) -> u64 {
+        let files = self.folder.read_dir().expect("a folder");
+        files
+            .map(|file| file.and_then(|file| file.metadata()).expect("a file").len())
+            .sum()
+    }
+
     /// Fails with the first tap that differs: everything before it is right.
-    fn check(&self, len: usize, step: usize) {
-        let Self { family, .. } = self;
-        let model = load(&self.model, level(), 2);
+    fn check(&self, len: usize, step: usize) -> Result<(), String> {
+        let Self { name, .. } = self;
+        let model = self.load(&self.any()?)?;
         let found = taps(&model, &self.tokens[..len], step);
         let kept = self.positions.iter().filter(|&&position| position < len);
-        for &(name, layer) in &found.names {
-            let tap = layer.map_or(name.to_owned(), |layer| format!("{name}-{layer}"));
-            let expected = self.taps.tensor(&tap);
-            let expected = expected.unwrap_or_else(|| panic!("{family}: no golden `{tap}`"));
+        let mut compared = 0;
+        for &(tap, layer) in &found.names {
+            let label = layer.map_or(tap.to_owned(), |layer| format!("{tap}-{layer}"));
+            // Some references do not show everything.
+            let Some(expected) = self.taps.tensor(&label) else {
+                continue;
+            };
+            compared += 1;
             let (width, bytes) = (expected.shape[1], expected.data.as_chunks::<4>().0);
             let expected = bytes.iter().map(|&x| f64::from(f32::from_le_bytes(x)));
             let expected: Vec<f64> = expected.take(kept.clone().count() * width).collect();
-            let row = |&position: &usize| &found.taps[&(name, layer)][position * width..][..width];
-            let found: Vec<f32> = kept.clone().flat_map(row).copied().collect();
-            let error = relative_rms(&found, &expected);
+            let all = found.taps[&(tap, layer)].len();
+            if all != len * width {
+                let found = all / len;
+                return Err(format!(
+                    "{name}: `{label}` is {found} wide, expected {width}"
+                ));
+            }
+            let row = |&position: &usize| &found.taps[&(tap, layer)][position * width..][..width];
+            let values: Vec<f32> = kept.clone().flat_map(row).copied().collect();
+            let error = relative_rms(&values, &expected);
+            if error.is_nan() || error > BOUND {
+                return Err(format!(
+                    "{name}, {len} tokens in steps of {step}: first difference at `{label}`, relative error {error:e}"
+                ));
+            }
+        }
+        let golden = self.taps.tensors().len();
+        assert_eq!(compared, golden, "{name}: every golden tap is there");
+        let layers = 0..model.config().layers.len();
+        let mut must = vec![
+            "inp_embd".into(),
+            "result_norm".into(),
+            "result_output".into(),
+        ];
+        for layer in layers {
+            must.extend(["attn_out", "ffn_out", "l_out"].map(|tap| format!("{tap}-{layer}")));
+        }
+        for tap in must {
             assert!(
-                error <= BOUND,
-                "{family}, {len} tokens in steps of {step}: first difference at `{tap}`, relative error {error:e}"
+                self.taps.tensor(&tap).is_some(),
+                "{name}: no golden `{tap}`"
             );
         }
-        let names = found.names.len();
-        assert_eq!(
-            names,
-            self.taps.tensors().len(),
-            "{family}: every tap is there"
-        );
+        Ok(())
     }
+
+    /// The GGUF, or else what the folder gives.
+    fn any(&self) -> Result<Gguf, String> {
+        self.model.clone().map_or_else(|| self.of_folder(), Ok)
+    }
+
+    fn of_folder(&self) -> Result<Gguf, String> {
+        let named = |error: String| format!("{}: {error}", self.name);
+        let folder = Folder::open(&self.folder).map_err(|error| named(error.to_string()))?;
+        model::hf::to_gguf(&folder).map_err(|error| named(error.to_string()))
+    }
+
+    fn load(&self, gguf: &Gguf) -> Result<Model, String> {
+        let options = LoadOptions {
+            num_threads: 2,
+            level: Some(level()),
+        };
+        Model::load(gguf, &options).map_err(|error| format!("{}: {error}", self.name))
+    }
+
+    /// Fails if the folder gives other bits than the GGUF.
+    fn compare_folder(&self) -> Result<(), String> {
+        let (a, b) = (self.load(&self.any()?)?, self.load(&self.of_folder()?)?);
+        if logits(&a, &self.tokens, 100) == logits(&b, &self.tokens, 100) {
+            return Ok(());
+        }
+        let (a, b) = (a.config(), b.config());
+        Err(format!(
+            "{}: a folder of other bits\n{a:#?}\n{b:#?}",
+            self.name
+        ))
+    }
+}
+
+/// Fails with all that is wrong, not the first of it.
+fn expect_none(wrong: impl Iterator<Item = String>) {
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn every_family_computes_what_transformers_does() {
+    let goldens = Golden::all();
+    let check = |golden: &Golden| {
+        let mut runs = RUNS.iter().map(|&(len, step)| golden.check(len, step));
+        runs.find_map(Result::err)
+    };
+    expect_none(goldens.iter().filter_map(check));
+    let has_golden = |name: &str| {
+        goldens.iter().any(|golden| {
+            let Ok(model) = golden.any() else {
+                return false;
+            };
+            let found: String = model
+                .metadata()
+                .require("general.architecture")
+                .expect("a name");
+            found == name
+        })
+    };
+    let names = FAMILIES.iter().map(|family| family.gguf_name);
+    let missing = names.filter(|name| !has_golden(name));
+    expect_none(missing.map(|name| format!("no golden of `{name}`")));
+}
+
+#[test]
+fn a_folder_gives_the_bits_of_its_gguf() {
+    let goldens = Golden::all();
+    let folders = goldens
+        .iter()
+        .filter(|golden| golden.folder.join("config.json").exists());
+    expect_none(folders.filter_map(|golden| golden.compare_folder().err()));
+}
+
+#[test]
+fn every_family_gives_the_same_bits_in_any_steps_on_any_threads() {
+    let check = |golden: &Golden| {
+        let run = |num_threads, step| {
+            let options = LoadOptions {
+                num_threads,
+                level: Some(level()),
+            };
+            let model = Model::load(&golden.any().ok()?, &options).ok()?;
+            Some(logits(&model, &golden.tokens, step))
+        };
+        let expected = run(1, 100);
+        let others = [(2, 100), (2, 1), (1, 7), (3, 33)];
+        let mut differ = others
+            .iter()
+            .filter(|&&(threads, step)| run(threads, step) != expected);
+        let (threads, step) = differ.next()?;
+        Some(format!(
+            "{}: other bits on {threads} threads in steps of {step}",
+            golden.name
+        ))
+    };
+    expect_none(Golden::all().iter().filter_map(check));
+}
+
+#[test]
+fn goldens_are_small() {
+    let sizes = Golden::all()
+        .into_iter()
+        .map(|golden| (golden.size_bytes(), golden.name));
+    let large = sizes.filter(|(size, _)| *size > MAX_BYTES);
+    expect_none(large.map(|(size, name)| format!("{name}: {size} bytes")));
+}
+
+#[test]
+fn every_form_of_a_family_in_folders_has_a_golden() {
+    let goldens = Golden::all();
+    let configs: Vec<String> = goldens
+        .iter()
+        .filter_map(|golden| std::fs::read_to_string(golden.folder.join("config.json")).ok())
+        .collect();
+    let forms = FAMILIES.iter().flat_map(|family| family.hf);
+    let missing = forms.filter(|form| {
+        let name = format!("\"{}\"", form.architecture);
+        !configs.iter().any(|config| config.contains(&name))
+    });
+    expect_none(missing.map(|form| format!("no golden of `{}`", form.architecture)));
+}
+
+/// Trained weights of a family that were run, beside the golden.
+const REAL: &[(&str, &str)] = &[
+    ("llama", "SmolLM2-135M-Instruct"),
+    ("qwen2", "Qwen2.5-Coder-1.5B-Instruct"),
+    ("gemma3", "Gemma-3-270M"),
+];
+
+/// The README's table of families: what stands there is made here. `UPDATE_README=1` writes it.
+#[test]
+fn the_table_of_families_in_the_readme_is_up_to_date() {
+    let goldens = Golden::all();
+    let mut table = String::from(
+        "| models | GGUF | Hugging Face | goldens | trained weights run |\n|---|---|---|---|---|\n",
+    );
     for family in FAMILIES {
-        let golden = Golden::open(family.gguf_name);
-        for &(len, step) in RUNS {
-            golden.check(len, step);
-        }
+        let name = family.gguf_name;
+        let is_its = |golden: &&Golden| {
+            let metadata = golden.any().expect("a golden").metadata().clone();
+            metadata
+                .require::<String>("general.architecture")
+                .is_ok_and(|found| found == name)
+        };
+        let forms: Vec<String> = family
+            .hf
+            .iter()
+            .map(|form| format!("`{}`", form.architecture))
+            .collect();
+        let its = goldens
+            .iter()
+            .filter(is_its)
+            .map(|golden| golden.name.as_str());
+        let its: Vec<&str> = its.collect();
+        let real = REAL.iter().find(|(family, _)| *family == name);
+        let real = real.map_or("", |(_, real)| real);
+        let (models, forms, its) = (family.models, forms.join(" "), its.join(", "));
+        table += &format!("| {models} | `{name}` | {forms} | {its} | {real} |\n");
     }
+    let path = golden::path("../README.md");
+    let readme = std::fs::read_to_string(&path).expect("a README");
+    let (begin, end) = ("<!-- families -->\n", "<!-- end of families -->");
+    let (before, rest) = readme.split_once(begin).expect("a place for the table");
+    let (found, after) = rest.split_once(end).expect("an end of the table");
+    if found != table && std::env::var_os("UPDATE_README").is_some() {
+        let readme = format!("{before}{begin}{table}{end}{after}");
+        std::fs::write(&path, readme).expect("a README that can be written");
+        return;
+    }
+    assert_eq!(found, table, "run the test again with UPDATE_README=1");
 }

@@ -1,0 +1,40 @@
+//! ERNIE 4.5 MoE (Baidu 2025). Reference: transformers `modeling_ernie4_5_moe.py`.
+//!
+//! ERNIE 4.5 with experts: a bias for the choice, a network for every token, first layers without experts.
+
+use super::llama;
+use super::prelude::*;
+
+pub(super) const FAMILY: Family = Family {
+    gguf_name: "ernie4_5-moe",
+    models: "ERNIE 4.5 21B-A3B, 300B-A47B",
+    config: llama::config,
+    hf: &[HuggingFace {
+        names: &[
+            (
+                Role::RouterBias,
+                "model.layers.{i}.mlp.moe_statics.e_score_correction_bias",
+            ),
+            (
+                Role::SharedGate,
+                "model.layers.{i}.mlp.shared_experts.gate_proj",
+            ),
+            (
+                Role::SharedUp,
+                "model.layers.{i}.mlp.shared_experts.up_proj",
+            ),
+            (
+                Role::SharedDown,
+                "model.layers.{i}.mlp.shared_experts.down_proj",
+            ),
+        ],
+        keys: &[
+            ("moe_num_experts", "expert_count"),
+            ("moe_k", "expert_used_count"),
+            ("moe_layer_start_index", "leading_dense_block_count"),
+            ("moe_layer_interval", "interleave_moe_layer_step"),
+            ("moe_num_shared_experts", "expert_shared_count"),
+        ],
+        ..HuggingFace::new("Ernie4_5_MoeForCausalLM")
+    }],
+};

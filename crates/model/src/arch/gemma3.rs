@@ -1,0 +1,44 @@
+//! Gemma 3, text (arXiv:2503.19786). Reference: transformers `modeling_gemma3.py`.
+//!
+//! Differs from Gemma so: what attention and FFN give is normed before it is added; heads of query and key are
+//! normed; five of six layers see a window and have rotary positions of base 10,000, unscaled. The 27B model,
+//! known by its 62 layers, scales scores as if its heads were `d_model / n_heads` wide.
+
+use super::gemma;
+use super::prelude::*;
+
+const LAYERS_OF_27B: usize = 62;
+
+pub(super) const FAMILY: Family = Family {
+    gguf_name: "gemma3",
+    models: "Gemma 3 (text)",
+    config,
+    hf: &[HuggingFace {
+        names: HF_POST_NORMS,
+        keys: &[("final_logit_softcapping", "final_logit_softcapping")],
+        gain_plus_one: Role::is_norm,
+        ..HuggingFace::new("Gemma3ForCausalLM")
+    }],
+};
+
+pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
+    let mut config = gemma::config(h, loader)?;
+    let (d_model, n_layers) = (config.d_model, config.layers.len());
+    config.logit_softcap = h.opt("final_logit_softcapping")?;
+    config.set_qk_norm(QkNormOver::Head);
+    config.set_post_norms();
+    let theta = f64::from(h.positive_or("rope.freq_base_swa", 10_000.0)?);
+    let windowed = h.windowed_layers(n_layers, 6)?;
+    for (attention, windowed) in config.attentions_mut().zip(windowed) {
+        if windowed {
+            let local = RopeConfig::plain(theta, attention.head_dim, Pairing::HalfSplit);
+            attention.rope = Some(local);
+        } else {
+            attention.window = None;
+        }
+        if n_layers == LAYERS_OF_27B {
+            attention.scale = 1.0 / (d_model as f32 / attention.n_heads as f32).sqrt();
+        }
+    }
+    Ok(config)
+}

@@ -1,0 +1,41 @@
+//! Hunyuan MoE (arXiv:2411.02265). Reference: transformers `modeling_hunyuan_v1_moe.py`.
+//!
+//! Hunyuan with experts, and a network for every token.
+
+use super::hunyuan;
+use super::prelude::*;
+
+pub(super) const FAMILY: Family = Family {
+    gguf_name: "hunyuan-moe",
+    models: "Hunyuan A13B",
+    config: hunyuan::config,
+    hf: &[HuggingFace {
+        names: &[
+            (
+                Role::QueryNorm,
+                "model.layers.{i}.self_attn.query_layernorm",
+            ),
+            (Role::KeyNorm, "model.layers.{i}.self_attn.key_layernorm"),
+            (Role::Router, "model.layers.{i}.mlp.gate.wg"),
+            (
+                Role::SharedGate,
+                "model.layers.{i}.mlp.shared_mlp.gate_proj",
+            ),
+            (Role::SharedUp, "model.layers.{i}.mlp.shared_mlp.up_proj"),
+            (
+                Role::SharedDown,
+                "model.layers.{i}.mlp.shared_mlp.down_proj",
+            ),
+        ],
+        metadata: |fields| {
+            if let Some(n_used) = fields.size("moe_topk")? {
+                fields.set("expert_used_count", Value::U32(n_used));
+            }
+            if let Some(d_ff) = fields.size("intermediate_size")? {
+                fields.set("expert_shared_feed_forward_length", Value::U32(d_ff));
+            }
+            fields.ntk_alpha()
+        },
+        ..HuggingFace::new("HunYuanMoEV1ForCausalLM")
+    }],
+};

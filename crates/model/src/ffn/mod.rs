@@ -1,0 +1,66 @@
+//! What works on each token alone: one file for each kind.
+
+mod dense;
+mod experts;
+
+use crate::LoadError;
+use crate::config::Ffn;
+use crate::ops::Ops;
+use crate::weights::{Linear, Loader};
+use crate::workspace::Workspace;
+
+use dense::{DenseWeights, roles};
+use experts::ExpertsWeights;
+
+pub(crate) enum FfnWeights {
+    Dense(Box<DenseWeights>),
+    Experts(Box<ExpertsWeights>),
+}
+
+impl FfnWeights {
+    pub(crate) fn load(
+        config: &Ffn,
+        d_model: usize,
+        layer: usize,
+        loader: &Loader<'_>,
+    ) -> Result<Self, LoadError> {
+        Ok(match config {
+            Ffn::Experts(config) => {
+                let weights = ExpertsWeights::load(*config, d_model, layer, loader)?;
+                Self::Experts(Box::new(weights))
+            }
+            dense => {
+                let weights = DenseWeights::load(dense, roles(), d_model, layer, loader)?;
+                Self::Dense(Box::new(weights))
+            }
+        })
+    }
+
+    pub(crate) fn linears(&self) -> Vec<&Linear> {
+        match self {
+            Self::Dense(weights) => weights.linears(),
+            Self::Experts(weights) => weights.linears(),
+        }
+    }
+
+    pub(crate) fn linears_mut(&mut self) -> Vec<&mut Linear> {
+        match self {
+            Self::Dense(weights) => weights.linears_mut(),
+            Self::Experts(weights) => weights.linears_mut(),
+        }
+    }
+
+    /// `delta = ffn(normed)` for `m` tokens.
+    pub(crate) fn forward(
+        &self,
+        ops: &Ops<'_>,
+        m: usize,
+        w: &mut Workspace,
+        tap: &mut impl FnMut(&'static str, &[f32]),
+    ) {
+        match self {
+            Self::Dense(weights) => weights.forward(ops, m, w),
+            Self::Experts(weights) => weights.forward(ops, m, w, tap),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A Hugging Face folder as the GGUF it would become: metadata under GGUF's keys, tensors under GGUF's names.
+//!
+//! Everything downstream then takes one kind of model. Tensors stay mapped and are not copied, except
+//! vectors (a norm's missing 1 is added) and the few matrices whose rows stand in another order.
+//! What llama.cpp's converter writes into metadata is written here; what it permutes (rows of query and key in
+//! Llama's family) stays as it is, and the rotary embedding takes other pairs instead, see
+//! [`kernels::Pairing::HalfSplitToInterleaved`].
+
+mod fields;
+mod rows;
+
+use std::collections::HashMap;
+
+use formats::gguf::{Metadata, Value};
+use formats::hf::Folder;
+use formats::{Gguf, Tensor};
+
+use crate::LoadError;
+use crate::arch::{self, HuggingFace};
+use crate::hparams::ROWS_AS_TRAINED;
+use crate::names::{NAMES, Role};
+
+pub use fields::Fields;
+pub use rows::Rows;
+
+/// The model in `folder`, without its tokenizer.
+///
+/// # Errors
+/// If no family has the architecture, a key is missing or makes no sense, or a tensor has no place.
+pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
+    let json = folder.config();
+    let architecture = fields::architecture(json)?;
+    let Some((family, form)) = arch::of_folder(architecture) else {
+        let forms = arch::FAMILIES.iter().flat_map(|family| family.hf);
+        return Err(LoadError::Architecture {
+            found: architecture.to_owned(),
+            known: forms.map(|form| form.architecture).collect(),
+        });
+    };
+    let mut metadata = Metadata::new();
+    let name = Value::String(family.gguf_name.into());
+    metadata.insert("general.architecture", name);
+    if form.permuted {
+        metadata.insert(ROWS_AS_TRAINED, Value::Bool(true));
+    }
+    let mut fields = Fields::new(json, family.gguf_name, &mut metadata);
+    fields.common(form.keys)?;
+    (form.metadata)(&mut fields)?;
+    let mut tensors = fields.into_tensors();
+    let patterns = patterns(form);
+    for weight in folder.weights() {
+        let name = &weight.tensor.name;
+        if IGNORED
+            .iter()
+            .chain(form.ignored)
+            .any(|part| name.contains(part))
+        {
+            continue;
+        }
+        let place = Place::of(name, &patterns)?;
+        rows::convert(&weight.to_tensor()?, &place, form, &metadata, &mut tensors)?;
+    }
+    Ok(Gguf::from_parts(metadata, tensors)?)
+}
+
+/// Tables that are computed, not learned.
+const IGNORED: &[&str] = &["rotary_emb.inv_freq", "rotary_pos_emb.inv_freq"];
+
+/// Which role has which name in this form, numbers as `{i}` and `{e}`.
+fn patterns(form: &HuggingFace) -> HashMap<&'static str, Role> {
+    let mut patterns: HashMap<_, _> = NAMES
+        .iter()
+        .filter(|(role, ..)| !form.names.iter().any(|(other, _)| other == role))
+        .map(|&(role, _, hf)| (hf, role))
+        .collect();
+    // Llama's name for the norm before the FFN means the one after the mixer in layers that have both.
+    if form.names.iter().all(|&(role, _)| role != Role::FfnNorm) {
+        patterns.insert(Role::FfnNorm.hf(), Role::FfnNorm);
+    }
+    patterns.extend(form.names.iter().map(|&(role, name)| (name, role)));
+    patterns
+}
+
+/// What a tensor of the folder is.
+pub(crate) struct Place {
+    pub(crate) role: Role,
+    pub(crate) layer: usize,
+    pub(crate) expert: usize,
+    /// `.weight`, `.bias`, or nothing.
+    pub(crate) suffix: &'static str,
+}
+
+impl Place {
+    fn of(name: &str, patterns: &HashMap<&'static str, Role>) -> Result<Self, LoadError> {
+        let unknown = || LoadError::UnknownTensor { name: name.into() };
+        for suffix in [".weight", ".bias", ""] {
+            let Some(base) = name.strip_suffix(suffix) else {
+                continue;
+            };
+            let mut numbers = [0; 2];
+            let mut count = 0;
+            let mut pattern = String::with_capacity(base.len());
+            for (i, part) in base.split('.').enumerate() {
+                if i > 0 {
+                    pattern.push('.');
+                }
+                match part.parse::<usize>() {
+                    Ok(number) if count < 2 => {
+                        numbers[count] = number;
+                        pattern.push_str(["{i}", "{e}"][count]);
+                        count += 1;
+                    }
+                    _ => pattern.push_str(part),
+                }
+            }
+            if let Some(&role) = patterns.get(pattern.as_str()) {
+                return Ok(Self {
+                    role,
+                    layer: numbers[0],
+                    expert: numbers[1],
+                    suffix,
+                });
+            }
+        }
+        Err(unknown())
+    }
+
+    /// The name in GGUF.
+    pub(crate) fn gguf(&self) -> String {
+        let suffix = match (self.suffix, self.role) {
+            // Stored as parameters without a suffix, named like weights or biases in GGUF.
+            ("", Role::RouterBias) => ".bias",
+            ("", _) => ".weight",
+            (suffix, _) => suffix,
+        };
+        format!(
+            "{}{suffix}",
+            self.role.gguf_of_expert(self.layer, self.expert)
+        )
+    }
+}
+
+/// A tensor with other contents, in the type that `bytes` are of.
+pub(crate) fn named(tensor: &Tensor, name: String) -> Tensor {
+    Tensor {
+        name,
+        ..tensor.clone()
+    }
+}

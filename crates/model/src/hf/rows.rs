@@ -1,0 +1,188 @@
+//! How tensors of a folder become those of a GGUF: renamed, rarely rearranged.
+
+use formats::Tensor;
+use formats::gguf::Metadata;
+use tensor::DType;
+
+use super::{Place, named};
+use crate::LoadError;
+use crate::arch::HuggingFace;
+use crate::hparams::Hparams;
+use crate::names::Role;
+
+/// In which other order or place the rows of a matrix (or of its bias) stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// `[in, out]` instead of `[out, in]`.
+    Transposed,
+    /// Query, key and value by KV head, `[n_kv_heads, group + 2, head_dim]`, instead of one after the other.
+    ByHead,
+    /// Several roles one after the other, in equal parts.
+    InOne(&'static [Role]),
+    /// `[n_experts, …]` in one tensor, where each expert has several roles one after the other in equal parts.
+    ExpertsInOne(&'static [Role]),
+}
+
+/// Adds what `tensor` becomes to `tensors`.
+pub(super) fn convert(
+    tensor: &Tensor,
+    place: &Place,
+    form: &HuggingFace,
+    metadata: &Metadata,
+    tensors: &mut Vec<Tensor>,
+) -> Result<(), LoadError> {
+    let rule = form.rows.iter().find(|(role, _)| *role == place.role);
+    match rule.map(|&(_, rule)| rule) {
+        None if place.suffix != ".bias" && (form.gain_plus_one)(place.role) => {
+            let values = floats(tensor)?.into_iter().map(|x| x + 1.0);
+            tensors.push(f32s(place.gguf(), tensor.shape.clone(), values));
+        }
+        None if place.role.is_small() => {
+            tensors.push(f32s(place.gguf(), tensor.shape.clone(), floats(tensor)?));
+        }
+        None => tensors.push(named(tensor, place.gguf())),
+        Some(Rows::Transposed) if place.suffix == ".bias" => {
+            tensors.push(named(tensor, place.gguf()));
+        }
+        Some(Rows::Transposed) => tensors.push(transposed(tensor, place.gguf())?),
+        Some(Rows::ByHead) => {
+            let order = by_head(tensor, metadata)?;
+            tensors.push(reordered(tensor, place.gguf(), &order));
+        }
+        Some(Rows::InOne(roles)) => split(tensor, place, roles, 0, tensors)?,
+        Some(Rows::ExpertsInOne(roles)) => split(tensor, place, roles, 1, tensors)?,
+    }
+    Ok(())
+}
+
+/// The order in which rows by head come one after the other: query, key, value.
+fn by_head(tensor: &Tensor, metadata: &Metadata) -> Result<Vec<usize>, LoadError> {
+    let architecture: String = metadata.require("general.architecture")?;
+    let h = Hparams::new(metadata, &architecture);
+    let n_heads = h.size("attention.head_count")?;
+    let n_kv_heads = h.size_or("attention.head_count_kv", n_heads)?;
+    let head_dim = h.head_dim(h.size("embedding_length")?, n_heads)?;
+    h.check_heads(n_heads, n_kv_heads, head_dim)?;
+    let group = n_heads / n_kv_heads;
+    let rows = (n_heads + 2 * n_kv_heads) * head_dim;
+    if tensor.shape.first() != Some(&rows) {
+        let mut expected = tensor.shape.clone();
+        expected[0] = rows;
+        return Err(wrong_shape(tensor, expected));
+    }
+    let row = |kv: usize, part: usize| {
+        let start = (kv * (group + 2) + part) * head_dim;
+        start..start + head_dim
+    };
+    let parts = [0..group, group..group + 1, group + 1..group + 2];
+    let heads = parts
+        .into_iter()
+        .flat_map(|parts| (0..n_kv_heads).flat_map(move |kv| parts.clone().map(move |p| (kv, p))));
+    Ok(heads.flat_map(|(kv, part)| row(kv, part)).collect())
+}
+
+/// Rows in another order; copies.
+fn reordered(tensor: &Tensor, name: String, order: &[usize]) -> Tensor {
+    let row_bytes = tensor.data.len() / tensor.shape[0].max(1);
+    let rows = order
+        .iter()
+        .flat_map(|&row| &tensor.data[row * row_bytes..][..row_bytes]);
+    let data: Vec<u8> = rows.copied().collect();
+    Tensor {
+        name,
+        data: data.into(),
+        ..tensor.clone()
+    }
+}
+
+fn transposed(tensor: &Tensor, name: String) -> Result<Tensor, LoadError> {
+    let &[rows, cols] = &tensor.shape[..] else {
+        return Err(wrong_shape(tensor, vec![0, 0]));
+    };
+    let size = tensor.dtype.block_bytes();
+    let mut data = Vec::with_capacity(tensor.data.len());
+    for col in 0..cols {
+        for row in 0..rows {
+            data.extend_from_slice(&tensor.data[(row * cols + col) * size..][..size]);
+        }
+    }
+    Ok(Tensor {
+        name,
+        dtype: tensor.dtype,
+        shape: vec![cols, rows],
+        data: data.into(),
+    })
+}
+
+/// Cuts dimension `axis` into equal parts, one for each role; copies only parts that do not lie together.
+fn split(
+    tensor: &Tensor,
+    place: &Place,
+    roles: &[Role],
+    axis: usize,
+    tensors: &mut Vec<Tensor>,
+) -> Result<(), LoadError> {
+    let whole = tensor.shape.get(axis).copied().unwrap_or(0);
+    if whole == 0 || !whole.is_multiple_of(roles.len()) {
+        let mut expected = tensor.shape.clone();
+        expected.resize(expected.len().max(axis + 1), 0);
+        expected[axis] = whole.next_multiple_of(roles.len()).max(roles.len());
+        return Err(wrong_shape(tensor, expected));
+    }
+    let mut shape = tensor.shape.clone();
+    shape[axis] = whole / roles.len();
+    let outer: usize = tensor.shape[..axis].iter().product();
+    let part_bytes = tensor.data.len() / outer.max(1) / roles.len();
+    for (i, &role) in roles.iter().enumerate() {
+        let start = |outer: usize| (outer * roles.len() + i) * part_bytes;
+        let data = if outer == 1 {
+            let range = start(0)..start(0) + part_bytes;
+            tensor.data.slice(range).expect("parts of the tensor")
+        } else {
+            let parts = (0..outer).flat_map(|o| &tensor.data[start(o)..][..part_bytes]);
+            parts.copied().collect::<Vec<u8>>().into()
+        };
+        let place = Place { role, ..*place };
+        tensors.push(Tensor {
+            name: place.gguf(),
+            dtype: tensor.dtype,
+            shape: shape.clone(),
+            data,
+        });
+    }
+    Ok(())
+}
+
+/// The elements as f32.
+pub(super) fn floats(tensor: &Tensor) -> Result<Vec<f32>, LoadError> {
+    if !matches!(tensor.dtype, DType::F32 | DType::F16 | DType::BF16) {
+        let (name, dtype) = (tensor.name.clone(), tensor.dtype);
+        return Err(LoadError::WeightType { name, dtype });
+    }
+    let mut out = vec![0.0; tensor.len()];
+    tensor::dequantize(tensor.dtype, &tensor.data, &mut out);
+    Ok(out)
+}
+
+/// A tensor of f32.
+pub(super) fn f32s(
+    name: String,
+    shape: Vec<usize>,
+    values: impl IntoIterator<Item = f32>,
+) -> Tensor {
+    let data: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+    Tensor {
+        name,
+        dtype: DType::F32,
+        shape,
+        data: data.into(),
+    }
+}
+
+fn wrong_shape(tensor: &Tensor, expected: Vec<usize>) -> LoadError {
+    LoadError::Shape {
+        name: tensor.name.clone(),
+        expected,
+        found: tensor.shape.clone(),
+    }
+}

@@ -1,0 +1,5 @@
+//! What mixes tokens: one file for each kind.
+
+mod attention;
+
+pub(crate) use attention::AttentionWeights;

@@ -1,0 +1,91 @@
+"""What each golden model looks like: the class of `transformers`, and settings beyond those all have in common.
+
+Settings of None are left out. `drop` names taps that the reference has and a layer of that wiring has not.
+"""
+
+COMMON = dict(hidden_size=64, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+              vocab_size=48, max_position_embeddings=256, attn_implementation="eager")
+# Caps low enough to bend every score and logit; a head that is not the width divided by the heads.
+GEMMA2 = dict(head_dim=20, intermediate_size=56, query_pre_attn_scalar=20, sliding_window=24, attn_logit_softcapping=4.0,
+              final_logit_softcapping=6.0)
+# One of six layers sees all; positions of the other five turn by another base.
+GEMMA3 = dict(hidden_size=32, intermediate_size=32, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1, head_dim=20,
+              query_pre_attn_scalar=20, sliding_window=24)
+FALCON = dict(hidden_size=48, num_key_value_heads=None, intermediate_size=None, bias=False)
+DEEPSEEK = dict(intermediate_size=32, n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=8, n_shared_experts=2,
+                first_k_dense_replace=1, n_group=4, topk_group=2, norm_topk_prob=True, routed_scaling_factor=1.7)
+PARALLEL = dict(drop=["ffn_inp"])
+PERMUTED = dict(permuted=True)
+
+FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
+    "llama": ("Llama", dict(tie_word_embeddings=False), PERMUTED),
+    "llama3": ("Llama", dict(rope_parameters=dict(rope_type="llama3", rope_theta=10000.0, factor=4.0, low_freq_factor=1.0,
+        high_freq_factor=4.0, original_max_position_embeddings=64)), PERMUTED),
+    "llama-linear": ("Llama", dict(rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0)), PERMUTED),
+    "llama-yarn": ("Llama", dict(rope_parameters=dict(rope_type="yarn", rope_theta=10000.0, factor=4.0,
+        original_max_position_embeddings=64)), PERMUTED),
+    "mistral": ("Mistral", dict(sliding_window=None, head_dim=20, intermediate_size=56), PERMUTED),
+    "mistral-window": ("Mistral", dict(sliding_window=24), PERMUTED | dict(gguf=False)),
+    "qwen2": ("Qwen2", dict(tie_word_embeddings=False)),
+    "gemma": ("Gemma", dict(head_dim=20, intermediate_size=56)),
+    "gemma2": ("Gemma2", GEMMA2),
+    "gemma3": ("Gemma3", GEMMA3, dict(config_class="Gemma3TextConfig")),
+    "mixtral": ("Mixtral", dict(num_local_experts=4, num_experts_per_tok=2, intermediate_size=16, sliding_window=None), PERMUTED),
+    "qwen2moe": ("Qwen2Moe", dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12,
+        shared_expert_intermediate_size=16)),
+    "qwen3": ("Qwen3", dict(head_dim=16)),
+    "qwen3moe": ("Qwen3Moe", dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, head_dim=16,
+        norm_topk_prob=True)),
+    "phi2": ("Phi", dict(hidden_size=48, num_key_value_heads=4, intermediate_size=192, partial_rotary_factor=0.5), PARALLEL),
+    "phi3": ("Phi3", dict(pad_token_id=0)),
+    "phi3-longrope": ("Phi3", dict(pad_token_id=0, original_max_position_embeddings=64, rope_parameters=dict(rope_type="longrope",
+        rope_theta=10000.0, short_factor=[1 + i / 8 for i in range(8)], long_factor=[1 + i / 2 for i in range(8)]))),
+    "olmo": ("Olmo", dict(clip_qkv=1.5), PERMUTED),
+    "olmo2": ("Olmo2", dict()),
+    "olmo3": ("Olmo3", dict(sliding_window=24, layer_types=["sliding_attention", "full_attention"])),
+    "olmoe": ("Olmoe", dict(num_experts=4, num_experts_per_tok=2, intermediate_size=16)),
+    "stablelm": ("StableLm", dict(use_qkv_bias=True, intermediate_size=64)),
+    "stablelm-parallel": ("StableLm", dict(use_parallel_residual=True), PARALLEL),
+    "starcoder2": ("Starcoder2", dict(sliding_window=None)),
+    "gpt2": ("GPT2", dict(n_embd=40, n_layer=2, n_head=4, num_key_value_heads=None, n_positions=104, hidden_size=None,
+        num_hidden_layers=None, num_attention_heads=None, intermediate_size=None, max_position_embeddings=None),
+        dict(model_class="GPT2LMHeadModel", config=dict(n_ctx=104))),
+    "gptneox": ("GPTNeoX", dict(rotary_pct=0.25, num_key_value_heads=None), PARALLEL | dict(config=dict(rotary_pct=0.25))),
+    "falcon": ("Falcon", dict(FALCON, multi_query=True, num_kv_heads=1, new_decoder_architecture=False),
+        PARALLEL | dict(ffn_out="mlp.dense_4h_to_h")),
+    "falcon-40b": ("Falcon", dict(FALCON, num_kv_heads=2, new_decoder_architecture=True),
+        dict(drop=["ffn_inp", "Kcur", "Vcur"], ffn_out="mlp.dense_4h_to_h")),
+    "bloom": ("Bloom", dict(hidden_size=48, n_layer=2, n_head=6, num_attention_heads=None, num_key_value_heads=None,
+        intermediate_size=None, num_hidden_layers=None), dict(attn_out="self_attention.dense", ffn_out="mlp.dense_4h_to_h")),
+    "mpt": ("Mpt", dict(d_model=48, n_layers=2, n_heads=6, max_seq_len=256, hidden_size=None, num_attention_heads=None,
+        num_key_value_heads=None, intermediate_size=None, num_hidden_layers=None, max_position_embeddings=None),
+        dict(config=dict(architectures=["MPTForCausalLM"]), ffn_out="ffn.down_proj")),
+    "command-r": ("Cohere", dict(), PARALLEL),
+    "cohere2": ("Cohere2", dict(hidden_size=32, num_hidden_layers=4, sliding_window=24), PARALLEL | dict(config=dict(rotary_pct=1.0), seed=2)),
+    "granite": ("Granite", dict(attention_multiplier=0.3, embedding_multiplier=3.0, residual_multiplier=0.7, logits_scaling=4.0),
+        PERMUTED),
+    "granitemoe": ("GraniteMoe", dict(attention_multiplier=0.3, embedding_multiplier=3.0, residual_multiplier=0.7, logits_scaling=4.0,
+        num_local_experts=4, num_experts_per_tok=2, intermediate_size=16), PERMUTED),
+    "smollm3": ("SmolLM3", dict(hidden_size=32, num_hidden_layers=4, pad_token_id=0), PERMUTED),
+    "exaone4": ("Exaone4", dict(hidden_size=32, num_hidden_layers=4, sliding_window=24,
+        layer_types=["sliding_attention"] * 3 + ["full_attention"])),
+    "nemotron": ("Nemotron", dict(), dict(adds_one=True)),
+    "glm4": ("Glm4", dict(head_dim=16, pad_token_id=0)),
+    "hunyuan": ("HunYuanDenseV1", dict(head_dim=16)),
+    "ernie4_5": ("Ernie4_5", dict(head_dim=16)),
+    "arcee": ("Arcee", dict(), PERMUTED),
+    "seed_oss": ("SeedOss", dict(head_dim=16)),
+    "mistral3": ("Ministral3", dict(intermediate_size=56, head_dim=16, sliding_window=None, rope_parameters=dict(rope_type="yarn", rope_theta=10000.0,
+        factor=4.0, original_max_position_embeddings=32, mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0,
+        llama_4_scaling_beta=0.1)), PERMUTED),
+    "dots1": ("Dots1", dict(DEEPSEEK, head_dim=16)),
+    "glm4moe": ("Glm4Moe", dict(DEEPSEEK, head_dim=16, use_qk_norm=True, attention_bias=True)),
+    "gpt-oss": ("GptOss", dict(head_dim=16, intermediate_size=16, num_local_experts=4, num_experts_per_tok=2, sliding_window=24,
+        layer_types=["sliding_attention", "full_attention"], rope_parameters=dict(rope_type="yarn", rope_theta=150000.0,
+        factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False, original_max_position_embeddings=64)), dict(folder=False, seed=2)),
+    "hunyuan-moe": ("HunYuanMoEV1", dict(head_dim=16, intermediate_size=8, num_experts=4, num_local_experts=4, moe_topk=[2, 2],
+        moe_intermediate_size=[8, 8], num_shared_expert=[1, 1])),
+    "ernie4_5-moe": ("Ernie4_5_Moe", dict(head_dim=16, moe_num_experts=4, moe_k=2, moe_intermediate_size=12, moe_num_shared_experts=1,
+        moe_layer_start_index=1, intermediate_size=24)),
+    "bitnet": ("BitNet", dict(), dict(gguf=False)),
+}
