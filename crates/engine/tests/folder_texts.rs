@@ -57,7 +57,7 @@ fn roles_and_ends_come_from_the_configurations() {
         )
         .json("generation_config.json", &json!({"eos_token_id": [4, 5]}))
         .json("config.json", &json!({"text_config": {"eos_token_id": 1}}));
-    let tokenizer = hf::tokenizer(&temp.0).expect("sound");
+    let tokenizer = hf::tokenizer(&temp.0, None).expect("sound");
     assert_eq!((tokenizer.bos(), tokenizer.eos()), (Some(3), Some(4)));
     assert_eq!(tokenizer.encode("ab", true, true), [3, 2]);
     assert_eq!(tokenizer.eog_ids(), [1, 4, 5]);
@@ -71,7 +71,11 @@ fn roles_and_ends_come_from_the_configurations() {
 
 #[test]
 fn what_is_missing_or_broken_is_named() {
-    let message = |temp: &Temp| hf::tokenizer(&temp.0).expect_err("broken").to_string();
+    let message = |temp: &Temp| {
+        hf::tokenizer(&temp.0, None)
+            .expect_err("broken")
+            .to_string()
+    };
     let temp = Temp::new("broken");
     assert!(message(&temp).contains("expected `tokenizer.json` or `tokenizer.model`"));
     let temp = temp.with("tekken.json", "{}");
@@ -101,6 +105,27 @@ fn what_is_missing_or_broken_is_named() {
         .json("tokenizer_config.json", &json!({"eos_token": 7}));
     let error = message(&temp);
     assert!(error.contains("tokenizer_config.json`, key `eos_token`") && error.contains("found 7"));
+}
+
+#[test]
+fn tokens_without_a_row_go_unless_somebody_needs_them() {
+    let temp = Temp::new("rows").json("tokenizer.json", &tokenizer_json());
+    let with = |rows| hf::tokenizer(&temp.0, Some(rows));
+    assert_eq!(with(6).expect("as many").vocab_size(), 6);
+    let fewer = with(5).expect("nobody names `<stop>`");
+    assert_eq!(fewer.vocab_size(), 5);
+    assert_eq!(fewer.encode("<end>", false, true), [4]);
+    assert!(!fewer.encode("<stop>", false, true).contains(&5));
+    let error = with(2).expect_err("`ab` is needed").to_string();
+    assert!(
+        error.contains("tokenizer.json` has 6 tokens, expected at most 2"),
+        "{error}"
+    );
+    assert!(error.contains("`ab`"), "{error}");
+    let named = json!({"chat_template": "{{ message }}<stop>"});
+    std::fs::write(temp.0.join("tokenizer_config.json"), named.to_string()).expect("room");
+    let error = with(5).expect_err("the template names it").to_string();
+    assert!(error.contains("`<stop>` has none"), "{error}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn check(name: &str, around: bool) {
         return;
     };
     let folder = file.parent().expect("a file is in a folder");
-    let tokenizer = hf::tokenizer(folder).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let tokenizer = hf::tokenizer(folder, None).unwrap_or_else(|error| panic!("{name}: {error}"));
     let expected = golden::json(&format!("tokenizers/{name}.json"));
     assert_eq!(tokenizer.vocab_size() as u64, expected["size"], "{name}");
     for case in expected["cases"].as_array().expect("a list") {
@@ -53,7 +53,7 @@ fn mistral_v3() {
         println!("skipped: the tokenizer `mistral_v3` is not here\nhint: `cargo xtask fetch`");
         return;
     };
-    let tokenizer = hf::tokenizer(file.parent().expect("a folder")).expect("sound");
+    let tokenizer = hf::tokenizer(file.parent().expect("a folder"), None).expect("sound");
     let expected = golden::json("tokenizers/mistral_v3.json");
     assert_eq!(tokenizer.vocab_size() as u64, expected["size"]);
     for case in expected["cases"].as_array().expect("a list") {

@@ -9,6 +9,12 @@ use crate::Error;
 use crate::pretokenizer::compile;
 use crate::rules::{Normalize, Pattern};
 
+/// How many times as long all stages together may make a text: a sequence of stages that each double it would
+/// take any amount of memory. Real ones turn a space into the three bytes of `▁`.
+const MAX_GROWTH: f64 = 64.0;
+/// Longest text that is put before another without counting, in bytes.
+const MAX_PREFIX: usize = 16;
+
 /// Changes of text, ready to run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Normalizer(Vec<Step>);
@@ -28,6 +34,14 @@ impl Normalizer {
             } => Ok(Step::Replace(compile(pattern)?, with.clone())),
             step => Ok(Step::Simple(step.clone())),
         };
+        let growth: f64 = steps.iter().map(growth).product();
+        if growth > MAX_GROWTH {
+            return Err(Error::Key {
+                key: "normalizer".to_owned(),
+                expected: format!("stages that make text at most {MAX_GROWTH} times as long"),
+                found: format!("{growth}"),
+            });
+        }
         Ok(Self(steps.iter().map(step).collect::<Result<_, _>>()?))
     }
 
@@ -44,6 +58,25 @@ impl Normalizer {
             }
         }
         text
+    }
+}
+
+/// How many times as long a step makes a text at most.
+fn growth(step: &Normalize) -> f64 {
+    let ratio = |with: &str, from: usize| (with.len() as f64 / from as f64).max(1.0);
+    match step {
+        Normalize::Strip { .. } => 1.0,
+        // Unicode's own bounds on bytes of UTF-8 (annex 15, "Stabilized Strings"; special casing).
+        Normalize::Nfc | Normalize::Nfd | Normalize::Lowercase => 3.0,
+        Normalize::Nfkc | Normalize::Nfkd => 11.0,
+        Normalize::Prepend { text, .. } if text.len() <= MAX_PREFIX => 1.0,
+        Normalize::Prepend { text, .. } => ratio(text, 1),
+        Normalize::Replace {
+            pattern: Pattern::Text(from),
+            with,
+        } => ratio(with, from.len().max(1)),
+        // An expression may match nothing, before every character.
+        Normalize::Replace { with, .. } => 1.0 + with.len() as f64,
     }
 }
 
@@ -127,6 +160,29 @@ mod tests {
         assert_eq!(run(&steps, " a", true), "▁a");
         assert_eq!(run(&steps, "a", true), "▁a");
         assert_eq!(run(&steps, "a", false), "a");
+    }
+
+    #[test]
+    fn stages_that_multiply_are_refused() {
+        let double = Normalize::Replace {
+            pattern: Pattern::Text("a".into()),
+            with: "aa".into(),
+        };
+        assert!(Normalizer::new(&vec![double.clone(); 6]).is_ok());
+        let error = Normalizer::new(&vec![double; 60])
+            .expect_err("2^60")
+            .to_string();
+        assert!(
+            error.contains("`normalizer`") && error.contains("64"),
+            "{error}"
+        );
+        let prefix = |len: usize| Normalize::Prepend {
+            text: "a".repeat(len),
+            once: false,
+            first: false,
+        };
+        assert!(Normalizer::new(&[prefix(3)]).is_ok());
+        assert!(Normalizer::new(&[prefix(1000)]).is_err());
     }
 
     #[test]

@@ -49,6 +49,21 @@ pub enum Error {
         /// What is wrong with it.
         error: tokenizer::Error,
     },
+    /// A tokenizer with tokens that the model has no rows for.
+    #[error(
+        "`{}` has {tokens} tokens, expected at most {rows}, the rows of the embedding (`{token}` has none)",
+        path.display()
+    )]
+    Rows {
+        /// The file of the tokenizer.
+        path: PathBuf,
+        /// Tokens in it.
+        tokens: usize,
+        /// Rows of the model's embedding.
+        rows: usize,
+        /// The first token without a row.
+        token: String,
+    },
     /// A value that cannot be right.
     #[error("`{}`, key `{key}`: expected {expected}, found {found}", path.display())]
     Value {

@@ -6,7 +6,7 @@ use formats::hf::{CONFIG, GENERATION, read_object, read_text};
 use serde_json::{Map, Value};
 use tokenizer::{Tokenizer, VocabTables};
 
-use super::Error;
+use super::{Error, chat_templates};
 
 const JSON: &str = "tokenizer.json";
 const MODEL: &str = "tokenizer.model";
@@ -20,11 +20,14 @@ const MAX_ADDED: usize = 1 << 20;
 
 type Object = Map<String, Value>;
 
-/// The tokenizer of the folder at `path`.
+/// The tokenizer of the folder at `path`, for a model with so many rows of embeddings if that is known.
+///
+/// Added tokens without a row are left out if no chat template names them (tokens for images in models that
+/// read text only are such).
 ///
 /// # Errors
-/// If there is none, a file is broken, or something in it is not supported.
-pub fn tokenizer(path: &Path) -> Result<Tokenizer, Error> {
+/// If there is none, a file is broken, something in it is not supported, or a token has no row.
+pub fn tokenizer(path: &Path, rows: Option<usize>) -> Result<Tokenizer, Error> {
     let settings = read_object(&path.join(TOKENIZER_CONFIG))?.unwrap_or_default();
     let (file, mut tables) = if let Some(json) = read_text(&path.join(JSON))? {
         (JSON, VocabTables::from_tokenizer_json(&json))
@@ -40,6 +43,9 @@ pub fn tokenizer(path: &Path) -> Result<Tokenizer, Error> {
         set_roles(tables, &settings, path)?;
         set_ends(tables, &settings);
         tables.eog = end_ids(path)?;
+        if let Some(rows) = rows {
+            fit(tables, rows, path, file)?;
+        }
     }
     tables
         .and_then(Tokenizer::new)
@@ -47,6 +53,35 @@ pub fn tokenizer(path: &Path) -> Result<Tokenizer, Error> {
             path: path.join(file),
             error,
         })
+}
+
+/// Leaves out added tokens that have no row.
+fn fit(tables: &mut VocabTables, rows: usize, path: &Path, file: &str) -> Result<(), Error> {
+    let tokens = tables.tokens.len();
+    if tokens <= rows {
+        return Ok(());
+    }
+    let templates = chat_templates(path)?;
+    let added = tables.rules.as_ref().map_or(&[][..], |rules| &rules.added);
+    let can_go = |id: usize| {
+        let text = tables.tokens[id].as_str();
+        let is_named = templates.iter().any(|t| t.source.contains(text));
+        text.is_empty() || added.iter().any(|token| token.id as usize == id) && !is_named
+    };
+    if let Some(id) = (rows..tokens).find(|&id| !can_go(id)) {
+        return Err(Error::Rows {
+            path: path.join(file),
+            tokens,
+            rows,
+            token: tables.tokens[id].clone(),
+        });
+    }
+    tables.tokens.truncate(rows);
+    tables.token_types.truncate(rows);
+    if let Some(rules) = &mut tables.rules {
+        rules.added.retain(|token| (token.id as usize) < rows);
+    }
+    Ok(())
 }
 
 fn no_tokenizer(folder: &Path) -> Error {
