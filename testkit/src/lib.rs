@@ -7,11 +7,13 @@
 #![forbid(unsafe_code)]
 
 pub mod distance;
+pub mod folder;
 pub mod golden;
 pub mod random;
 pub mod reference;
 pub mod tiny;
 pub mod weights;
 
+pub use folder::ModelFolder;
 pub use random::Random;
 pub use tiny::TinyModel;

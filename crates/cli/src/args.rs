@@ -80,7 +80,8 @@ pub(crate) fn models_help() -> String {
     let mut help = "\
 Models:
   user/repo[:QUANT]   of the Hugging Face hub; Q4_K_M unless a quantisation is named
-  PATH                a .gguf file, or a folder that holds one (./name if it looks like a word)
+  PATH                a .gguf file, or a folder with one or with config.json and safetensors (./name if it
+                      looks like a word)
   https://…/x.gguf    that file
   ollama:NAME[:TAG]   what Ollama has downloaded
   short names:"

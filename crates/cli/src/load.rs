@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use ingle::hub::LocalModel;
-use ingle::{Gguf, KvType, Model};
+use ingle::{KvType, Model, ModelFiles};
 
 use crate::App;
 use crate::failure::Failure;
@@ -29,6 +28,9 @@ pub(crate) struct LoadArgs {
     /// Jinja file to use instead of the model's own chat template
     #[arg(long, value_name = "FILE")]
     pub(crate) chat_template_file: Option<PathBuf>,
+    /// Which of the model's own chat templates to use, where it has several
+    #[arg(long, value_name = "NAME", conflicts_with = "chat_template_file")]
+    pub(crate) chat_template_name: Option<String>,
     /// Context and rows of logits a step that a measurement needs, in place of `ctx`.
     #[arg(skip)]
     pub(crate) measuring: Option<(usize, usize)>,
@@ -53,12 +55,15 @@ pub(crate) fn model(app: &App, name: &str, args: &LoadArgs) -> Result<Model, Fai
     if let Some(path) = &args.chat_template_file {
         builder = builder.chat_template(read_text(path)?);
     }
+    if let Some(name) = &args.chat_template_name {
+        builder = builder.chat_template_name(name.as_str());
+    }
     let _caught = app.interrupt.catch();
     Ok(builder.load()?)
 }
 
-/// Finds or downloads the model and opens its file: metadata and tensor index, no weights.
-pub(crate) fn file(app: &App, name: &str) -> Result<(LocalModel, Gguf), Failure> {
+/// Finds or downloads the model and opens its files: metadata and tensor index, no weights.
+pub(crate) fn files(app: &App, name: &str) -> Result<ModelFiles, Failure> {
     let _caught = app.interrupt.catch();
     Ok(ingle::open(name, &mut Download::new(&app.interrupt))?)
 }

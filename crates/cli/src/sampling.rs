@@ -1,5 +1,6 @@
 //! Sampler flags under llama.cpp's names, and the parameters they make.
 
+use ingle::SamplerDefaults;
 use ingle::sampler::{Mirostat, SamplerParams, Stage};
 
 use crate::failure::Failure;
@@ -16,21 +17,26 @@ pub(crate) struct SamplingArgs {
     /// Seed of the random draws; -1 takes a new one each time
     #[arg(short, long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
     pub(crate) seed: i64,
-    /// Temperature; 0 always takes the most probable token
-    #[arg(long, value_name = "T", alias = "temperature", default_value_t = defaults().temp, allow_negative_numbers = true)]
-    temp: f32,
-    /// Keep the N most probable tokens; 0 keeps all
-    #[arg(long, value_name = "N", default_value_t = defaults().top_k)]
-    top_k: usize,
-    /// Keep the most probable tokens that make up this mass
-    #[arg(long, value_name = "P", default_value_t = defaults().top_p)]
-    top_p: f32,
-    /// Drop tokens less probable than P times the best one
-    #[arg(long, value_name = "P", default_value_t = defaults().min_p)]
-    min_p: f32,
-    /// Locally typical sampling: keep this mass; 1 is off
-    #[arg(long, value_name = "P", alias = "typical-p", default_value_t = defaults().typ_p)]
-    typical: f32,
+    /// Temperature; 0 always takes the most probable token [default: what the model recommends, else 0.8]
+    #[arg(
+        long,
+        value_name = "T",
+        alias = "temperature",
+        allow_negative_numbers = true
+    )]
+    temp: Option<f32>,
+    /// Keep the N most probable tokens; 0 keeps all [default: what the model recommends, else 40]
+    #[arg(long, value_name = "N")]
+    top_k: Option<usize>,
+    /// Keep the most probable tokens that make up this mass [default: what the model recommends, else 0.95]
+    #[arg(long, value_name = "P")]
+    top_p: Option<f32>,
+    /// Drop tokens less probable than P times the best one [default: what the model recommends, else 0.05]
+    #[arg(long, value_name = "P")]
+    min_p: Option<f32>,
+    /// Locally typical sampling: keep this mass; 1 is off [default: what the model recommends, else 1]
+    #[arg(long, value_name = "P", alias = "typical-p")]
+    typical: Option<f32>,
     /// Keep logits within S standard deviations of the best; -1 is off
     #[arg(long, value_name = "S", visible_alias = "top-nsigma", default_value_t = defaults().top_n_sigma, allow_negative_numbers = true)]
     top_n_sigma: f32,
@@ -43,9 +49,9 @@ pub(crate) struct SamplingArgs {
     /// Tokens that the penalties look back on; 0 is off, -1 is all
     #[arg(long, value_name = "N", default_value_t = defaults().repeat_last_n, allow_negative_numbers = true)]
     repeat_last_n: i32,
-    /// Penalty on tokens seen; 1 is off
-    #[arg(long, value_name = "X", default_value_t = defaults().repeat_penalty)]
-    repeat_penalty: f32,
+    /// Penalty on tokens seen; 1 is off [default: what the model recommends, else 1]
+    #[arg(long, value_name = "X")]
+    repeat_penalty: Option<f32>,
     /// Subtracted from logits of tokens seen
     #[arg(long, value_name = "X", default_value_t = defaults().presence_penalty, allow_negative_numbers = true)]
     presence_penalty: f32,
@@ -105,11 +111,13 @@ pub(crate) struct SamplingArgs {
 struct Stages(Vec<Stage>);
 
 impl SamplingArgs {
-    /// The parameters, seed included.
+    /// The parameters but for the seed; `model` is what the model recommends.
     ///
     /// # Errors
     /// A value outside its range is wrong usage.
-    pub(crate) fn params(&self) -> Result<SamplerParams, Failure> {
+    pub(crate) fn params(&self, model: &SamplerDefaults) -> Result<SamplerParams, Failure> {
+        let mut start = defaults();
+        model.apply(&mut start);
         let breakers = &self.dry_sequence_breaker;
         let params = SamplerParams {
             seed: 0,
@@ -118,18 +126,18 @@ impl SamplingArgs {
                 None => Stage::DEFAULT_ORDER.to_vec(),
             },
             min_keep: self.min_keep,
-            temp: self.temp,
+            temp: self.temp.unwrap_or(start.temp),
             dynatemp_range: self.dynatemp_range,
             dynatemp_exponent: self.dynatemp_exp,
-            top_k: self.top_k,
-            top_p: self.top_p,
-            min_p: self.min_p,
-            typ_p: self.typical,
+            top_k: self.top_k.unwrap_or(start.top_k),
+            top_p: self.top_p.unwrap_or(start.top_p),
+            min_p: self.min_p.unwrap_or(start.min_p),
+            typ_p: self.typical.unwrap_or(start.typ_p),
             top_n_sigma: self.top_n_sigma,
             xtc_probability: self.xtc_probability,
             xtc_threshold: self.xtc_threshold,
             repeat_last_n: self.repeat_last_n,
-            repeat_penalty: self.repeat_penalty,
+            repeat_penalty: self.repeat_penalty.unwrap_or(start.repeat_penalty),
             frequency_penalty: self.frequency_penalty,
             presence_penalty: self.presence_penalty,
             dry_multiplier: self.dry_multiplier,
@@ -213,12 +221,29 @@ mod tests {
         Flags::try_parse_from(words)
             .expect("the flags parse")
             .sampling
-            .params()
+            .params(&SamplerDefaults::default())
     }
 
     #[test]
     fn without_flags_the_defaults_hold() {
         assert_eq!(params("").expect("valid"), SamplerParams::default());
+    }
+
+    #[test]
+    fn what_the_model_recommends_gives_way_to_flags() {
+        let model = SamplerDefaults {
+            temp: Some(0.7),
+            top_k: Some(20),
+            ..SamplerDefaults::default()
+        };
+        let flags = Flags::try_parse_from(["x", "--temp", "0.1"]).expect("the flag parses");
+        let found = flags.sampling.params(&model).expect("valid");
+        let expected = SamplerParams {
+            temp: 0.1,
+            top_k: 20,
+            ..SamplerParams::default()
+        };
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::catalogue::{Entry, Package};
 use crate::config::Source;
 use crate::error::Error;
 use crate::hub::{Hub, LocalModel, parse_url};
-use crate::local::{self, model_name};
-use crate::model_ref::{ModelRef, RepoRef};
+use crate::local::{self, model_name, repo_name};
+use crate::model_ref::{ModelRef, RepoRef, Tag};
 use crate::package;
 use crate::progress::{Meter, Phase, Progress};
 use crate::remote::api::{self, FileHead, Listing, RemoteFile, is_sha256};
@@ -109,7 +109,10 @@ impl Hub {
             files.push(self.fetch_file(&http, &dir, &commit, &file, head, &mut meter)?);
         }
         dir.set_commit(&repo.revision, &commit)?;
-        LocalModel::new(model_name(repo, &model.parts[0]), files)
+        if select::is_model(&model.parts[0]) {
+            return LocalModel::new(model_name(repo, &model.parts[0]), files);
+        }
+        LocalModel::of_folder(repo_name(repo), &dir.snapshot(&commit), &model.parts)
     }
 
     /// One file: blob under its lock, then the name in the snapshot.
@@ -226,7 +229,20 @@ fn choose_remote(listing: &Listing, repo: &RepoRef) -> Result<ModelFiles, Error>
         .collect();
     let place = repo.repo.clone();
     let wanted = repo.tag.wanted().to_owned();
-    select::choose(&select::models(&paths), &repo.tag).map_err(|no| match no {
+    let chosen = select::choose(&select::models(&paths), &repo.tag);
+    // Without GGUF files, and unless one was asked for, the weights as Hugging Face has them.
+    let chosen = match (chosen, select::folder(&paths)) {
+        (Err(NoChoice::None(none)), Some(folder))
+            if none.is_empty() && repo.tag == Tag::Default =>
+        {
+            match folder.missing {
+                Some(missing) => Err(NoChoice::Missing(missing)),
+                None => Ok(folder),
+            }
+        }
+        (chosen, _) => chosen,
+    };
+    chosen.map_err(|no| match no {
         NoChoice::Several(found) => Error::Ambiguous {
             place,
             wanted,
@@ -236,7 +252,8 @@ fn choose_remote(listing: &Listing, repo: &RepoRef) -> Result<ModelFiles, Error>
         NoChoice::None(available) => {
             let hint = match available.is_empty() && !paths.is_empty() {
                 true => {
-                    "it holds no GGUF files; look for a repository of the same name with `-GGUF`"
+                    "it holds no GGUF files, and no `config.json` with safetensors; look for a repository of the \
+                     same name with `-GGUF`"
                 }
                 false => "",
             };

@@ -1,6 +1,6 @@
 //! The one object that people use: resolves names, downloads, lists and removes models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cache::{Inventory, RepoDir, UrlDir, inventory, remove_repo_model, remove_url_model};
 use crate::catalogue::Entry;
@@ -23,8 +23,10 @@ pub struct Hub {
 pub struct LocalModel {
     /// A name that resolves to it again.
     pub name: String,
-    /// The GGUF file, or the parts of a split one in order.
+    /// The GGUF file, or the parts of a split one in order; of a Hugging Face folder all files that count.
     pub files: Vec<PathBuf>,
+    /// The folder, if the model is one as Hugging Face has them: `config.json`, safetensors, tokenizer.
+    pub folder: Option<PathBuf>,
     /// Size of all files.
     pub total_bytes: u64,
 }
@@ -39,7 +41,18 @@ impl LocalModel {
         Ok(Self {
             name,
             files,
+            folder: None,
             total_bytes,
+        })
+    }
+
+    /// A Hugging Face folder at `path`, with these of its files.
+    pub(crate) fn of_folder(name: String, path: &Path, files: &[String]) -> Result<Self, Error> {
+        let files = files.iter().map(|file| path.join(file)).collect();
+        let folder = Some(path.to_owned());
+        Ok(Self {
+            folder,
+            ..Self::new(name, files)?
         })
     }
 }

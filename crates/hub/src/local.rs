@@ -10,7 +10,8 @@ use crate::model_ref::{MAIN, RepoRef, Tag};
 use crate::remote::url::Url;
 use crate::select::{self, DEFAULT_QUANT, ModelFiles, NoChoice};
 
-/// A file (with its sister parts, if it is one of a split model), or a folder with one model.
+/// A file (with its sister parts, if it is one of a split model), or a folder with one model: a GGUF file, or
+/// else weights as Hugging Face has them.
 ///
 /// # Errors
 /// Nothing there, several models in the folder, or a missing part.
@@ -87,10 +88,17 @@ pub(crate) fn find_repo(
         return Ok(None);
     }
     for folder in &folders {
-        let mut models = select::models(&files_below(folder));
+        let files = files_below(folder);
+        let mut models = select::models(&files);
         models.retain(|model| model.missing.is_none());
         match models.as_slice() {
-            [] => {}
+            [] => {
+                let whole = select::folder(&files).filter(|model| model.missing.is_none());
+                if let Some(model) = whole {
+                    let name = repo_name(repo);
+                    return LocalModel::of_folder(name, folder, &model.parts).map(Some);
+                }
+            }
             [model] => return in_snapshot(repo, folder, model).map(Some),
             [first, ..] if lenient => return in_snapshot(repo, folder, first).map(Some),
             _ => return Ok(None),
@@ -156,12 +164,15 @@ pub(crate) fn model_name(repo: &RepoRef, file: &str) -> String {
         (_, Some(quant)) => quant,
         (_, None) => file.to_owned(),
     };
-    let at = if repo.revision == MAIN {
-        String::new()
-    } else {
-        format!("@{}", repo.revision)
-    };
-    format!("{}{at}:{tag}", repo.repo)
+    format!("{}:{tag}", repo_name(repo))
+}
+
+/// `org/repo`, with the revision if it is not the branch `main`.
+pub(crate) fn repo_name(repo: &RepoRef) -> String {
+    match repo.revision.as_str() {
+        MAIN => repo.repo.clone(),
+        revision => format!("{}@{revision}", repo.repo),
+    }
 }
 
 fn model_in_folder(path: &Path, name: String) -> Result<LocalModel, Error> {
@@ -178,12 +189,22 @@ fn model_in_folder(path: &Path, name: String) -> Result<LocalModel, Error> {
             .collect::<Vec<_>>()
     };
     match models.as_slice() {
-        [] => Err(Error::NoSuchFile {
-            place: name,
-            wanted: Tag::Default.wanted().to_owned(),
-            available: Vec::new(),
-            hint: String::new(),
-        }),
+        [] => match select::folder(&names) {
+            Some(ModelFiles {
+                missing: Some(missing),
+                ..
+            }) => Err(Error::MissingPart {
+                place: name,
+                missing,
+            }),
+            Some(model) => LocalModel::of_folder(name, path, &model.parts),
+            None => Err(Error::NoSuchFile {
+                place: name,
+                wanted: Tag::Default.wanted().to_owned(),
+                available: Vec::new(),
+                hint: String::new(),
+            }),
+        },
         [
             ModelFiles {
                 missing: Some(part),

@@ -49,6 +49,71 @@ pub(crate) fn models<S: AsRef<str>>(paths: &[S]) -> Vec<ModelFiles> {
     found
 }
 
+/// The files that make a repository or folder a model as Hugging Face has them, or `None` if it is none.
+///
+/// `config.json`, the tokenizer's files and the like come first, weights last, so that a download that was
+/// interrupted lacks weights and is seen to be incomplete. Other weights that some repositories hold too
+/// (`consolidated.safetensors`, PyTorch's, ONNX's) are left out.
+pub(crate) fn folder<S: AsRef<str>>(paths: &[S]) -> Option<ModelFiles> {
+    const WEIGHTS: &str = "model.safetensors";
+    const INDEX: &str = "model.safetensors.index.json";
+    const TEXTS: [&str; 9] = [
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer.model",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "chat_template.jinja",
+        "chat_template.json",
+    ];
+    let has = |name: &str| paths.iter().any(|path| path.as_ref() == name);
+    if !has("config.json") {
+        return None;
+    }
+    let texts = TEXTS.into_iter().filter(|name| has(name));
+    let mut parts: Vec<String> = texts.map(str::to_owned).collect();
+    let templates = paths
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|path| path.starts_with("additional_chat_templates/") && path.ends_with(".jinja"));
+    parts.extend(templates.map(str::to_owned));
+    if has(WEIGHTS) {
+        parts.push(WEIGHTS.to_owned());
+        return Some(ModelFiles {
+            parts,
+            missing: None,
+        });
+    }
+    let shards = shards(paths)?;
+    parts.push(INDEX.to_owned());
+    let missing = shards.iter().find(|shard| !has(shard));
+    let missing = missing.cloned().or_else(|| {
+        let index = INDEX.to_owned();
+        (!has(INDEX)).then_some(index)
+    });
+    parts.extend(shards);
+    Some(ModelFiles { parts, missing })
+}
+
+/// All names `model-00001-of-0000N.safetensors`, if one of them is there.
+fn shards<S: AsRef<str>>(paths: &[S]) -> Option<Vec<String>> {
+    let counts = paths.iter().filter_map(|path| {
+        let numbers = path.as_ref().strip_prefix("model-")?;
+        let (part, count) = numbers.strip_suffix(".safetensors")?.split_once("-of-")?;
+        let number = |digits: &str| {
+            let plain = digits.len() == 5 && digits.bytes().all(|b| b.is_ascii_digit());
+            plain.then(|| digits.parse::<u32>().ok()).flatten()
+        };
+        number(part)?;
+        number(count).filter(|&count| (1..=MAX_PARTS).contains(&count))
+    });
+    let count = counts.max()?;
+    let name = |part| format!("model-{part:05}-of-{count:05}.safetensors");
+    Some((1..=count).map(name).collect())
+}
+
 /// The model that fits the tag.
 ///
 /// `Tag::Default` means the quantisation [`DEFAULT_QUANT`], else the first model there is.
@@ -277,6 +342,49 @@ mod tests {
         );
         assert_eq!(all_parts("m-00004-of-00003.gguf").len(), 1);
         assert_eq!(all_parts("m-00001-of-99999.gguf").len(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_its_texts_and_then_its_weights() {
+        let small = [
+            "README.md",
+            "model.safetensors",
+            "config.json",
+            "tokenizer.json",
+            "additional_chat_templates/rag.jinja",
+            "onnx/model.onnx",
+        ];
+        let found = folder(&small).expect("a folder");
+        let expected = [
+            "config.json",
+            "tokenizer.json",
+            "additional_chat_templates/rag.jinja",
+            "model.safetensors",
+        ];
+        assert_eq!(
+            (found.parts.as_slice(), found.missing),
+            (&expected.map(String::from)[..], None)
+        );
+
+        let [one, two] = [1, 2].map(|i| format!("model-0000{i}-of-00002.safetensors"));
+        let index = "model.safetensors.index.json";
+        let large = ["config.json", "consolidated.safetensors", index, &one, &two];
+        let found = folder(&large).expect("a folder");
+        assert_eq!(found.parts, ["config.json", index, &one, &two]);
+        assert_eq!(found.missing, None);
+        assert_eq!(
+            folder(&large[..4]).expect("a part").missing,
+            Some(two.clone())
+        );
+        let no_index = ["config.json", &one, &two];
+        assert_eq!(
+            folder(&no_index).expect("parts").missing,
+            Some(index.to_owned())
+        );
+        assert_eq!(folder(&["config.json", "pytorch_model.bin"]), None);
+        assert_eq!(folder(&["model.safetensors"]), None);
+        let many = ["config.json", "model-00001-of-99999.safetensors"];
+        assert_eq!(folder(&many), None, "more parts than are believed");
     }
 
     #[test]

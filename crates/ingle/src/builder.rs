@@ -8,8 +8,9 @@ use hub::Progress;
 use model::{KvType, Level, LoadOptions};
 use tokenizer::ChatTemplate;
 
+use crate::open::pick_template;
 use crate::sdk::{Model, ModelInfo, Shared};
-use crate::{Error, chat_template_source, memory, open, tokenizer, worker};
+use crate::{Error, memory, open, worker};
 
 /// Settings of a model that is about to be loaded; see [`Model::builder`].
 pub struct ModelBuilder {
@@ -20,6 +21,7 @@ pub struct ModelBuilder {
     kv_type: KvType,
     options: LoadOptions,
     template: Option<String>,
+    template_name: Option<String>,
     progress: Box<dyn Progress + Send>,
 }
 
@@ -34,6 +36,7 @@ impl ModelBuilder {
             kv_type: KvType::default(),
             options,
             template: None,
+            template_name: None,
             progress: Box::new(()),
         }
     }
@@ -84,6 +87,12 @@ impl ModelBuilder {
         self
     }
 
+    /// Which of the model's own chat templates to use, where it has several: `tool_use`, `rag`.
+    pub fn chat_template_name(mut self, name: impl Into<String>) -> Self {
+        self.template_name = Some(name.into());
+        self
+    }
+
     /// Sees how a download gets on.
     pub fn progress(mut self, progress: impl Progress + Send + 'static) -> Self {
         self.progress = Box::new(progress);
@@ -95,18 +104,15 @@ impl ModelBuilder {
     /// # Errors
     /// Whatever can be wrong with a name, a download, a file or the settings.
     pub fn load(mut self) -> Result<Model, Error> {
-        let (local, gguf) = open(&self.name, &mut *self.progress)?;
+        let files = open(&self.name, &mut *self.progress)?;
         let start = Instant::now();
-        let tokenizer = Arc::new(tokenizer(&gguf)?);
+        let gguf = files.gguf()?;
         let mut model = model::Model::load(&gguf, &self.options)?;
         let weights: usize = gguf.tensors().iter().map(|tensor| tensor.data.len()).sum();
         let available = memory::available();
         let budget = memory::budget(self.memory, available.as_ref());
         let (config, kv_type) = (model.config(), self.kv_type);
-        let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
-        if tokens > rows {
-            return Err(Error::VocabularySize { tokens, rows });
-        }
+        let tokenizer = Arc::new(files.tokenizer(Some(config.vocab_size))?);
         let max = config.max_seq_len;
         let ctx = self
             .ctx
@@ -116,7 +122,7 @@ impl ModelBuilder {
         }
         let template_source = match self.template {
             Some(source) => Some(source),
-            None => chat_template_source(&gguf)?,
+            None => pick_template(files.chat_templates()?, self.template_name.as_deref())?,
         };
         let template = template_source
             .as_deref()
@@ -138,8 +144,8 @@ impl ModelBuilder {
         model.place(&placement)?;
         let model = Arc::new(model);
         let info = ModelInfo {
-            name: local.name,
-            paths: local.files,
+            name: files.local.name.clone(),
+            paths: files.local.files.clone(),
             file_bytes: gguf.file_bytes(),
             architecture: gguf.metadata().require("general.architecture")?,
             ctx,
@@ -150,6 +156,7 @@ impl ModelBuilder {
             memory,
             placement,
             chat_template: template_source,
+            sampler: files.sampler_defaults()?,
             load_time: start.elapsed(),
         };
         let generator = Generator::new(

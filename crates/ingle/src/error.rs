@@ -16,6 +16,9 @@ pub enum Error {
     /// The vocabulary in the file.
     #[error(transparent)]
     Vocabulary(#[from] engine::vocab::Error),
+    /// The tokenizer and the like in a folder.
+    #[error(transparent)]
+    Folder(#[from] engine::hf::Error),
     /// The chat template.
     #[error(transparent)]
     Template(#[from] tokenizer::TemplateError),
@@ -32,6 +35,14 @@ pub enum Error {
     NoChatTemplate {
         /// The model's name.
         model: String,
+    },
+    /// No chat template has this name.
+    #[error("no chat template is named `{name}`, expected one of: {}", known.join(", "))]
+    NoSuchTemplate {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// The vocabulary and the weights are not of one model.
     #[error("the vocabulary has {tokens} tokens, the model {rows}: these are not of one model")]

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A name is a short name of the built-in catalogue, `user/repo[:QUANT]` of the Hugging Face hub, a
-//! path or an https URL. Every blocking call has an `_async` sibling that works on any runtime. A
+//! path or an https URL. A path is that of a GGUF file or of a folder with `config.json` and safetensors. Every blocking call has an `_async` sibling that works on any runtime. A
 //! [`Model`] is a cheap handle; requests on it are carried out one after the other.
 
 #![forbid(unsafe_code)]
@@ -31,13 +31,14 @@ mod worker;
 
 pub use builder::ModelBuilder;
 pub use chat::{Chat, Message};
+pub use engine::hf::{NamedTemplate, SamplerDefaults};
 pub use engine::sampler::{self, SamplerParams};
 pub use engine::{FinishReason, Usage};
 pub use error::Error;
 pub use formats::Gguf;
 pub use hub;
 pub use model::{self, KvType, Level};
-pub use open::{chat_template_source, open, resolve, tokenizer};
+pub use open::{ModelFiles, open, resolve};
 pub use request::{AsyncReplyStream, Reply, ReplyStream, Request};
 pub use sdk::{Model, ModelInfo};
 pub use tokenizer::{ChatTemplate, TemplateError, TemplateInput, Tokenizer};

@@ -1,7 +1,11 @@
 //! A name to files, files to parts: without loading weights.
 
+use std::borrow::Cow;
+
+use engine::hf::{self, NamedTemplate, SamplerDefaults};
 use engine::vocab::tokenizer_from_gguf;
 use formats::Gguf;
+use formats::hf::Folder;
 use hub::{Hub, LocalModel, ModelRef, Progress};
 use tokenizer::Tokenizer;
 
@@ -15,28 +19,133 @@ pub fn resolve(name: &str, progress: &mut dyn Progress) -> Result<LocalModel, Er
     Ok(Hub::from_env()?.resolve(&ModelRef::parse(name)?, progress)?)
 }
 
-/// The files of a model and what is in them.
+/// The files of a model, open.
 ///
 /// # Errors
-/// As for [`resolve`], and if the first file is no GGUF file.
-pub fn open(name: &str, progress: &mut dyn Progress) -> Result<(LocalModel, Gguf), Error> {
+/// As for [`resolve`], and if the first file is no GGUF file, or the folder no model.
+pub fn open(name: &str, progress: &mut dyn Progress) -> Result<ModelFiles, Error> {
     let local = resolve(name, progress)?;
-    let gguf = Gguf::open(&local.files[0])?;
-    Ok((local, gguf))
+    let contents = match &local.folder {
+        Some(path) => Contents::Folder(Folder::open(path)?),
+        None => Contents::Gguf(Gguf::open(&local.files[0])?),
+    };
+    Ok(ModelFiles { local, contents })
 }
 
-/// The tokenizer in a file.
-///
-/// # Errors
-/// If there is none, or its tables are broken.
-pub fn tokenizer(gguf: &Gguf) -> Result<Tokenizer, Error> {
-    Ok(tokenizer_from_gguf(gguf.metadata())?)
+/// The files of a model and what is in them: a GGUF file, or a folder as Hugging Face has them.
+pub struct ModelFiles {
+    /// Where they are.
+    pub local: LocalModel,
+    contents: Contents,
 }
 
-/// The source of the chat template in a file, if there is one.
+enum Contents {
+    Gguf(Gguf),
+    Folder(Folder),
+}
+
+impl ModelFiles {
+    /// The model as a GGUF file has it: the file itself, or what one made of the folder would hold.
+    ///
+    /// # Errors
+    /// If the folder has an architecture that is not known, or something contradicts something else.
+    pub fn gguf(&self) -> Result<Cow<'_, Gguf>, Error> {
+        match &self.contents {
+            Contents::Gguf(gguf) => Ok(Cow::Borrowed(gguf)),
+            Contents::Folder(folder) => Ok(Cow::Owned(model::hf::to_gguf(folder)?)),
+        }
+    }
+
+    /// The folder, if it is one.
+    pub fn folder(&self) -> Option<&Folder> {
+        match &self.contents {
+            Contents::Gguf(_) => None,
+            Contents::Folder(folder) => Some(folder),
+        }
+    }
+
+    /// The tokenizer, for a model with so many rows of embeddings if that is known.
+    ///
+    /// # Errors
+    /// If there is none, its tables are broken, or it has tokens without a row.
+    pub fn tokenizer(&self, rows: Option<usize>) -> Result<Tokenizer, Error> {
+        match &self.contents {
+            Contents::Folder(folder) => Ok(hf::tokenizer(folder.path(), rows)?),
+            Contents::Gguf(gguf) => {
+                let tokenizer = tokenizer_from_gguf(gguf.metadata())?;
+                let tokens = tokenizer.vocab_size();
+                match rows {
+                    Some(rows) if tokens > rows => Err(Error::VocabularySize { tokens, rows }),
+                    _ => Ok(tokenizer),
+                }
+            }
+        }
+    }
+
+    /// The chat templates; the first is the one to use unless another is asked for.
+    ///
+    /// # Errors
+    /// If one is no text, or a file is broken.
+    pub fn chat_templates(&self) -> Result<Vec<NamedTemplate>, Error> {
+        match &self.contents {
+            Contents::Folder(folder) => Ok(hf::chat_templates(folder.path())?),
+            Contents::Gguf(gguf) => gguf_templates(gguf),
+        }
+    }
+
+    /// What the model's makers recommend for sampling.
+    ///
+    /// # Errors
+    /// If the file that says so is broken.
+    pub fn sampler_defaults(&self) -> Result<SamplerDefaults, Error> {
+        match &self.contents {
+            Contents::Folder(folder) => Ok(hf::sampler_defaults(folder.path())?),
+            Contents::Gguf(_) => Ok(SamplerDefaults::default()),
+        }
+    }
+}
+
+/// `tokenizer.chat_template`, then `tokenizer.chat_template.NAME`.
+fn gguf_templates(gguf: &Gguf) -> Result<Vec<NamedTemplate>, Error> {
+    const KEY: &str = "tokenizer.chat_template";
+    let metadata = gguf.metadata();
+    let mut templates = Vec::new();
+    if let Some(source) = metadata.opt(KEY)? {
+        let name = "default".to_owned();
+        templates.push(NamedTemplate { name, source });
+    }
+    for (key, _) in metadata.iter() {
+        let name = key
+            .strip_prefix(KEY)
+            .and_then(|rest| rest.strip_prefix('.'));
+        if let Some(name) = name {
+            templates.push(NamedTemplate {
+                name: name.to_owned(),
+                source: metadata.require(key)?,
+            });
+        }
+    }
+    Ok(templates)
+}
+
+/// The template of this name, or without a name the first.
 ///
 /// # Errors
-/// If the key is there and no string.
-pub fn chat_template_source(gguf: &Gguf) -> Result<Option<String>, Error> {
-    Ok(gguf.metadata().opt("tokenizer.chat_template")?)
+/// If none has the name.
+pub(crate) fn pick_template(
+    templates: Vec<NamedTemplate>,
+    name: Option<&str>,
+) -> Result<Option<String>, Error> {
+    let Some(name) = name else {
+        return Ok(templates.into_iter().next().map(|t| t.source));
+    };
+    let known: Vec<String> = templates.iter().map(|t| t.name.clone()).collect();
+    let found = templates.into_iter().find(|t| t.name == name);
+    match found {
+        Some(template) => Ok(Some(template.source)),
+        None => Err(Error::NoSuchTemplate {
+            name: name.to_owned(),
+            known,
+        }),
+    }
 }

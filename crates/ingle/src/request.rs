@@ -50,7 +50,8 @@ impl Request {
     }
 
     fn new(model: Model, prompt: Prompt) -> Self {
-        let sampler = SamplerParams::default();
+        let mut sampler = SamplerParams::default();
+        model.info().sampler.apply(&mut sampler);
         Self {
             model,
             prompt,
@@ -84,7 +85,8 @@ impl Request {
         self
     }
 
-    /// How to choose tokens; the seed is part of it. Otherwise llama.cpp's defaults, seed 0.
+    /// How to choose tokens; the seed is part of it. Otherwise llama.cpp's defaults with what
+    /// the model recommends ([`ModelInfo::sampler`](crate::ModelInfo::sampler)) in place of them, seed 0.
     pub fn sampler(mut self, sampler: SamplerParams) -> Self {
         self.sampler = sampler;
         self

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::hf::SamplerDefaults;
 use model::KvType;
 use tokenizer::{ChatTemplate, Tokenizer};
 
@@ -49,12 +50,14 @@ pub struct ModelInfo {
     pub placement: model::Placement,
     /// Source of the chat template in use.
     pub chat_template: Option<String>,
+    /// What the model's makers recommend for sampling; requests start from it.
+    pub sampler: SamplerDefaults,
     /// From the file on disk to ready.
     pub load_time: Duration,
 }
 
 impl Model {
-    /// Loads a model by short name, `user/repo[:QUANT]`, path or URL; downloads it if need be.
+    /// Loads a model by short name, `user/repo[:QUANT]`, path (a GGUF file, or a folder) or URL; downloads it if need be.
     ///
     /// # Errors
     /// Whatever can be wrong with a name, a download or a file.

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
 
 use ingle::sampler::SamplerParams;
-use ingle::{Message, Model, Request, Usage};
+use ingle::{Message, Model, Request, SamplerDefaults, Usage};
 use serde_json::json;
 
 use crate::App;
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     )]
     stop: Vec<String>,
     /// No chat template: the model continues the prompt
-    #[arg(long, conflicts_with_all = ["system", "chat_template_file"])]
+    #[arg(long, conflicts_with_all = ["system", "chat_template_file", "chat_template_name"])]
     raw: bool,
     /// Show special tokens in the answer
     #[arg(long)]
@@ -113,6 +113,7 @@ pub(crate) fn run(app: &App, args: Args) -> Result<(), Failure> {
         ));
     }
     let model = load::model(app, &choice.model, &args.load)?;
+    settings.params = args.sampling.params(&model.info().sampler)?;
     finish_bias(&mut settings.params, &model, args.sampling.ignore_eos)?;
     if !args.raw && model.chat_template().is_none() {
         return Err(Failure::new(format_args!(
@@ -129,7 +130,8 @@ pub(crate) fn run(app: &App, args: Args) -> Result<(), Failure> {
 fn settings(args: &Args) -> Result<Settings, Failure> {
     Ok(Settings {
         system: args.system.clone(),
-        params: args.sampling.params()?,
+        // Once more with what the model recommends, when it is known; wrong usage is told before loading.
+        params: args.sampling.params(&SamplerDefaults::default())?,
         seed: args.sampling.seed(),
         max_tokens: usize::try_from(args.max_tokens).ok(),
         stop: args.stop.clone(),
@@ -292,6 +294,12 @@ pub(crate) fn report(app: &App, model: &Model, answer: &Answer, seed: Option<u64
             info.level,
             info.ctx,
         ));
+        let recommended = info.sampler.iter().map(|(name, x)| format!("{name} {x}"));
+        let recommended: Vec<_> = recommended.collect();
+        if !recommended.is_empty() {
+            let recommended = recommended.join(", ");
+            lines.push(format!("sampler     the model recommends {recommended}"));
+        }
         lines.push(format!("seed        {seed}"));
     }
     if let Some((reason, usage)) = &answer.end {

@@ -56,19 +56,19 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
 }
 
 fn of_model(app: &App, model: &str) -> Result<Source, Failure> {
-    let (_, gguf) = load::file(app, model)?;
-    let Some(source) = ingle::chat_template_source(&gguf)? else {
+    let files = load::files(app, model)?;
+    let Some(source) = files.chat_templates()?.into_iter().next() else {
         return Err(Failure::new(format_args!(
             "`{model}` has no chat template\nhint: `--file` names one"
         )));
     };
-    let tokenizer = ingle::tokenizer(&gguf)?;
+    let tokenizer = files.tokenizer(None)?;
     let name = |id: Option<u32>| {
         let text = id.and_then(|id| tokenizer.token_text(id));
         text.unwrap_or_default().to_owned()
     };
     Ok(Source {
-        template: ChatTemplate::new(&source)?,
+        template: ChatTemplate::new(&source.source)?,
         bos_token: name(tokenizer.bos()),
         eos_token: name(tokenizer.eos()),
     })

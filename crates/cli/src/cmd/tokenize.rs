@@ -41,8 +41,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
         }
         _ => read_stdin()?,
     };
-    let (_, gguf) = load::file(app, &args.model)?;
-    let tokenizer = ingle::tokenizer(&gguf)?;
+    let tokenizer = load::files(app, &args.model)?.tokenizer(None)?;
     let ids = tokenizer.encode(&text, !args.no_add_special, !args.no_parse_special);
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {

@@ -1,6 +1,7 @@
 //! The built program as its users see it: arguments in, text, exit code and files out.
 
 mod bench;
+mod folders;
 mod list;
 mod memory;
 #[cfg(unix)]

@@ -19,7 +19,7 @@ pub struct Inventory {
 /// A model in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredModel {
-    /// A name that resolves to it: `org/repo:Q4_K_M`, `org/repo:file.gguf`, or a URL.
+    /// A name that resolves to it: `org/repo:Q4_K_M`, `org/repo:file.gguf`, `org/repo`, or a URL.
     pub name: String,
     /// Repository or URL without file.
     pub source: String,
@@ -117,7 +117,17 @@ fn add_repo(found: &mut Inventory, cache: &Path, repo: &str) {
     let dir = RepoDir::new(cache, repo);
     let mut seen: Vec<String> = Vec::new();
     for snapshot in snapshots(&dir) {
-        let all = select::models(&files_below(&snapshot));
+        let files = files_below(&snapshot);
+        let all = select::models(&files);
+        let folder = select::folder(&files).filter(|_| all.is_empty());
+        if let Some(folder) = folder.filter(|folder| folder.missing.is_none())
+            && !seen.contains(&folder.parts[0])
+        {
+            seen.push(folder.parts[0].clone());
+            let paths = folder.parts.iter().map(|part| snapshot.join(part));
+            let model = stored(repo.to_owned(), repo.to_owned(), None, paths.collect());
+            found.models.push(model);
+        }
         for model in all.iter().filter(|model| model.missing.is_none()) {
             if seen.contains(&model.parts[0]) {
                 continue;

@@ -415,3 +415,80 @@ fn a_mirror_without_listings_still_has_files() {
         .unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "{error}");
 }
+
+#[test]
+fn a_repository_without_gguf_files_is_a_folder() {
+    let files: Vec<(&str, Vec<u8>)> = [
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors.index.json",
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        "pytorch_model.bin",
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(|(name, seed)| (name, content(seed, 1000)))
+    .collect();
+    let server = Server::with("org/repo", &files);
+    let cache = TempDir::new();
+    let hub = hub(&cache, &server);
+    let found = hub.resolve(&parse("org/repo"), &mut ()).unwrap();
+    let folder = found.folder.clone().expect("a folder");
+    assert_eq!(found.name, "org/repo");
+    assert_eq!(
+        found.total_bytes, 5000,
+        "PyTorch's weights stay where they are"
+    );
+    for (name, bytes) in &files[..5] {
+        assert!(
+            std::fs::read(folder.join(name)).unwrap() == *bytes,
+            "{name}"
+        );
+    }
+    assert!(!folder.join("pytorch_model.bin").exists());
+
+    // From here on without the network; and gone when it is removed.
+    assert_eq!(hub.resolve_local(&parse("org/repo")).unwrap(), found);
+    let listed = hub.list().models;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(
+        (listed[0].name.as_str(), listed[0].bytes),
+        ("org/repo", 5000)
+    );
+    std::fs::remove_file(folder.join("model-00002-of-00002.safetensors")).unwrap();
+    assert!(
+        hub.resolve_local(&parse("org/repo")).is_err(),
+        "a shard is missing"
+    );
+    assert_eq!(hub.resolve(&parse("org/repo"), &mut ()).unwrap(), found);
+    assert_eq!(hub.remove(&parse("org/repo")).unwrap(), 5000);
+    assert!(hub.list().models.is_empty());
+
+    // Somebody who names a quantisation wants a GGUF file.
+    let error = hub.resolve(&parse("org/repo:Q4_K_M"), &mut ()).unwrap_err();
+    assert!(matches!(error, Error::NoSuchFile { .. }), "{error}");
+}
+
+#[test]
+fn a_local_folder_with_a_shard_missing_says_which() {
+    let folder = TempDir::new();
+    let put = |name: &str| std::fs::write(folder.0.join(name), "{}").unwrap();
+    put("config.json");
+    put("model.safetensors.index.json");
+    put("model-00001-of-00002.safetensors");
+    let hub = Hub::new(config(&folder.0, "http://127.0.0.1:1"));
+    let name = folder.0.display().to_string();
+    let error = hub.resolve(&parse(&name), &mut ()).unwrap_err().to_string();
+    assert!(
+        error.contains("model-00002-of-00002.safetensors"),
+        "{error}"
+    );
+    put("model-00002-of-00002.safetensors");
+    let found = hub.resolve(&parse(&name), &mut ()).unwrap();
+    assert_eq!(found.folder, Some(folder.0.clone()));
+    // A GGUF file in it wins.
+    put("m-Q4_K_M.gguf");
+    let found = hub.resolve(&parse(&name), &mut ()).unwrap();
+    assert_eq!((found.folder, found.files.len()), (None, 1));
+}

@@ -3,6 +3,7 @@
 mod errors;
 mod facade;
 mod files;
+mod folders;
 mod memory;
 #[allow(
     clippy::print_stdout,

@@ -2,20 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use ingle::hub::LocalModel;
 use ingle::model::{Level, LoadOptions, Loader, arch};
-use ingle::{Gguf, Tokenizer};
+use ingle::{Gguf, ModelFiles, SamplerDefaults, Tokenizer};
 use serde_json::{Value, json};
 
 use super::{config, memory, metadata};
 use crate::failure::Failure;
 
 /// Everything there is to say about the file on this machine.
-pub(super) fn collect(
-    local: &LocalModel,
-    gguf: &Gguf,
-    args: &super::Args,
-) -> Result<Value, Failure> {
+pub(super) fn collect(files: &ModelFiles, args: &super::Args) -> Result<Value, Failure> {
+    let gguf = &*files.gguf()?;
     let ctx = args
         .ctx
         .map(|ctx| usize::try_from(ctx).unwrap_or(usize::MAX));
@@ -30,10 +26,11 @@ pub(super) fn collect(
     let loaded = ingle::model::Model::load(gguf, &options);
     let mut facts = json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "name": local.name,
-        "files": local.files,
-        "size": local.total_bytes,
-        "gguf_version": gguf.version(),
+        "name": files.local.name,
+        "files": files.local.files,
+        "size": files.local.total_bytes,
+        // A folder becomes one in memory only.
+        "gguf_version": files.folder().is_none().then(|| gguf.version()),
         "architecture": name,
     });
     facts["runs"] = loaded.is_ok().into();
@@ -44,7 +41,8 @@ pub(super) fn collect(
     };
     facts["config"] = config.as_ref().map_or(Value::Null, config::to_json);
     facts["tensors"] = tensors(gguf, &kernels(loaded.as_ref().ok()), args.tensors);
-    facts["tokenizer"] = match ingle::tokenizer(gguf) {
+    let rows = config.as_ref().ok().map(|config| config.vocab_size);
+    facts["tokenizer"] = match files.tokenizer(rows) {
         Ok(tokenizer) => tokenizer_facts(&tokenizer),
         Err(error) => json!({"error": error.to_string()}),
     };
@@ -65,8 +63,25 @@ pub(super) fn collect(
         "os": std::env::consts::OS,
     });
     facts["metadata"] = metadata::to_json(gguf.metadata());
-    facts["chat_template"] = ingle::chat_template_source(gguf).ok().flatten().into();
+    let templates = files.chat_templates().unwrap_or_default();
+    let names: Vec<&str> = templates.iter().map(|t| t.name.as_str()).collect();
+    facts["chat_templates"] = names.into();
+    facts["chat_template"] = templates.into_iter().next().map(|t| t.source).into();
+    facts["sampler"] = match files.sampler_defaults() {
+        Ok(defaults) => sampler_facts(&defaults),
+        Err(error) => json!({"error": error.to_string()}),
+    };
     Ok(facts)
+}
+
+/// What the model recommends, under the names of `ingle run`'s flags.
+fn sampler_facts(defaults: &SamplerDefaults) -> Value {
+    let named = defaults.iter().map(|(name, x)| {
+        let is_whole = x.fract() == 0.0 && name == "top_k";
+        let value = if is_whole { json!(x as u64) } else { json!(x) };
+        (name.to_owned(), value)
+    });
+    Value::Object(named.collect())
 }
 
 /// By name of the type: the kernels that multiply with its weights.

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::load;
 use crate::text;
 
-/// Show what a model is: metadata, architecture, tensors, kernels, memory, chat template
+/// Show what a model is: metadata, architecture, tensors, kernels, memory, chat template, sampler
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The model
@@ -45,8 +45,8 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
-    let (local, gguf) = load::file(app, &args.model)?;
-    let facts = facts::collect(&local, &gguf, args)?;
+    let files = load::files(app, &args.model)?;
+    let facts = facts::collect(&files, args)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match args.json {
         true => writeln!(out, "{facts:#}")?,

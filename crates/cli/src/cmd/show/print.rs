@@ -42,9 +42,22 @@ pub(super) fn print(facts: &Value, style: &Style, out: &mut dyn Write) -> io::Re
     memory::print(&facts["memory"], out)?;
     heading(out, "Tokenizer")?;
     tree(&facts["tokenizer"], 1, out)?;
+    heading(out, "Sampler (what the model recommends)")?;
+    match facts["sampler"].as_object() {
+        Some(fields) if !fields.is_empty() => tree(&facts["sampler"], 1, out)?,
+        _ => writeln!(out, "  {}", style.dim("nothing"))?,
+    }
     heading(out, "Metadata")?;
     tree(&facts["metadata"], 1, out)?;
     heading(out, "Chat template")?;
+    let names: Vec<_> = list(&facts["chat_templates"]).iter().map(line).collect();
+    if names.len() > 1 {
+        writeln!(
+            out,
+            "  {}",
+            style.dim(&format!("one of: {}", names.join(", ")))
+        )?;
+    }
     match facts["chat_template"].as_str() {
         None => writeln!(out, "  {}", style.dim("none")),
         Some(template) => template
