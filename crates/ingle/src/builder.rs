@@ -1,16 +1,18 @@
 //! How a model is loaded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use engine::{Generator, Runner};
 use hub::Progress;
 use model::{KvType, Level, LoadOptions};
+use tensor::DType;
 use tokenizer::ChatTemplate;
 
 use crate::open::pick_template;
 use crate::sdk::{Model, ModelInfo, Shared};
-use crate::{Error, memory, open, worker};
+use crate::{Error, memory, open, quant, worker};
 
 /// Settings of a model that is about to be loaded; see [`Model::builder`].
 pub struct ModelBuilder {
@@ -19,6 +21,7 @@ pub struct ModelBuilder {
     memory: Option<u64>,
     measuring: Option<(usize, usize)>,
     kv_type: KvType,
+    quant: Option<DType>,
     options: LoadOptions,
     template: Option<String>,
     template_name: Option<String>,
@@ -34,6 +37,7 @@ impl ModelBuilder {
             memory: None,
             measuring: None,
             kv_type: KvType::default(),
+            quant: None,
             options,
             template: None,
             template_name: None,
@@ -75,6 +79,13 @@ impl ModelBuilder {
         self
     }
 
+    /// Quantises matrices to this type while loading ([`quant::TYPES`](crate::quant::TYPES)): for weights as they
+    /// were trained. They are then kept in memory, and [`ModelBuilder::progress`] sees how it gets on.
+    pub fn quant(mut self, dtype: DType) -> Self {
+        self.quant = Some(dtype);
+        self
+    }
+
     /// Level of instructions; otherwise the best, or what `INGLE_ISA` says.
     pub fn level(mut self, level: Level) -> Self {
         self.options.level = Some(level);
@@ -106,7 +117,11 @@ impl ModelBuilder {
     pub fn load(mut self) -> Result<Model, Error> {
         let files = open(&self.name, &mut *self.progress)?;
         let start = Instant::now();
-        let gguf = files.gguf()?;
+        let mut gguf = files.gguf()?;
+        if let Some(dtype) = self.quant {
+            let (whole, threads) = (gguf.into_owned(), self.options.num_threads);
+            gguf = Cow::Owned(quant::quantize(whole, dtype, threads, &mut *self.progress)?);
+        }
         let mut model = model::Model::load(&gguf, &self.options)?;
         let weights: usize = gguf.tensors().iter().map(|tensor| tensor.data.len()).sum();
         let available = memory::available();
@@ -139,6 +154,14 @@ impl ModelBuilder {
                 needed: memory.besides(),
                 budget: budget.bytes,
             });
+        }
+        // What was quantised is nowhere but in memory.
+        if let (Some(_), Some(budget)) = (self.quant, budget) {
+            let needed = weights as u64 + memory.besides();
+            if needed > budget.bytes {
+                let budget = budget.bytes;
+                return Err(Error::QuantMemory { needed, budget });
+            }
         }
         let placement = memory.place(&model.weight_bytes(), budget)?;
         model.place(&placement)?;

@@ -36,6 +36,12 @@ pub enum Error {
         /// The model's name.
         model: String,
     },
+    /// A type that models are not quantised to while they are loaded.
+    #[error("cannot quantise to {found}, expected one of: {}", crate::quant::TYPES.map(tensor::DType::name).join(", "))]
+    QuantType {
+        /// The type.
+        found: tensor::DType,
+    },
     /// No chat template has this name.
     #[error("no chat template is named `{name}`, expected one of: {}", known.join(", "))]
     NoSuchTemplate {
@@ -68,6 +74,16 @@ pub enum Error {
         /// Asked for, in tokens.
         ctx: usize,
         /// Bytes needed.
+        needed: u64,
+        /// Bytes that are free, given, or left by the control group.
+        budget: u64,
+    },
+    /// A model that was quantised while it was loaded is more than there is memory.
+    #[error(
+        "the model takes {needed} bytes as it was quantised, {budget} may be taken\nhint: a smaller type (`--quant`)"
+    )]
+    QuantMemory {
+        /// Bytes needed, with keys, values and buffers.
         needed: u64,
         /// Bytes that are free, given, or left by the control group.
         budget: u64,

@@ -17,7 +17,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["formats", "model", "tokenizer"]),
     ("hub", &[]),
     // The façade hands out what it is made of: files, tokenizers, probe taps.
-    ("ingle", &["formats", "tokenizer", "model", "engine", "hub"]),
+    (
+        "ingle",
+        &["tensor", "formats", "tokenizer", "model", "engine", "hub"],
+    ),
     // `show` prints the metadata of a file.
     ("cli", &["formats", "ingle"]),
     ("testkit", &["tensor", "formats"]),

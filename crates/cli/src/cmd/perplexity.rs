@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use ingle::KvType;
 use ingle::perplexity::{self, Perplexity};
+use ingle::{DType, KvType};
 use serde_json::json;
 
 use crate::App;
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// What keys and values are kept as: f16, or q8_0 for half the memory
     #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = load::kv_type())]
     kv_type: KvType,
+    /// Quantise matrices while loading: q8_0, q6_k, q5_k, q4_k, q4_0, q3_k, q2_k or mxfp4
+    #[arg(long, value_name = "TYPE", value_parser = load::quant_type())]
+    quant: Option<DType>,
     /// A JSON object
     #[arg(long)]
     json: bool,
@@ -50,6 +53,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
         threads: args.threads,
         memory: args.memory,
         kv_type: args.kv_type,
+        quant: args.quant,
         measuring: Some((args.ctx, perplexity::MAX_OUTPUTS)),
         ..LoadArgs::default()
     };

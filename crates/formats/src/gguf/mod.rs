@@ -132,6 +132,11 @@ impl Gguf {
         })
     }
 
+    /// The metadata and the tensors, for a model with other ones in their place.
+    pub fn into_parts(self) -> (Metadata, Vec<Tensor>) {
+        (self.metadata, self.tensors)
+    }
+
     /// The metadata, in file order.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata

@@ -84,6 +84,7 @@ impl Progress for Recorder {
             Phase::Retrying { .. } => "retrying",
             Phase::Verifying => "verifying",
             Phase::Package(_) => "package",
+            Phase::Quantizing(_) => "quantizing",
             Phase::Done => "done",
         };
         if self.phases.last().is_none_or(|last| last != name) {

@@ -1,7 +1,10 @@
 //! Models that are folders as Hugging Face has them.
 
+use std::sync::{Arc, Mutex};
+
 use formats::gguf::{Array, Strings, Value};
-use ingle::{Error, Gguf, Model};
+use ingle::hub::{Phase, Progress, Report};
+use ingle::{DType, Error, Gguf, Model};
 use serde_json::json;
 use testkit::tiny::Parts;
 use testkit::{ModelFolder, golden};
@@ -69,6 +72,48 @@ fn a_folder_says_what_its_gguf_file_says() {
     });
     assert_eq!(texts[0], texts[1]);
     assert!(!texts[0].is_empty());
+}
+
+/// A Q8_0 of it says nearly the same, and its matrices are in memory of their own.
+#[test]
+fn a_folder_quantised_while_it_is_loaded() {
+    #[derive(Default)]
+    struct Seen(Arc<Mutex<Vec<u64>>>);
+    impl Progress for Seen {
+        fn update(&mut self, report: &Report<'_>) {
+            if let Phase::Quantizing("Q8_0") = report.phase {
+                let mut seen = self.0.lock().expect("nobody panics");
+                seen.push(report.done);
+            }
+        }
+    }
+    let folder = ModelFolder::llama("quant");
+    let seen = Seen::default();
+    let reports = seen.0.clone();
+    let model = Model::builder(folder.name())
+        .quant(DType::Q8_0)
+        .progress(seen)
+        .load();
+    let model = model.expect("sound");
+    let plain = load(&folder).expect("sound");
+    let bytes = |model: &Model| model.info().file_bytes;
+    assert!(bytes(&model) < bytes(&plain), "F16 takes more than Q8_0");
+    let reports = reports.lock().expect("nobody panics");
+    assert!(reports.len() > 10 && reports.is_sorted(), "{reports:?}");
+    let text = |model: &Model| {
+        let request = model.complete("the cat").sampler(greedy());
+        request
+            .ignore_eos(true)
+            .max_tokens(5)
+            .run()
+            .expect("a reply")
+            .text
+    };
+    assert!(!text(&model).is_empty());
+    let Err(error) = Model::builder(folder.name()).quant(DType::IQ2_S).load() else {
+        panic!("there is no writer for it");
+    };
+    assert!(error.to_string().contains("IQ2_S"), "{error}");
 }
 
 #[test]

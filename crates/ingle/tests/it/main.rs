@@ -5,6 +5,7 @@ mod facade;
 mod files;
 mod folders;
 mod memory;
+mod quant_errors;
 #[allow(
     clippy::print_stdout,
     reason = "figures, for who asks with --nocapture"
