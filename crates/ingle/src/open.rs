@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use engine::hf::{self, NamedTemplate, SamplerDefaults};
 use engine::vocab::tokenizer_from_gguf;
 use formats::Gguf;
-use formats::hf::Folder;
+use formats::hf::{CONFIG, Folder, FolderError};
 use hub::{Hub, LocalModel, ModelRef, Progress};
 use tokenizer::Tokenizer;
 
@@ -52,7 +52,11 @@ impl ModelFiles {
     pub fn gguf(&self) -> Result<Cow<'_, Gguf>, Error> {
         match &self.contents {
             Contents::Gguf(gguf) => Ok(Cow::Borrowed(gguf)),
-            Contents::Folder(folder) => Ok(Cow::Owned(model::hf::to_gguf(folder)?)),
+            Contents::Folder(folder) => {
+                let gguf = model::hf::to_gguf(folder)?;
+                check_vocabulary(folder, &gguf)?;
+                Ok(Cow::Owned(gguf))
+            }
         }
     }
 
@@ -102,6 +106,28 @@ impl ModelFiles {
             Contents::Folder(folder) => Ok(hf::sampler_defaults(folder.path())?),
             Contents::Gguf(_) => Ok(SamplerDefaults::default()),
         }
+    }
+}
+
+/// `vocab_size` may not promise tokens that the embedding has no rows for.
+fn check_vocabulary(folder: &Folder, gguf: &Gguf) -> Result<(), Error> {
+    const EMBEDDING: &str = "token_embd.weight";
+    let config = folder.config();
+    let (key, size) = match config.get("text_config") {
+        Some(text) => ("text_config.vocab_size", text.get("vocab_size")),
+        None => ("vocab_size", config.get("vocab_size")),
+    };
+    let rows = gguf.tensor(EMBEDDING).map(|tensor| tensor.shape[0]);
+    match (size.and_then(serde_json::Value::as_u64), rows) {
+        (Some(size), Some(rows)) if size > rows as u64 => {
+            Err(Error::Format(formats::Error::Folder(FolderError::Config {
+                path: folder.path().join(CONFIG),
+                key: key.to_owned(),
+                expected: format!("at most {rows}, the rows of `{EMBEDDING}`"),
+                found: size.to_string(),
+            })))
+        }
+        _ => Ok(()),
     }
 }
 

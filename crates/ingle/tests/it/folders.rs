@@ -197,6 +197,27 @@ fn what_is_wrong_with_a_folder_is_named() {
         &["no tokenizer", "`tokenizer.json` or `tokenizer.model`"],
     );
 
+    let config = std::fs::read_to_string(folder.path().join("config.json")).expect("text");
+    folder.write(
+        "config.json",
+        config.replace("\"vocab_size\": 48", "\"vocab_size\": 50"),
+    );
+    refused(
+        &folder,
+        &[
+            "config.json`, key `vocab_size`",
+            "at most 48",
+            "`token_embd.weight`",
+            "found 50",
+        ],
+    );
+    folder.write(
+        "config.json",
+        config.replace("\"hidden_size\": 64", "\"hidden_size\": 80"),
+    );
+    refused(&folder, &["`token_embd.weight`", "[48, 80]", "[48, 64]"]);
+    folder.write("config.json", config);
+
     let weights = golden::bytes("arch/llama/model.safetensors");
     folder.write("model.safetensors", &weights[..weights.len() - 1]);
     refused(&folder, &["model.safetensors", "tensor `", "data ends at"]);
