@@ -1,6 +1,6 @@
 """What each golden model looks like: the class of `transformers`, and settings beyond those all have in common.
 
-Settings of None are left out. `drop` names taps that the reference has and a layer of that wiring has not.
+Settings of None are left out, `...` stands for None. `drop` names taps that the reference has and a layer of that wiring has not.
 """
 
 COMMON = dict(hidden_size=64, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
@@ -14,6 +14,8 @@ GEMMA3 = dict(hidden_size=32, intermediate_size=32, num_hidden_layers=6, num_att
 FALCON = dict(hidden_size=48, num_key_value_heads=None, intermediate_size=None, bias=False)
 DEEPSEEK = dict(intermediate_size=32, n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=8, n_shared_experts=2,
                 first_k_dense_replace=1, n_group=4, topk_group=2, norm_topk_prob=True, routed_scaling_factor=1.7)
+LATENT = dict(DEEPSEEK, num_key_value_heads=4, q_lora_rank=24, kv_lora_rank=16, qk_nope_head_dim=12, qk_rope_head_dim=8,
+              v_head_dim=10)
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -88,4 +90,11 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "ernie4_5-moe": ("Ernie4_5_Moe", dict(head_dim=16, moe_num_experts=4, moe_k=2, moe_intermediate_size=12, moe_num_shared_experts=1,
         moe_layer_start_index=1, intermediate_size=24)),
     "bitnet": ("BitNet", dict(), dict(gguf=False)),
+    "deepseek2-lite": ("DeepseekV2", dict(LATENT, q_lora_rank=..., n_group=1, topk_group=1, topk_method="greedy", norm_topk_prob=False),
+        dict(drop=["Kcur", "Vcur", "Qcur"])),
+    "deepseek2": ("DeepseekV2", dict(LATENT, topk_method="group_limited_greedy", norm_topk_prob=False),
+        dict(drop=["Kcur", "Vcur", "Qcur"])),
+    "deepseek3": ("DeepseekV3", dict(LATENT, rope_parameters=dict(rope_type="yarn", rope_theta=10000.0, factor=4.0,
+        original_max_position_embeddings=64, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1)),
+        dict(drop=["Kcur", "Vcur", "Qcur"], config=dict(scoring_func="sigmoid"))),
 }

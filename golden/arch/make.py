@@ -62,7 +62,8 @@ def main():
 
 
 def make(name, class_name, settings, options):
-    settings = {key: value for key, value in (COMMON | settings).items() if value is not None}
+    settings = COMMON | settings
+    settings = {key: None if value is ... else value for key, value in settings.items() if value is not None}
     torch.manual_seed(options.get("seed", 1))
     config = getattr(transformers, options.get("config_class", f"{class_name}Config"))(**settings)
     model = getattr(transformers, options.get("model_class", f"{class_name}ForCausalLM"))(config).eval()

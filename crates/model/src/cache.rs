@@ -1,8 +1,8 @@
 //! Keys and values of all sequences: one pool of KV blocks, of a size fixed when it is made.
 
-use kernels::{AttentionShape, BLOCK_TOKENS, KvLayer, KvType};
+use kernels::{BLOCK_TOKENS, KvLayer, KvType};
 
-use crate::config::{AttentionConfig, LayerConfig, Mixer, ModelConfig};
+use crate::config::{LayerConfig, ModelConfig};
 
 /// The KV blocks of every layer. Block `b` holds the same positions of the same sequence in each layer.
 pub struct KvCache {
@@ -15,10 +15,7 @@ impl KvCache {
     ///
     /// Memory is asked for here and touched as blocks are first used.
     pub fn new(config: &ModelConfig, kv_type: KvType, num_blocks: usize) -> Self {
-        let layer = |layer: &LayerConfig| {
-            let Mixer::Attention(attention) = &layer.mixer;
-            KvLayer::new(&attention_shape(attention), kv_type, num_blocks)
-        };
+        let layer = |layer: &LayerConfig| KvLayer::new(&layer.mixer.shape(), kv_type, num_blocks);
         let layers = config.layers.iter().map(layer).collect();
         Self { num_blocks, layers }
     }
@@ -35,10 +32,10 @@ impl KvCache {
 
     /// Bytes of a cache with room for `num_tokens` positions.
     pub fn size_bytes(config: &ModelConfig, kv_type: KvType, num_tokens: usize) -> usize {
-        let per_block = config.layers.iter().map(|layer| {
-            let Mixer::Attention(attention) = &layer.mixer;
-            block_bytes(attention, kv_type)
-        });
+        let per_block = config
+            .layers
+            .iter()
+            .map(|layer| KvLayer::block_bytes(&layer.mixer.shape(), kv_type));
         per_block
             .sum::<usize>()
             .saturating_mul(Self::blocks_for(num_tokens))
@@ -47,27 +44,12 @@ impl KvCache {
     /// Bytes of keys and values that a token at `position` reads, its own included.
     pub fn read_bytes(config: &ModelConfig, kv_type: KvType, position: usize) -> usize {
         let per_layer = config.layers.iter().map(|layer| {
-            let Mixer::Attention(attention) = &layer.mixer;
-            let seen = attention
+            let shape = layer.mixer.shape();
+            let seen = shape
                 .window
                 .map_or(position + 1, |window| window.min(position + 1));
-            block_bytes(attention, kv_type) / BLOCK_TOKENS * seen
+            KvLayer::block_bytes(&shape, kv_type) / BLOCK_TOKENS * seen
         });
         per_layer.sum()
-    }
-}
-
-fn block_bytes(attention: &AttentionConfig, kv_type: KvType) -> usize {
-    KvLayer::block_bytes(&attention_shape(attention), kv_type)
-}
-
-pub(crate) fn attention_shape(attention: &AttentionConfig) -> AttentionShape {
-    AttentionShape {
-        n_heads: attention.n_heads,
-        n_kv_heads: attention.n_kv_heads,
-        head_dim: attention.head_dim,
-        scale: attention.scale,
-        window: attention.window,
-        softcap: attention.softcap,
     }
 }

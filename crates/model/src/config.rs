@@ -3,7 +3,7 @@
 //! A family file in [`crate::arch`] fills these types while a model is loaded; what can be seen from
 //! the tensors that are present (biases, an own output matrix, sinks) is not repeated here.
 
-use kernels::{Activation, Pairing};
+use kernels::{Activation, AttentionShape, Pairing};
 
 /// A whole decoder.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,9 +33,12 @@ pub struct ModelConfig {
 impl ModelConfig {
     /// The layers' attention, where they have it.
     pub fn attentions_mut(&mut self) -> impl Iterator<Item = &mut AttentionConfig> {
-        self.layers.iter_mut().map(|layer| match &mut layer.mixer {
-            Mixer::Attention(attention) => attention,
-        })
+        self.layers
+            .iter_mut()
+            .filter_map(|layer| match &mut layer.mixer {
+                Mixer::Attention(attention) => Some(attention),
+                Mixer::Latent(_) => None,
+            })
     }
 
     /// Has all rotary embeddings turn these pairs.
@@ -189,6 +192,26 @@ pub enum NormConfig {
 pub enum Mixer {
     /// Softmax attention with grouped queries (Ainslie et al. 2023, arXiv:2305.13245).
     Attention(AttentionConfig),
+    /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434).
+    Latent(LatentConfig),
+}
+
+impl Mixer {
+    /// What attention over the cache looks like.
+    pub fn shape(&self) -> AttentionShape {
+        match self {
+            Self::Attention(config) => config.shape(),
+            Self::Latent(config) => config.shape(),
+        }
+    }
+
+    /// The rotary embedding, if it has one.
+    pub fn rope(&self) -> Option<&RopeConfig> {
+        match self {
+            Self::Attention(config) => config.rope.as_ref(),
+            Self::Latent(config) => Some(&config.rope),
+        }
+    }
 }
 
 /// A layer's attention.
@@ -229,6 +252,67 @@ impl AttentionConfig {
     /// Elements of all key heads.
     pub fn kv_dim(&self) -> usize {
         self.n_kv_heads * self.head_dim
+    }
+
+    pub(crate) fn shape(&self) -> AttentionShape {
+        AttentionShape {
+            n_heads: self.n_heads,
+            n_kv_heads: self.n_kv_heads,
+            head_dim: self.head_dim,
+            scale: self.scale,
+            window: self.window,
+            softcap: self.softcap,
+        }
+    }
+}
+
+/// A layer's latent attention.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatentConfig {
+    /// Heads.
+    pub n_heads: usize,
+    /// Width between the two matrices of the query; none if it has one.
+    pub q_rank: Option<usize>,
+    /// Width of the latent.
+    pub kv_rank: usize,
+    /// Elements of a head that do not turn.
+    pub nope_dim: usize,
+    /// Elements of a head's value.
+    pub value_dim: usize,
+    /// What scores are multiplied with.
+    pub scale: f32,
+    /// Of the turned elements, which all heads' keys share.
+    pub rope: RopeConfig,
+    /// Of the latent and of what is between the query's matrices.
+    pub norm: NormConfig,
+}
+
+impl LatentConfig {
+    /// Elements of a head that turn.
+    pub fn rope_dim(&self) -> usize {
+        self.rope.rope_dim()
+    }
+
+    /// Elements of all query heads.
+    pub fn q_dim(&self) -> usize {
+        self.n_heads * (self.nope_dim + self.rope_dim())
+    }
+
+    /// Elements that are kept of a token.
+    pub fn kept_dim(&self) -> usize {
+        self.kv_rank + self.rope_dim()
+    }
+
+    /// Attention with one key head, as wide as what is kept.
+    pub(crate) fn shape(&self) -> AttentionShape {
+        AttentionShape {
+            n_heads: self.n_heads,
+            n_kv_heads: 1,
+            head_dim: self.kept_dim(),
+            scale: self.scale,
+            window: None,
+            softcap: None,
+        }
     }
 }
 

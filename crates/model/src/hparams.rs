@@ -242,6 +242,10 @@ impl<'a> Hparams<'a> {
             return Ok(d_model / n_heads);
         }
         let head_dim = self.size("attention.key_length")?;
+        if self.has("attention.key_length_mla") {
+            // Of latents, whose values are as wide as their keys here.
+            return Ok(head_dim);
+        }
         let v_head_dim = self.size_or("attention.value_length", head_dim)?;
         let expected = format!("{head_dim}, as `attention.key_length`");
         self.check(

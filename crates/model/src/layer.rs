@@ -3,9 +3,9 @@
 use kernels::{BatchView, KvLayer};
 
 use crate::LoadError;
-use crate::config::{LayerConfig, Mixer, ModelConfig, Wiring};
+use crate::config::{LayerConfig, ModelConfig, Wiring};
 use crate::ffn::FfnWeights;
-use crate::mixer::AttentionWeights;
+use crate::mixer::MixerWeights;
 use crate::names::Role;
 use crate::norm::Norm;
 use crate::ops::Ops;
@@ -18,7 +18,7 @@ pub(crate) struct Layer {
     residual_scale: Option<f32>,
     d_model: usize,
     mixer_norm: Option<Norm>,
-    mixer: AttentionWeights,
+    mixer: MixerWeights,
     mixer_post_norm: Option<Norm>,
     ffn_norm: Option<Norm>,
     ffn: FfnWeights,
@@ -35,7 +35,7 @@ impl Layer {
         let LayerConfig {
             wiring,
             mixer_norm,
-            mixer,
+            mixer: _,
             mixer_post_norm,
             ffn_norm,
             ffn,
@@ -43,7 +43,6 @@ impl Layer {
             residual_scale,
         } = &model.layers[layer];
         let d = model.d_model;
-        let Mixer::Attention(attention) = mixer;
         let norm = |config, role| Norm::opt(config, role, layer, d, loader);
         // Two norms side by side: GGUF gives the FFN the name that one norm for both has.
         let two = *wiring == Wiring::Parallel && loader.has(Role::ParallelMixerNorm, layer);
@@ -61,7 +60,7 @@ impl Layer {
             residual_scale: *residual_scale,
             d_model: d,
             mixer_norm: norm(*mixer_norm, mixer_role)?,
-            mixer: AttentionWeights::load(attention, model, layer, loader)?,
+            mixer: MixerWeights::load(model, layer, loader)?,
             mixer_post_norm: norm(*mixer_post_norm, Role::MixerPostNorm)?,
             ffn_norm: norm(*ffn_norm, ffn_role)?,
             ffn: FfnWeights::load(ffn, d, layer, loader)?,
@@ -71,14 +70,14 @@ impl Layer {
 
     /// The matrices, for reports.
     pub(crate) fn linears(&self) -> Vec<&Linear> {
-        let mut linears = self.mixer.linears().to_vec();
+        let mut linears = self.mixer.linears();
         linears.extend(self.ffn.linears());
         linears
     }
 
     /// The same, to be moved: what is used last stands last.
     pub(crate) fn linears_mut(&mut self) -> Vec<&mut Linear> {
-        let mut linears = Vec::from(self.mixer.linears_mut());
+        let mut linears = self.mixer.linears_mut();
         linears.extend(self.ffn.linears_mut());
         linears
     }

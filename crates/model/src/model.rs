@@ -7,7 +7,7 @@ use kernels::{Level, Sizes};
 
 use crate::batch::Batch;
 use crate::cache::KvCache;
-use crate::config::{Mixer, ModelConfig, RopeConfig};
+use crate::config::{ModelConfig, RopeConfig};
 use crate::layer::Layer;
 use crate::names::Role;
 use crate::norm::Norm;
@@ -74,10 +74,10 @@ impl Model {
         let embedding_norm = Norm::opt(norm, role, 0, d, &loader)?;
         let output_norm = Norm::load(config.output_norm, Role::OutputNorm, 0, d, &loader)?;
         loader.finish()?;
-        let heads = config.layers.iter().map(|layer| {
-            let Mixer::Attention(attention) = &layer.mixer;
-            attention.head_dim
-        });
+        let heads = config
+            .layers
+            .iter()
+            .map(|layer| layer.mixer.shape().head_dim);
         let sizes = Sizes {
             max_k: max_k(&config),
             max_head_dim: heads.max().unwrap_or(0),

@@ -35,6 +35,20 @@ pub enum Role {
     QueryNorm,
     /// `[head_dim]`, or of all heads.
     KeyNorm,
+    /// `[q_rank, d_model]`: first half of the query's matrix.
+    LatentQA,
+    /// `[q_rank]`.
+    LatentQNorm,
+    /// `[n_heads * (nope_dim + rope_dim), q_rank]`: its second half.
+    LatentQB,
+    /// `[kv_rank + rope_dim, d_model]`: the latent and the turned part of keys.
+    LatentKvA,
+    /// `[kv_rank]`.
+    LatentKvNorm,
+    /// `[n_heads, kv_rank, nope_dim]`: from queries to latents.
+    LatentKB,
+    /// `[n_heads, value_dim, kv_rank]`: from latents to values.
+    LatentVB,
     /// `[n_heads]`: scores of a key that is always there.
     Sinks,
     /// `[q_dim]`: of what attention gives.
@@ -138,6 +152,41 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         Role::KeyNorm,
         "blk.{i}.attn_k_norm",
         "model.layers.{i}.self_attn.k_norm",
+    ),
+    (
+        Role::LatentQA,
+        "blk.{i}.attn_q_a",
+        "model.layers.{i}.self_attn.q_a_proj",
+    ),
+    (
+        Role::LatentQNorm,
+        "blk.{i}.attn_q_a_norm",
+        "model.layers.{i}.self_attn.q_a_layernorm",
+    ),
+    (
+        Role::LatentQB,
+        "blk.{i}.attn_q_b",
+        "model.layers.{i}.self_attn.q_b_proj",
+    ),
+    (
+        Role::LatentKvA,
+        "blk.{i}.attn_kv_a_mqa",
+        "model.layers.{i}.self_attn.kv_a_proj_with_mqa",
+    ),
+    (
+        Role::LatentKvNorm,
+        "blk.{i}.attn_kv_a_norm",
+        "model.layers.{i}.self_attn.kv_a_layernorm",
+    ),
+    (
+        Role::LatentKB,
+        "blk.{i}.attn_k_b",
+        "model.layers.{i}.self_attn.kv_b_proj",
+    ),
+    (
+        Role::LatentVB,
+        "blk.{i}.attn_v_b",
+        "model.layers.{i}.self_attn.v_b_proj",
     ),
     (
         Role::Sinks,
@@ -292,7 +341,14 @@ impl Role {
             KeyNorm,
             AttentionSubNorm,
         ];
-        let more = [MixerPostNorm, FfnNorm, FfnSubNorm, FfnPostNorm];
+        let more = [
+            LatentQNorm,
+            LatentKvNorm,
+            MixerPostNorm,
+            FfnNorm,
+            FfnSubNorm,
+            FfnPostNorm,
+        ];
         norms.contains(&self) || more.contains(&self)
     }
 

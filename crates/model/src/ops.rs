@@ -6,11 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use formats::ReadError;
 use kernels::{
-    Activation, Activations, BatchView, Context, HeadTerms, KvLayer, Level, Pairing, RopeTable,
-    Sizes,
+    Activation, Activations, AttentionShape, BatchView, Context, HeadTerms, KvLayer, Level,
+    Pairing, RopeTable, Sizes,
 };
 
-use crate::cache::attention_shape;
 use crate::config::{AttentionConfig, NormConfig};
 use crate::norm::Norm;
 use crate::weights::Linear;
@@ -152,19 +151,29 @@ impl Ops<'_> {
         );
     }
 
+    /// Turns all heads of `x` by their positions.
+    pub(crate) fn turn(
+        &self,
+        table: &RopeTable,
+        pairing: Pairing,
+        (n_heads, head_dim): (usize, usize),
+        x: &mut [f32],
+    ) {
+        kernels::rope(&self.context, table, pairing, x, n_heads, head_dim);
+    }
+
     /// Stores keys and values, then attends.
     pub(crate) fn attention(
         &self,
-        config: &AttentionConfig,
+        shape: &AttentionShape,
         terms: HeadTerms<'_>,
         batch: BatchView<'_>,
         (q, k, v): (&[f32], &[f32], &[f32]),
         cache: &mut KvLayer,
         out: &mut [f32],
     ) {
-        let shape = attention_shape(config);
-        kernels::store_kv(&self.context, &shape, batch, (k, v), cache);
-        kernels::attention(&self.context, &shape, terms, batch, q, cache, out);
+        kernels::store_kv(&self.context, shape, batch, (k, v), cache);
+        kernels::attention(&self.context, shape, terms, batch, q, cache, out);
     }
 
     /// `gate = activation(gate) * up`.

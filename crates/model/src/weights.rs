@@ -251,6 +251,16 @@ impl<'a> Loader<'a> {
         self.floats(&format!("{}.weight", role.gguf(layer)), &[n, k])
     }
 
+    /// A stack of matrices `[len, n, k]` as one of `len * n` rows.
+    pub fn stack(
+        &self,
+        role: Role,
+        layer: usize,
+        (len, n, k): (usize, usize, usize),
+    ) -> Result<Linear, LoadError> {
+        self.linear_named(&role.gguf(layer), &[len, n, k])
+    }
+
     /// The matrices `[n, k]` of all experts: one tensor `[n_experts, n, k]`, or one for each.
     pub fn experts(
         &self,
@@ -262,7 +272,7 @@ impl<'a> Loader<'a> {
             let expert = |expert| self.linear_named(&one.gguf_of_expert(layer, expert), &[n, k]);
             return (0..n_experts).map(expert).collect();
         }
-        let stack = self.linear_named(&all.gguf(layer), &[n_experts, n, k])?;
+        let stack = self.stack(all, layer, (n_experts, n, k))?;
         let expert = |expert: usize| stack.rows(expert * n..(expert + 1) * n);
         Ok((0..n_experts).map(expert).collect())
     }

@@ -24,8 +24,12 @@ pub struct Workspace {
     pub(crate) k: Vec<f32>,
     /// `[n_tokens, kv_dim]`.
     pub(crate) v: Vec<f32>,
-    /// `[n_tokens, q_dim]`.
+    /// `[n_tokens, n_heads * head_dim]` of the heads that go over the cache.
     pub(crate) attended: Vec<f32>,
+    /// The same, of latent attention's queries.
+    pub(crate) latent_q: Vec<f32>,
+    /// `[n_tokens, kv_rank]`.
+    pub(crate) latents: Vec<f32>,
     /// `[n_tokens, d_ff]`.
     pub(crate) gate: Vec<f32>,
     /// `[n_tokens, d_ff]`.
@@ -49,6 +53,10 @@ struct Widths {
     d_model: usize,
     q_dim: usize,
     kv_dim: usize,
+    /// Of all heads that go over the cache.
+    attended: usize,
+    latent_q: usize,
+    latents: usize,
     d_ff: usize,
     /// Of the sum of two deltas.
     both: usize,
@@ -66,9 +74,22 @@ impl Widths {
             ..Self::default()
         };
         for layer in &config.layers {
-            let Mixer::Attention(attention) = &layer.mixer;
-            widths.q_dim = widths.q_dim.max(attention.q_dim());
-            widths.kv_dim = widths.kv_dim.max(attention.kv_dim());
+            let shape = layer.mixer.shape();
+            let attended = shape.n_heads * shape.head_dim;
+            widths.attended = widths.attended.max(attended);
+            widths.kv_dim = widths.kv_dim.max(shape.n_kv_heads * shape.head_dim);
+            let q_dim = match &layer.mixer {
+                Mixer::Attention(_) => attended,
+                Mixer::Latent(latent) => {
+                    widths.latent_q = widths.latent_q.max(attended);
+                    let (kept, rank) = (latent.kept_dim(), latent.q_rank.unwrap_or(0));
+                    widths.latents = widths.latents.max(latent.kv_rank);
+                    let widest = kept.max(rank).max(latent.nope_dim).max(latent.value_dim);
+                    widths.gathered = widths.gathered.max(widest);
+                    latent.q_dim().max(latent.n_heads * latent.value_dim)
+                }
+            };
+            widths.q_dim = widths.q_dim.max(q_dim);
             if layer.wiring == Wiring::Parallel {
                 widths.both = d_model;
             }
@@ -81,7 +102,7 @@ impl Widths {
                     widths.d_ff = widths.d_ff.max(d_ff);
                     widths.n_experts = widths.n_experts.max(experts.n_experts);
                     widths.n_used = widths.n_used.max(experts.n_used);
-                    widths.gathered = d_model;
+                    widths.gathered = widths.gathered.max(d_model);
                 }
             }
         }
@@ -90,7 +111,8 @@ impl Widths {
 
     /// Widest row that is copied aside.
     fn room(&self) -> usize {
-        self.d_model.max(self.q_dim).max(self.kv_dim).max(self.d_ff)
+        let widest = self.d_model.max(self.q_dim).max(self.kv_dim);
+        widest.max(self.d_ff).max(self.gathered)
     }
 }
 
@@ -110,7 +132,9 @@ impl Workspace {
             q: room(widths.q_dim),
             k: room(widths.kv_dim),
             v: room(widths.kv_dim),
-            attended: room(widths.q_dim),
+            attended: room(widths.attended),
+            latent_q: room(widths.latent_q),
+            latents: room(widths.latents),
             gate: room(widths.d_ff),
             up: room(widths.d_ff),
             scores: room(widths.n_experts),
@@ -147,7 +171,8 @@ impl Workspace {
         } = widths;
         let experts = widths.n_experts + widths.gathered;
         let floats = 3 * d_model + widths.both + widths.room();
-        let floats = floats + 2 * q_dim + 2 * kv_dim + 2 * d_ff + experts;
+        let latent = widths.latent_q + widths.latents;
+        let floats = floats + q_dim + widths.attended + latent + 2 * kv_dim + 2 * d_ff + experts;
         let floats = max_tokens * floats + max_outputs * config.vocab_size;
         let chosen = max_tokens * widths.n_used * size_of::<(usize, f32)>();
         4 * floats + chosen + Activations::size_bytes(max_tokens, max_k(config))
@@ -157,15 +182,15 @@ impl Workspace {
 /// Longest weight row of the model.
 pub(crate) fn max_k(config: &ModelConfig) -> usize {
     let widths = Widths::of(config);
-    widths.d_model.max(widths.q_dim).max(widths.d_ff)
+    let widest = widths.d_model.max(widths.q_dim).max(widths.d_ff);
+    widest.max(widths.gathered)
 }
 
 /// The different rotary embeddings of the layers: angles are computed once for each.
 pub(crate) fn rope_configs(config: &ModelConfig) -> Vec<&RopeConfig> {
     let mut ropes: Vec<&RopeConfig> = Vec::new();
     for layer in &config.layers {
-        let Mixer::Attention(attention) = &layer.mixer;
-        if let Some(rope) = &attention.rope
+        if let Some(rope) = layer.mixer.rope()
             && !ropes.contains(&rope)
         {
             ropes.push(rope);

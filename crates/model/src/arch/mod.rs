@@ -8,6 +8,7 @@ mod bitnet;
 mod bloom;
 mod cohere2;
 mod command_r;
+mod deepseek2;
 mod dots1;
 mod ernie45;
 mod ernie45_moe;
@@ -108,7 +109,7 @@ mod prelude {
     pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS};
     pub(super) use crate::LoadError;
     pub(super) use crate::config::{Ffn, Gating, ModelConfig, NormConfig, QkNormOver, RopeConfig};
-    pub(super) use crate::hf::Rows;
+    pub(super) use crate::hf::{Fields, Rows};
     pub(super) use crate::hparams::Hparams;
     pub(super) use crate::names::{HF_POST_NORMS, Role};
     pub(super) use crate::weights::Loader;
@@ -165,6 +166,7 @@ pub const FAMILIES: &[Family] = &[
     nemotron::FAMILY,
     glm4::FAMILY,
     glm4moe::FAMILY,
+    deepseek2::FAMILY,
     gpt_oss::FAMILY,
     hunyuan::FAMILY,
     hunyuan_moe::FAMILY,

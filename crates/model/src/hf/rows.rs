@@ -19,6 +19,9 @@ pub enum Rows {
     ByHead,
     /// Several roles one after the other, in equal parts.
     InOne(&'static [Role]),
+    /// Latent attention's `[n_heads, nope_dim + value_dim, kv_rank]`, instead of the first part transposed and the
+    /// second.
+    LatentB,
     /// `[n_experts, …]` in one tensor, where each expert has several roles one after the other in equal parts.
     ExpertsInOne(&'static [Role]),
 }
@@ -49,6 +52,7 @@ pub(super) fn convert(
             let order = by_head(tensor, metadata)?;
             tensors.push(reordered(tensor, place.gguf(), &order));
         }
+        Some(Rows::LatentB) => tensors.extend(latent_b(tensor, place, metadata)?),
         Some(Rows::InOne(roles)) => split(tensor, place, roles, 0, tensors)?,
         Some(Rows::ExpertsInOne(roles)) => split(tensor, place, roles, 1, tensors)?,
     }
@@ -79,6 +83,47 @@ fn by_head(tensor: &Tensor, metadata: &Metadata) -> Result<Vec<usize>, LoadError
         .into_iter()
         .flat_map(|parts| (0..n_kv_heads).flat_map(move |kv| parts.clone().map(move |p| (kv, p))));
     Ok(heads.flat_map(|(kv, part)| row(kv, part)).collect())
+}
+
+/// `k_b` `[n_heads, kv_rank, nope_dim]` and `v_b` `[n_heads, value_dim, kv_rank]`; copies.
+fn latent_b(tensor: &Tensor, place: &Place, metadata: &Metadata) -> Result<[Tensor; 2], LoadError> {
+    let architecture: String = metadata.require("general.architecture")?;
+    let h = Hparams::new(metadata, &architecture);
+    let (heads, rank) = (
+        h.size("attention.head_count")?,
+        h.size("attention.kv_lora_rank")?,
+    );
+    let value_dim = h.size("attention.value_length_mla")?;
+    let head_dim = h.size("attention.key_length_mla")?;
+    let nope_dim = head_dim.saturating_sub(h.size("rope.dimension_count")?);
+    let rows = heads.saturating_mul(nope_dim + value_dim);
+    if tensor.shape != [rows, rank] || nope_dim == 0 || tensor.dtype.block_len() != 1 {
+        return Err(wrong_shape(tensor, vec![rows, rank]));
+    }
+    let size = tensor.dtype.block_bytes();
+    let (mut k, mut v) = (Vec::new(), Vec::new());
+    for head in tensor
+        .data
+        .chunks_exact((nope_dim + value_dim) * rank * size)
+    {
+        let (head_k, head_v) = head.split_at(nope_dim * rank * size);
+        for column in 0..rank {
+            for row in 0..nope_dim {
+                k.extend_from_slice(&head_k[(row * rank + column) * size..][..size]);
+            }
+        }
+        v.extend_from_slice(head_v);
+    }
+    let part = |role, shape: [usize; 3], data: Vec<u8>| Tensor {
+        name: Place { role, ..*place }.gguf(),
+        dtype: tensor.dtype,
+        shape: shape.to_vec(),
+        data: data.into(),
+    };
+    Ok([
+        part(Role::LatentKB, [heads, rank, nope_dim], k),
+        part(Role::LatentVB, [heads, value_dim, rank], v),
+    ])
 }
 
 /// Rows in another order; copies.

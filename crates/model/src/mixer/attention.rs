@@ -141,7 +141,7 @@ impl AttentionWeights {
             slopes: &config.slopes,
             sinks: &self.sinks,
         };
-        ops.attention(config, terms, batch, (q, k, v), cache, attended);
+        ops.attention(&config.shape(), terms, batch, (q, k, v), cache, attended);
         tap("kqv_out", attended);
         if let Some(norm) = &self.sub_norm {
             norm.in_place(ops, attended, &mut w.room);

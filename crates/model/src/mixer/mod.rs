@@ -1,5 +1,68 @@
 //! What mixes tokens: one file for each kind.
 
 mod attention;
+mod latent;
 
-pub(crate) use attention::AttentionWeights;
+use kernels::{BatchView, KvLayer};
+
+use crate::LoadError;
+use crate::config::{Mixer, ModelConfig};
+use crate::ops::Ops;
+use crate::weights::{Linear, Loader};
+use crate::workspace::Workspace;
+
+use attention::AttentionWeights;
+use latent::LatentWeights;
+
+pub(crate) enum MixerWeights {
+    Attention(Box<AttentionWeights>),
+    Latent(Box<LatentWeights>),
+}
+
+impl MixerWeights {
+    pub(crate) fn load(
+        model: &ModelConfig,
+        layer: usize,
+        loader: &Loader<'_>,
+    ) -> Result<Self, LoadError> {
+        Ok(match &model.layers[layer].mixer {
+            Mixer::Attention(config) => {
+                let weights = AttentionWeights::load(config, model, layer, loader)?;
+                Self::Attention(Box::new(weights))
+            }
+            Mixer::Latent(config) => {
+                let weights = LatentWeights::load(config, model, layer, loader)?;
+                Self::Latent(Box::new(weights))
+            }
+        })
+    }
+
+    pub(crate) fn linears(&self) -> Vec<&Linear> {
+        match self {
+            Self::Attention(weights) => weights.linears().to_vec(),
+            Self::Latent(weights) => weights.linears(),
+        }
+    }
+
+    pub(crate) fn linears_mut(&mut self) -> Vec<&mut Linear> {
+        match self {
+            Self::Attention(weights) => Vec::from(weights.linears_mut()),
+            Self::Latent(weights) => weights.linears_mut(),
+        }
+    }
+
+    /// `delta = mixer(normed)`; keys and values go to `cache`.
+    pub(crate) fn forward(
+        &self,
+        ops: &Ops<'_>,
+        batch: BatchView<'_>,
+        cache: &mut KvLayer,
+        w: &mut Workspace,
+        tap: &mut impl FnMut(&'static str, &[f32]),
+    ) {
+        match self {
+            Self::Attention(weights) => weights.forward(ops, batch, cache, w, tap),
+            Self::Latent(weights) => weights.forward(ops, batch, cache, w, tap),
+        }
+    }
+}

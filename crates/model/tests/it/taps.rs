@@ -188,7 +188,9 @@ fn gemma2_of_46_layers_scales_scores_by_its_width() {
     };
     let scale = |tiny: &TinyModel| {
         let model = load(&tiny.build(), level(), 1);
-        let Mixer::Attention(attention) = &model.config().layers[0].mixer;
+        let Mixer::Attention(attention) = &model.config().layers[0].mixer else {
+            panic!("a model with attention");
+        };
         attention.scale
     };
     assert_eq!(scale(&tiny), 1.0 / 32.0_f32.sqrt());
