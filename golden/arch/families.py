@@ -97,4 +97,10 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "deepseek3": ("DeepseekV3", dict(LATENT, rope_parameters=dict(rope_type="yarn", rope_theta=10000.0, factor=4.0,
         original_max_position_embeddings=64, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1)),
         dict(drop=["Kcur", "Vcur", "Qcur"], config=dict(scoring_func="sigmoid"))),
+    # Not in `transformers`: layers of another class that computes the same, under their own names.
+    "xverse": ("Llama", dict(), PERMUTED | dict(config=dict(architectures=["XverseForCausalLM"]))),
+    "orion": ("StableLm", dict(partial_rotary_factor=1.0),
+        dict(config=dict(architectures=["OrionForCausalLM"], layer_norm_eps=None, rms_norm_eps=1e-5))),
+    "minicpm": ("Granite", dict(attention_multiplier=0.25, embedding_multiplier=3.0, residual_multiplier=0.9 / 2 ** 0.5, logits_scaling=4.0),
+        PERMUTED | dict(config=dict(architectures=["MiniCPMForCausalLM"], scale_emb=3.0, scale_depth=0.9, dim_model_base=16))),
 }

@@ -27,12 +27,14 @@ mod granitemoe;
 mod hunyuan;
 mod hunyuan_moe;
 mod llama;
+mod minicpm;
 mod mistral3;
 mod mpt;
 mod nemotron;
 mod olmo;
 mod olmo2;
 mod olmoe;
+mod orion;
 mod phi2;
 mod phi3;
 mod qwen2;
@@ -43,6 +45,7 @@ mod seed_oss;
 mod smollm3;
 mod stablelm;
 mod starcoder2;
+mod xverse;
 
 use formats::gguf::Metadata;
 
@@ -161,6 +164,7 @@ pub const FAMILIES: &[Family] = &[
     cohere2::FAMILY,
     granite::FAMILY,
     granitemoe::FAMILY,
+    minicpm::FAMILY,
     smollm3::FAMILY,
     exaone4::FAMILY,
     nemotron::FAMILY,
@@ -172,6 +176,8 @@ pub const FAMILIES: &[Family] = &[
     hunyuan_moe::FAMILY,
     ernie45::FAMILY,
     ernie45_moe::FAMILY,
+    orion::FAMILY,
+    xverse::FAMILY,
     arcee::FAMILY,
     seed_oss::FAMILY,
     dots1::FAMILY,
