@@ -117,6 +117,26 @@ impl ModelConfig {
         }
     }
 
+    /// Has layers see a window as `windowed` says; those that do turn heads by a base of their own, unscaled.
+    pub fn set_local_theta(&mut self, windowed: &[bool], theta: f64) {
+        for (attention, &windowed) in self.attentions_mut().zip(windowed) {
+            if !windowed {
+                attention.window = None;
+            } else if let Some(rope) = &mut attention.rope {
+                *rope = RopeConfig::plain(theta, attention.head_dim, rope.pairing);
+            }
+        }
+    }
+
+    /// Has layers see a window as `windowed` says; those that see all have no positions.
+    pub fn set_global_without_rope(&mut self, windowed: &[bool]) {
+        for (attention, &windowed) in self.attentions_mut().zip(windowed) {
+            if !windowed {
+                (attention.window, attention.rope) = (None, None);
+            }
+        }
+    }
+
     /// Has scores fall with distance instead of turning heads: head `i` of `n` by `2^(-max (i + 1) / n)` for each
     /// position, if `n` is a power of two; else the odd numbered of twice the next lower power fill up (ALiBi, Press
     /// et al. 2021, arXiv:2108.12409).

@@ -18,10 +18,6 @@ pub(super) const FAMILY: Family = Family {
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = command_r::config(h, loader)?;
     let windowed = h.windowed_layers(config.layers.len(), 4)?;
-    for (attention, windowed) in config.attentions_mut().zip(windowed) {
-        if !windowed {
-            (attention.window, attention.rope) = (None, None);
-        }
-    }
+    config.set_global_without_rope(&windowed);
     Ok(config)
 }

@@ -27,11 +27,7 @@ fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError
     }
     if h.has("attention.sliding_window") {
         let windowed = h.windowed_layers(config.layers.len(), 4)?;
-        for (attention, windowed) in config.attentions_mut().zip(windowed) {
-            if !windowed {
-                (attention.window, attention.rope) = (None, None);
-            }
-        }
+        config.set_global_without_rope(&windowed);
     }
     Ok(config)
 }

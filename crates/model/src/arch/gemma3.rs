@@ -29,14 +29,9 @@ pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
     config.set_post_norms();
     let theta = f64::from(h.positive_or("rope.freq_base_swa", 10_000.0)?);
     let windowed = h.windowed_layers(n_layers, 6)?;
-    for (attention, windowed) in config.attentions_mut().zip(windowed) {
-        if windowed {
-            let local = RopeConfig::plain(theta, attention.head_dim, Pairing::HalfSplit);
-            attention.rope = Some(local);
-        } else {
-            attention.window = None;
-        }
-        if n_layers == LAYERS_OF_27B {
+    config.set_local_theta(&windowed, theta);
+    if n_layers == LAYERS_OF_27B {
+        for attention in config.attentions_mut() {
             attention.scale = 1.0 / (d_model as f32 / attention.n_heads as f32).sqrt();
         }
     }

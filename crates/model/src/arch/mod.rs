@@ -111,7 +111,7 @@ mod prelude {
 
     pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS};
     pub(super) use crate::LoadError;
-    pub(super) use crate::config::{Ffn, Gating, ModelConfig, NormConfig, QkNormOver, RopeConfig};
+    pub(super) use crate::config::{Ffn, Gating, ModelConfig, NormConfig, QkNormOver};
     pub(super) use crate::hf::{Fields, Rows};
     pub(super) use crate::hparams::Hparams;
     pub(super) use crate::names::{HF_POST_NORMS, Role};

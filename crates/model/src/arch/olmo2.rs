@@ -34,14 +34,7 @@ fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError
     if h.has("attention.sliding_window") {
         let theta = f64::from(h.positive_or("rope.freq_base", 10_000.0)?);
         let windowed = h.windowed_layers(config.layers.len(), 4)?;
-        for (attention, windowed) in config.attentions_mut().zip(windowed) {
-            if windowed {
-                let local = RopeConfig::plain(theta, attention.head_dim, Pairing::HalfSplit);
-                attention.rope = Some(local);
-            } else {
-                attention.window = None;
-            }
-        }
+        config.set_local_theta(&windowed, theta);
     }
     Ok(config)
 }
