@@ -16,6 +16,9 @@ DEEPSEEK = dict(intermediate_size=32, n_routed_experts=8, num_experts_per_tok=3,
                 first_k_dense_replace=1, n_group=4, topk_group=2, norm_topk_prob=True, routed_scaling_factor=1.7)
 LATENT = dict(DEEPSEEK, num_key_value_heads=4, q_lora_rank=24, kv_lora_rank=16, qk_nope_head_dim=12, qk_rope_head_dim=8,
               v_head_dim=10)
+EXAONE = [(r"model\.layers", "transformer.h"), ("model.embed_tokens", "transformer.wte"), (r"model\.norm", "transformer.ln_f"),
+          ("self_attn", "attn.attention"), ("o_proj", "out_proj"), ("input_layernorm", "ln_1"), ("post_attention_layernorm", "ln_2"),
+          ("gate_proj", "c_fc_0"), ("up_proj", "c_fc_1"), ("down_proj", "c_proj")]
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -103,4 +106,6 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         dict(config=dict(architectures=["OrionForCausalLM"], layer_norm_eps=None, rms_norm_eps=1e-5))),
     "minicpm": ("Granite", dict(attention_multiplier=0.25, embedding_multiplier=3.0, residual_multiplier=0.9 / 2 ** 0.5, logits_scaling=4.0),
         PERMUTED | dict(config=dict(architectures=["MiniCPMForCausalLM"], scale_emb=3.0, scale_depth=0.9, dim_model_base=16))),
+    "exaone": ("Llama", dict(rms_norm_eps=1e-5), dict(seed=2, rename=EXAONE, config=dict(architectures=["ExaoneForCausalLM"], num_layers=2,
+        layer_norm_epsilon=1e-5, rms_norm_eps=None, activation_function="silu"))),
 }

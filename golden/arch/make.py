@@ -22,11 +22,13 @@ Rows of query and key of families that GGUF permutes (Llama) are permuted in the
 """
 import json
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
 
 import numpy as np
+import safetensors.torch
 import torch
 import transformers
 
@@ -77,6 +79,12 @@ def make(name, class_name, settings, options):
         model.half().save_pretrained(saved)
         for file in ["config.json", "model.safetensors"]:
             shutil.copy(pathlib.Path(saved) / file, folder)
+    if "rename" in options:
+        path = folder / "model.safetensors"
+        tensors = safetensors.torch.load_file(path)
+        for pattern, name in options["rename"]:
+            tensors = {re.sub(pattern, name, old): tensor for old, tensor in tensors.items()}
+        safetensors.torch.save_file(tensors, path)
     if "config" in options:
         # What files of the hub say and the package no longer writes.
         path = folder / "config.json"

@@ -12,6 +12,7 @@ mod deepseek2;
 mod dots1;
 mod ernie45;
 mod ernie45_moe;
+mod exaone;
 mod exaone4;
 mod falcon;
 mod gemma;
@@ -166,6 +167,7 @@ pub const FAMILIES: &[Family] = &[
     granitemoe::FAMILY,
     minicpm::FAMILY,
     smollm3::FAMILY,
+    exaone::FAMILY,
     exaone4::FAMILY,
     nemotron::FAMILY,
     glm4::FAMILY,
