@@ -34,7 +34,7 @@ pub enum Activation {
 
 /// `x = f(x)`.
 pub fn activate(context: &Context, f: Activation, x: &mut [f32]) {
-    each(context, x, &[], Function(f));
+    run(context, f, x, &[]);
 }
 
 /// `gate = f(gate) * up`.
@@ -47,7 +47,7 @@ pub fn activate_gate(context: &Context, f: Activation, gate: &mut [f32], up: &[f
         Activation::GeluTanh => crate::gelu_mul(context, gate, up),
         _ => {
             assert_eq!(gate.len(), up.len(), "both have one shape");
-            each(context, gate, up, Function(f));
+            run(context, f, gate, up);
         }
     }
 }
@@ -60,6 +60,21 @@ pub fn scale(context: &Context, x: &mut [f32], factor: f32) {
 /// `x = min(max(x, -bound), bound)`.
 pub fn clamp(context: &Context, x: &mut [f32], bound: f32) {
     each(context, x, &[], Clamp(bound));
+}
+
+/// One loop for each function: a loop that holds them all is too large for the compiler to inline intrinsics into.
+fn run(context: &Context, f: Activation, x: &mut [f32], up: &[f32]) {
+    match f {
+        Activation::Silu => each(context, x, up, Silu),
+        Activation::GeluTanh => each(context, x, up, GeluTanh),
+        Activation::Gelu => each(context, x, up, Gelu),
+        Activation::Relu => each(context, x, up, Relu),
+        Activation::ReluSquared => each(context, x, up, ReluSquared),
+        Activation::ClampedSwiglu { alpha, limit } => {
+            each(context, x, up, ClampedSwiglu { alpha, limit });
+        }
+        Activation::Sigmoid => each(context, x, up, Sigmoid),
+    }
 }
 
 /// A function of one vector, or of a gate and what it lets through.
@@ -117,42 +132,77 @@ impl<F: Unary> Op for Each<'_, F> {
 }
 
 #[derive(Clone, Copy)]
-struct Function(Activation);
+struct Silu;
 
-impl Unary for Function {
+impl Unary for Silu {
     #[inline(always)]
     fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
-        let zero = isa.splat(0.0);
-        match self.0 {
-            Activation::Silu => sigmoid_times(isa, x, x),
-            Activation::Sigmoid => sigmoid_times(isa, x, isa.splat(1.0)),
-            Activation::GeluTanh => {
-                // 2 sqrt(2 / π), and that times 0.044715.
-                let square = isa.mul(x, x);
-                let slope = isa.mul_add(square, isa.splat(0.071_354_814), isa.splat(1.595_769_2));
-                sigmoid_times(isa, isa.mul(x, slope), x)
-            }
-            Activation::Gelu => gelu(isa, x),
-            Activation::Relu => isa.max(x, zero),
-            Activation::ReluSquared => {
-                let x = isa.max(x, zero);
-                isa.mul(x, x)
-            }
-            Activation::ClampedSwiglu { alpha, limit } => {
-                let x = isa.min(x, isa.splat(limit));
-                sigmoid_times(isa, isa.mul(x, isa.splat(alpha)), x)
-            }
-        }
+        sigmoid_times(isa, x, x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Sigmoid;
+
+impl Unary for Sigmoid {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        sigmoid_times(isa, x, isa.splat(1.0))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct GeluTanh;
+
+impl Unary for GeluTanh {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        // 2 sqrt(2 / π), and that times 0.044715.
+        let square = isa.mul(x, x);
+        let slope = isa.mul_add(square, isa.splat(0.071_354_814), isa.splat(1.595_769_2));
+        sigmoid_times(isa, isa.mul(x, slope), x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Relu;
+
+impl Unary for Relu {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        isa.max(x, isa.splat(0.0))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ReluSquared;
+
+impl Unary for ReluSquared {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        let x = isa.max(x, isa.splat(0.0));
+        isa.mul(x, x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ClampedSwiglu {
+    alpha: f32,
+    limit: f32,
+}
+
+impl Unary for ClampedSwiglu {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        let x = isa.min(x, isa.splat(self.limit));
+        sigmoid_times(isa, isa.mul(x, isa.splat(self.alpha)), x)
     }
 
     #[inline(always)]
     fn gate<I: Isa>(self, isa: I, x: I::F32, up: I::F32) -> I::F32 {
-        let mut up = up;
-        if let Activation::ClampedSwiglu { limit, .. } = self.0 {
-            up = isa.min(isa.max(up, isa.splat(-limit)), isa.splat(limit));
-            up = isa.add(up, isa.splat(1.0));
-        }
-        isa.mul(self.apply(isa, x), up)
+        let bound = isa.splat(self.limit);
+        let up = isa.min(isa.max(up, isa.splat(-self.limit)), bound);
+        isa.mul(self.apply(isa, x), isa.add(up, isa.splat(1.0)))
     }
 }
 
@@ -165,23 +215,28 @@ fn sigmoid_times<I: Isa>(isa: I, x: I::F32, y: I::F32) -> I::F32 {
 
 /// `x / 2 * (1 + erf(x / sqrt 2))`, by Abramowitz & Stegun 7.1.26: `erfc(z) = t p(t) e^(-z²)` with
 /// `t = 1 / (1 + 0.3275911 z)` for `z >= 0`, to 1.5e-7. Written with `erfc`, nothing cancels below 0.
-#[inline(always)]
-fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
-    let zero = isa.splat(0.0);
-    let positive = isa.max(x, zero);
-    let size = isa.max(x, isa.sub(zero, x));
-    let z = isa.mul(size, isa.splat(std::f32::consts::FRAC_1_SQRT_2));
-    let t = isa.div(
-        isa.splat(1.0),
-        isa.mul_add(z, isa.splat(0.327_591_1), isa.splat(1.0)),
-    );
-    let mut p = isa.splat(1.061_405_4);
-    for c in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
-        p = isa.mul_add(p, t, isa.splat(c));
+#[derive(Clone, Copy)]
+struct Gelu;
+
+impl Unary for Gelu {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        let zero = isa.splat(0.0);
+        let positive = isa.max(x, zero);
+        let size = isa.max(x, isa.sub(zero, x));
+        let z = isa.mul(size, isa.splat(std::f32::consts::FRAC_1_SQRT_2));
+        let t = isa.div(
+            isa.splat(1.0),
+            isa.mul_add(z, isa.splat(0.327_591_1), isa.splat(1.0)),
+        );
+        let mut p = isa.splat(1.061_405_4);
+        for c in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
+            p = isa.mul_add(p, t, isa.splat(c));
+        }
+        let tail = isa.mul(isa.mul(p, t), exp(isa, isa.sub(zero, isa.mul(z, z))));
+        // x Φ(x) = max(x, 0) - |x| erfc(|x| / sqrt 2) / 2 on either side.
+        isa.sub(positive, isa.mul(isa.mul(size, isa.splat(0.5)), tail))
     }
-    let tail = isa.mul(isa.mul(p, t), exp(isa, isa.sub(zero, isa.mul(z, z))));
-    // x Φ(x) = max(x, 0) - |x| erfc(|x| / sqrt 2) / 2 on either side.
-    isa.sub(positive, isa.mul(isa.mul(size, isa.splat(0.5)), tail))
 }
 
 #[derive(Clone, Copy)]

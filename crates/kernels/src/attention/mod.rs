@@ -275,7 +275,10 @@ fn finish<I: Isa, V: View>(
     out: &mut [f32],
 ) {
     let (sum, numbers) = state.split_at_mut(stride(shape));
-    let decay = sink.map_or(1.0, |sink| fold_scalars(isa, numbers, (sink, 1.0)).0);
+    let mut decay = 1.0;
+    if let Some(sink) = sink {
+        (decay, _) = fold_scalars(isa, numbers, (sink, 1.0));
+    }
     let factor = V::finish(isa, shape, sum) * decay / numbers[1];
     for (out, sum) in out.iter_mut().zip(sum) {
         *out = *sum * factor;
