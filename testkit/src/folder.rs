@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use formats::hf::Folder;
+use formats::safetensors::SafeTensor;
+use serde_json::{Map, Value, json};
 
 use crate::golden;
 
@@ -20,12 +22,18 @@ impl ModelFolder {
         Self(path)
     }
 
-    /// A Llama with random weights and 48 tokens: letters, a space, and what begins and ends a text.
-    pub fn llama(test: &str) -> Self {
+    /// A small random model of `golden/arch`, without a tokenizer.
+    pub fn golden(test: &str, name: &str) -> Self {
         let folder = Self::empty(test);
         for file in ["config.json", "model.safetensors"] {
-            folder.write(file, golden::bytes(&format!("arch/llama/{file}")));
+            folder.write(file, golden::bytes(&format!("arch/{name}/{file}")));
         }
+        folder
+    }
+
+    /// A Llama with random weights and 48 tokens: letters, a space, and what begins and ends a text.
+    pub fn llama(test: &str) -> Self {
+        let folder = Self::golden(test, "llama");
         let special = |id: u32, text: &str| json!({"id": id, "content": text, "special": true});
         let [begin, end] = [special(1, "<s>"), special(2, "</s>")];
         let tokenizer = json!({
@@ -62,6 +70,23 @@ impl ModelFolder {
         self.write(name, value.to_string());
     }
 
+    /// Changes `config.json`.
+    pub fn change_config(&self, change: impl FnOnce(&mut Map<String, Value>)) {
+        let text = std::fs::read(self.0.join("config.json")).expect("a config");
+        let mut config: Map<String, Value> = serde_json::from_slice(&text).expect("an object");
+        change(&mut config);
+        self.json("config.json", &config.into());
+    }
+
+    /// Changes the weights, which are in one file.
+    pub fn change_weights(&self, change: impl FnOnce(&mut Vec<SafeTensor>)) {
+        let folder = Folder::open(&self.0).expect("a folder");
+        let weights = folder.weights().iter();
+        let mut tensors = weights.map(|weight| weight.tensor.clone()).collect();
+        change(&mut tensors);
+        self.write("model.safetensors", safetensors(&tensors));
+    }
+
     /// Takes a file out of it.
     pub fn remove(&self, name: &str) {
         std::fs::remove_file(self.0.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -73,6 +98,28 @@ impl Drop for ModelFolder {
         // What cannot be removed is the system's to clean up.
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A file of these tensors.
+fn safetensors(tensors: &[SafeTensor]) -> Vec<u8> {
+    let (mut header, mut data) = (Map::new(), Vec::new());
+    for SafeTensor {
+        name,
+        dtype,
+        shape,
+        data: bytes,
+    } in tensors
+    {
+        let start = data.len();
+        data.extend_from_slice(bytes);
+        let entry =
+            json!({"dtype": dtype.name(), "shape": shape, "data_offsets": [start, data.len()]});
+        header.insert(name.clone(), entry);
+    }
+    let mut header = Value::from(header).to_string();
+    header += &" ".repeat(header.len().next_multiple_of(8) - header.len());
+    let len = header.len() as u64;
+    [&len.to_le_bytes(), header.as_bytes(), &data].concat()
 }
 
 /// Tokens and ids.

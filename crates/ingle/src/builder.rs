@@ -122,7 +122,8 @@ impl ModelBuilder {
             let (whole, threads) = (gguf.into_owned(), self.options.num_threads);
             gguf = Cow::Owned(quant::quantize(whole, dtype, threads, &mut *self.progress)?);
         }
-        let mut model = model::Model::load(&gguf, &self.options)?;
+        let model = model::Model::load(&gguf, &self.options);
+        let mut model = model.map_err(|error| files.in_file(error))?;
         let weights: usize = gguf.tensors().iter().map(|tensor| tensor.data.len()).sum();
         let available = memory::available();
         let budget = memory::budget(self.memory, available.as_ref());

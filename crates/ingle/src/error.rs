@@ -1,5 +1,7 @@
 //! What can go wrong, in one type.
 
+use std::path::PathBuf;
+
 /// Any failure of this crate. Every message names the thing and, where it can, a way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -10,9 +12,17 @@ pub enum Error {
     /// The file.
     #[error(transparent)]
     Format(#[from] formats::Error),
-    /// The model in the file.
+    /// Loading, for a reason outside of the file.
     #[error(transparent)]
     Load(#[from] model::LoadError),
+    /// The model in a file or folder.
+    #[error("`{}`: {error}", path.display())]
+    Model {
+        /// The file, the first of several, or the folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<model::LoadError>,
+    },
     /// The vocabulary in the file.
     #[error(transparent)]
     Vocabulary(#[from] engine::vocab::Error),

@@ -7,6 +7,7 @@ use engine::vocab::tokenizer_from_gguf;
 use formats::Gguf;
 use formats::hf::{CONFIG, Folder, FolderError};
 use hub::{Hub, LocalModel, ModelRef, Progress};
+use model::LoadError;
 use tokenizer::Tokenizer;
 
 use crate::Error;
@@ -53,11 +54,24 @@ impl ModelFiles {
         match &self.contents {
             Contents::Gguf(gguf) => Ok(Cow::Borrowed(gguf)),
             Contents::Folder(folder) => {
-                let gguf = model::hf::to_gguf(folder)?;
+                let gguf = model::hf::to_gguf(folder).map_err(|error| self.in_file(error))?;
                 check_vocabulary(folder, &gguf)?;
                 Ok(Cow::Owned(gguf))
             }
         }
+    }
+
+    /// The error with the path of what it is about, and with names as they stand there.
+    pub(crate) fn in_file(&self, error: LoadError) -> Error {
+        if !error.is_of_the_file() {
+            return Error::Load(error);
+        }
+        let (path, error) = match &self.contents {
+            Contents::Folder(folder) => (folder.path().to_owned(), error.in_folder(folder)),
+            Contents::Gguf(_) => (self.local.files[0].clone(), error),
+        };
+        let error = Box::new(error);
+        Error::Model { path, error }
     }
 
     /// The folder, if it is one.

@@ -408,6 +408,16 @@ pub enum Ffn {
     Experts(ExpertsConfig),
 }
 
+impl Ffn {
+    /// What bends it.
+    pub fn activation(&self) -> Activation {
+        match self {
+            Self::Gated { activation, .. } | Self::Plain { activation, .. } => *activation,
+            Self::Experts(experts) => experts.activation,
+        }
+    }
+}
+
 /// A mixture of experts: `Σ weight[e] * expert[e](x)` over those chosen, plus the shared ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExpertsConfig {

@@ -1,5 +1,6 @@
 //! Why a model cannot be loaded.
 
+use formats::Error;
 use tensor::DType;
 
 /// Why a file's contents are no model that can run here.
@@ -8,7 +9,7 @@ use tensor::DType;
 pub enum LoadError {
     /// The file itself is wrong.
     #[error(transparent)]
-    Format(#[from] formats::Error),
+    Format(#[from] Error),
     /// No family file for this architecture.
     #[error("architecture `{found}` is not supported, expected one of {}", known.join(", "))]
     Architecture {
@@ -40,6 +41,14 @@ pub enum LoadError {
         name: String,
         /// Whether the file has no tensors at all.
         vocab_only: bool,
+    },
+    /// A tensor that a model may lack is in some of its layers only: the file is damaged.
+    #[error("tensor `{name}` is missing, expected as in other layers: found `{other}`")]
+    OtherLayersHave {
+        /// Its name.
+        name: String,
+        /// The same of another layer.
+        other: String,
     },
     /// A tensor has the wrong shape.
     #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
@@ -86,4 +95,28 @@ pub enum LoadError {
     /// The system refuses threads.
     #[error("cannot start threads: {0}")]
     Threads(#[from] std::io::Error),
+}
+
+impl LoadError {
+    /// Whether the file is at fault: another would load.
+    pub fn is_of_the_file(&self) -> bool {
+        match self {
+            Self::Architecture { .. }
+            | Self::Hyperparameter { .. }
+            | Self::Unsupported { .. }
+            | Self::MissingTensor { .. }
+            | Self::OtherLayersHave { .. }
+            | Self::Shape { .. }
+            | Self::WeightType { .. }
+            | Self::UnknownTensor { .. } => true,
+            // Others name their file.
+            Self::Format(error) => matches!(
+                error,
+                Error::InKey { .. } | Error::MissingKey { .. } | Error::WrongType { .. }
+            ),
+            // This names its file itself.
+            Self::Read(_) => false,
+            Self::Isa(_) | Self::Memory { .. } | Self::Threads(_) => false,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use formats::gguf::{FromScalar, Metadata, Value};
 use kernels::{Activation, Pairing};
 
 use crate::LoadError;
-use crate::config::{ExpertGroups, ExpertsConfig, Gating};
+use crate::config::{ExpertGroups, ExpertsConfig, Gating, ModelConfig};
 
 /// Set where rows of query and key stand as they were trained, not as GGUF permutes them; never in a file.
 pub(crate) const ROWS_AS_TRAINED: &str = "ingle.rows_as_trained";
@@ -224,6 +224,17 @@ impl<'a> Hparams<'a> {
         }
     }
 
+    /// Which layers see a window only, where the file has a list of them; else all.
+    pub fn listed_windows(&self, n_layers: usize) -> Result<Vec<bool>, LoadError> {
+        match self
+            .metadata
+            .get(&self.key("attention.sliding_window_pattern"))
+        {
+            Some(Value::Array(_)) => self.windowed_layers(n_layers, 1),
+            _ => Ok(vec![true; n_layers]),
+        }
+    }
+
     /// Which elements of a head turn together in Llama's layers, whose rows GGUF permutes.
     pub fn pairing(&self) -> Result<Pairing, LoadError> {
         let as_trained: Option<bool> = self.metadata.opt(ROWS_AS_TRAINED)?;
@@ -254,6 +265,33 @@ impl<'a> Hparams<'a> {
             &expected,
             v_head_dim == head_dim,
         )
+    }
+
+    /// Checks that layers have the activation that a folder names.
+    pub(crate) fn check_activation(&self, config: &ModelConfig) -> Result<(), LoadError> {
+        let Some(name) = self.metadata.opt::<String>("ingle.activation")? else {
+            return Ok(());
+        };
+        let fits = |activation| match name.as_str() {
+            "silu" | "swish" => matches!(
+                activation,
+                Activation::Silu | Activation::ClampedSwiglu { .. }
+            ),
+            "gelu" | "gelu_python" => activation == Activation::Gelu,
+            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => activation == Activation::GeluTanh,
+            "relu" => activation == Activation::Relu,
+            "relu2" => activation == Activation::ReluSquared,
+            _ => false,
+        };
+        let mut ffns = config.layers.iter().map(|layer| layer.ffn.activation());
+        match ffns.find(|&activation| !fits(activation)) {
+            None => Ok(()),
+            Some(other) => Err(LoadError::Hyperparameter {
+                key: "hidden_act (config.json)".into(),
+                expected: format!("{other:?}, as the architecture has it"),
+                found: name,
+            }),
+        }
     }
 
     /// Checks that heads can be grouped and a head can be turned in pairs.

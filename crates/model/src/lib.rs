@@ -11,6 +11,7 @@ pub mod arch;
 mod batch;
 mod cache;
 pub mod config;
+mod decoder;
 mod error;
 mod ffn;
 pub mod hf;

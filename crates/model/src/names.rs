@@ -308,11 +308,13 @@ pub const HF_POST_NORMS: &[(Role, &str)] =
 impl Role {
     /// The GGUF name without suffix, `layer` filled in.
     pub fn gguf(self, layer: usize) -> String {
-        let (_, gguf, _) = NAMES
-            .iter()
-            .find(|(role, ..)| *role == self)
-            .expect("every role has a row");
-        gguf.replace("{i}", &layer.to_string())
+        self.pattern().replace("{i}", &layer.to_string())
+    }
+
+    /// The GGUF name without suffix, numbers as `{i}` and `{e}`.
+    pub fn pattern(self) -> &'static str {
+        let row = NAMES.iter().find(|(role, ..)| *role == self);
+        row.expect("every role has a row").1
     }
 
     /// The name in most Hugging Face checkpoints, numbers as `{i}` and `{e}`.

@@ -1,7 +1,7 @@
 //! Weights as they lie in the file, found by role and checked against the shape they must have.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use formats::disk::Extent;
@@ -145,7 +145,12 @@ pub struct Loader<'a> {
     gguf: &'a Gguf,
     level: Level,
     taken: RefCell<HashSet<String>>,
+    /// By role and part, tensors that may be missing: one that is there, one that is not.
+    optional: RefCell<BTreeMap<(&'static str, &'static str), Seen>>,
 }
+
+/// A tensor that is there, and one that is not.
+type Seen = (Option<String>, Option<String>);
 
 impl<'a> Loader<'a> {
     /// Tensors of `gguf`, with kernels of `level`.
@@ -154,13 +159,25 @@ impl<'a> Loader<'a> {
             gguf,
             level,
             taken: RefCell::default(),
+            optional: RefCell::default(),
         }
     }
 
     /// Whether the file has a weight for the role (of the first expert, if it is one of experts).
+    ///
+    /// Layers that are asked must agree: what one has and another has not is damage, and [`finish`](Self::finish)
+    /// says so.
     pub fn has(&self, role: Role, layer: usize) -> bool {
-        let name = format!("{}.weight", role.gguf_of_expert(layer, 0));
-        self.gguf.tensor(&name).is_some()
+        self.has_part(role, WEIGHT, role.gguf_of_expert(layer, 0))
+    }
+
+    fn has_part(&self, role: Role, part: &'static str, base: String) -> bool {
+        let name = base + part;
+        let found = self.gguf.tensor(&name).is_some();
+        let mut optional = self.optional.borrow_mut();
+        let (there, missing) = optional.entry((role.pattern(), part)).or_default();
+        (if found { there } else { missing }).get_or_insert(name);
+        found
     }
 
     /// Rows of the embedding: what the file says the vocabulary's size is.
@@ -184,22 +201,20 @@ impl<'a> Loader<'a> {
         n: usize,
         k: usize,
     ) -> Result<Linear, LoadError> {
-        self.linear_named(&role.gguf(layer), &[n, k])
+        self.linear_named(role, &role.gguf(layer), &[n, k])
     }
 
     /// A matrix `[n, k]`, or a stack of them `[stack, n, k]` as one of `stack * n` rows.
-    fn linear_named(&self, base: &str, shape: &[usize]) -> Result<Linear, LoadError> {
+    fn linear_named(&self, role: Role, base: &str, shape: &[usize]) -> Result<Linear, LoadError> {
         let tensor = self.tensor(&format!("{base}.weight"), shape)?;
         let (name, dtype) = (tensor.name.clone(), tensor.dtype);
         let Some(kernel) = MatmulKernel::new(dtype, self.level) else {
             return Err(LoadError::WeightType { name, dtype });
         };
         let (k, outputs) = shape.split_last().expect("a matrix has two dimensions");
-        let bias_name = format!("{base}.bias");
-        let bias = match self.gguf.tensor(&bias_name) {
-            Some(_) => Some(self.floats(&bias_name, outputs)?),
-            None => None,
-        };
+        let has_bias = self.has_part(role, BIAS, base.to_owned());
+        let bias = has_bias.then(|| self.floats(&format!("{base}{BIAS}"), outputs));
+        let bias = bias.transpose()?;
         Ok(Linear {
             name,
             dtype,
@@ -232,7 +247,8 @@ impl<'a> Loader<'a> {
         layer: usize,
         len: usize,
     ) -> Result<Option<Vec<f32>>, LoadError> {
-        let name = format!("{}.bias", role.gguf(layer));
+        let name = format!("{}{BIAS}", role.gguf(layer));
+        self.has_part(role, BIAS, role.gguf(layer));
         match self.gguf.tensor(&name) {
             None => Ok(None),
             Some(tensor) if tensor.shape == [1, len] => self.floats(&name, &[1, len]).map(Some),
@@ -258,7 +274,7 @@ impl<'a> Loader<'a> {
         layer: usize,
         (len, n, k): (usize, usize, usize),
     ) -> Result<Linear, LoadError> {
-        self.linear_named(&role.gguf(layer), &[len, n, k])
+        self.linear_named(role, &role.gguf(layer), &[len, n, k])
     }
 
     /// The matrices `[n, k]` of all experts: one tensor `[n_experts, n, k]`, or one for each.
@@ -269,7 +285,8 @@ impl<'a> Loader<'a> {
         (n_experts, n, k): (usize, usize, usize),
     ) -> Result<Vec<Linear>, LoadError> {
         if !self.has(all, layer) && self.has(one, layer) {
-            let expert = |expert| self.linear_named(&one.gguf_of_expert(layer, expert), &[n, k]);
+            let name = |expert| one.gguf_of_expert(layer, expert);
+            let expert = |expert| self.linear_named(one, &name(expert), &[n, k]);
             return (0..n_experts).map(expert).collect();
         }
         let stack = self.stack(all, layer, (n_experts, n, k))?;
@@ -277,20 +294,35 @@ impl<'a> Loader<'a> {
         Ok((0..n_experts).map(expert).collect())
     }
 
-    /// Fails if the file has a tensor that nobody took.
+    /// Fails if the file has a tensor that nobody took, or lacks one that other layers have.
     pub fn finish(self) -> Result<(), LoadError> {
-        let taken = self.taken.into_inner();
-        match self
-            .gguf
-            .tensors()
-            .iter()
-            .find(|tensor| !taken.contains(&tensor.name))
-        {
-            Some(tensor) => Err(LoadError::UnknownTensor {
-                name: tensor.name.clone(),
-            }),
-            None => Ok(()),
+        let (taken, optional) = (self.taken.into_inner(), self.optional.into_inner());
+        let damage = |name: &String, other: &String| LoadError::OtherLayersHave {
+            name: name.clone(),
+            other: other.clone(),
+        };
+        for seen in optional.values() {
+            if let (Some(other), Some(name)) = seen {
+                return Err(damage(name, other));
+            }
         }
+        let tensors = self.gguf.tensors().iter();
+        let mut others = tensors
+            .filter(|tensor| !taken.contains(&tensor.name))
+            .peekable();
+        let Some(first) = others.peek().map(|tensor| tensor.name.clone()) else {
+            return Ok(());
+        };
+        // A family that looked at one layer for all: it lacks what others have.
+        let missing = |name: &String| {
+            let (pattern, _, part) = split_name(name);
+            let mut same = optional
+                .iter()
+                .filter(|((role, its), _)| *role == pattern && *its == part);
+            same.find_map(|(_, (_, missing))| missing.clone())
+        };
+        let found = others.find_map(|tensor| Some(damage(&missing(&tensor.name)?, &tensor.name)));
+        Err(found.unwrap_or(LoadError::UnknownTensor { name: first }))
     }
 
     /// Marks the tensors of layers from `first` on as known but not needed.
@@ -341,4 +373,24 @@ impl<'a> Loader<'a> {
         self.ignore(name);
         Ok(tensor)
     }
+}
+
+const WEIGHT: &str = ".weight";
+const BIAS: &str = ".bias";
+
+/// A name without its numbers, as [`Role::pattern`] has it; the numbers; the last part.
+pub(crate) fn split_name(name: &str) -> (String, Vec<&str>, &str) {
+    let (base, part) = name.split_at(name.rfind('.').unwrap_or(name.len()));
+    let (mut words, mut numbers) = (Vec::new(), Vec::new());
+    for word in base.split('.') {
+        let place = ["{i}", "{e}"].get(numbers.len());
+        match place.filter(|_| word.bytes().all(|byte| byte.is_ascii_digit())) {
+            Some(place) => {
+                numbers.push(word);
+                words.push(*place);
+            }
+            None => words.push(word),
+        }
+    }
+    (words.join("."), numbers, part)
 }

@@ -350,6 +350,15 @@ fn others() -> Vec<Case> {
         ),
         without("token_embd.weight", &["token_embd.weight", "missing"]),
         without("output_norm.weight", &["output_norm.weight", "missing"]),
+        // Optional, but not in some layers only.
+        without(
+            "blk.0.attn_k.bias",
+            &["`blk.0.attn_k.bias` is missing", "blk.1.attn_k.bias"],
+        ),
+        without(
+            "blk.1.ffn_up.bias",
+            &["`blk.1.ffn_up.bias` is missing", "blk.0.ffn_up.bias"],
+        ),
         without(
             "blk.1.ffn_down.weight",
             &["blk.1.ffn_down.weight", "missing"],

@@ -215,7 +215,15 @@ fn what_is_wrong_with_a_folder_is_named() {
         "config.json",
         config.replace("\"hidden_size\": 64", "\"hidden_size\": 80"),
     );
-    refused(&folder, &["`token_embd.weight`", "[48, 80]", "[48, 64]"]);
+    refused(
+        &folder,
+        &[
+            folder.name(),
+            "`model.embed_tokens.weight`",
+            "[48, 80]",
+            "[48, 64]",
+        ],
+    );
     folder.write("config.json", config);
 
     let weights = golden::bytes("arch/llama/model.safetensors");

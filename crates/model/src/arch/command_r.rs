@@ -12,6 +12,7 @@ pub(super) const FAMILY: Family = Family {
     config,
     hf: &[HuggingFace {
         keys: &[("logit_scale", "logit_scale")],
+        metadata: |fields| fields.only("position_embedding_type", &["rope_gptj"]),
         ..HuggingFace::new("CohereForCausalLM")
     }],
 };

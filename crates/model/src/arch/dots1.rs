@@ -12,6 +12,10 @@ pub(super) const FAMILY: Family = Family {
     config,
     hf: &[HuggingFace {
         names: SHARED_EXPERTS,
+        metadata: |fields| {
+            fields.only("scoring_func", &["sigmoid", "noaux_tc"])?;
+            fields.only("topk_method", &["noaux_tc"])
+        },
         ..HuggingFace::new("Dots1ForCausalLM")
     }],
 };

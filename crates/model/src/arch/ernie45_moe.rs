@@ -35,6 +35,16 @@ pub(super) const FAMILY: Family = Family {
             ("moe_layer_interval", "interleave_moe_layer_step"),
             ("moe_num_shared_experts", "expert_shared_count"),
         ],
+        metadata: |fields| {
+            fields.only("moe_norm_min", &["1e-12"])?;
+            let last = fields
+                .size("num_hidden_layers")?
+                .unwrap_or(0)
+                .wrapping_sub(1);
+            fields.only("moe_layer_end_index", &["-1", &last.to_string()])?;
+            fields.only("moe_use_aux_free", &["true"])?;
+            fields.only("moe_gate_act", &["softmax"])
+        },
         ..HuggingFace::new("Ernie4_5_MoeForCausalLM")
     }],
 };

@@ -30,6 +30,7 @@ pub(super) const FAMILY: Family = Family {
             (Role::FfnDown, "transformer.h.{i}.mlp.dense_4h_to_h"),
         ],
         metadata: |fields| {
+            fields.activation(&["activation"])?;
             fields.only("alibi", &["false"])?;
             fields.only("parallel_attn", &["true"])?;
             let grouped = fields.flag("new_decoder_architecture")?.unwrap_or(false);

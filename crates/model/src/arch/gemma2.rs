@@ -19,6 +19,7 @@ pub(super) const FAMILY: Family = Family {
             ("attn_logit_softcapping", "attn_logit_softcapping"),
             ("final_logit_softcapping", "final_logit_softcapping"),
         ],
+        metadata: gemma::query_width,
         gain_plus_one: Role::is_norm,
         ..HuggingFace::new("Gemma2ForCausalLM")
     }],
@@ -26,17 +27,14 @@ pub(super) const FAMILY: Family = Family {
 
 pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = gemma::config(h, loader)?;
-    let (d_model, n_layers) = (config.d_model, config.layers.len());
     config.logit_softcap = Some(h.positive_or("final_logit_softcapping", 30.0)?);
     let softcap = h.positive_or("attn_logit_softcapping", 50.0)?;
     let window = h.size_or("attention.sliding_window", 4096)?;
     for (i, attention) in config.attentions_mut().enumerate() {
         attention.softcap = Some(softcap);
         attention.window = i.is_multiple_of(2).then_some(window);
-        if n_layers == LAYERS_OF_27B {
-            attention.scale = 1.0 / (d_model as f32 / attention.n_heads as f32).sqrt();
-        }
     }
+    gemma::set_query_width(&mut config, h, LAYERS_OF_27B)?;
     config.set_post_norms();
     Ok(config)
 }

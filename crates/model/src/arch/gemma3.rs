@@ -16,6 +16,7 @@ pub(super) const FAMILY: Family = Family {
     hf: &[HuggingFace {
         names: HF_POST_NORMS,
         keys: &[("final_logit_softcapping", "final_logit_softcapping")],
+        metadata: gemma::query_width,
         gain_plus_one: Role::is_norm,
         ..HuggingFace::new("Gemma3ForCausalLM")
     }],
@@ -23,17 +24,13 @@ pub(super) const FAMILY: Family = Family {
 
 pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = gemma::config(h, loader)?;
-    let (d_model, n_layers) = (config.d_model, config.layers.len());
+    let n_layers = config.layers.len();
     config.logit_softcap = h.opt("final_logit_softcapping")?;
     config.set_qk_norm(QkNormOver::Head);
     config.set_post_norms();
     let theta = f64::from(h.positive_or("rope.freq_base_swa", 10_000.0)?);
     let windowed = h.windowed_layers(n_layers, 6)?;
     config.set_local_theta(&windowed, theta);
-    if n_layers == LAYERS_OF_27B {
-        for attention in config.attentions_mut() {
-            attention.scale = 1.0 / (d_model as f32 / attention.n_heads as f32).sqrt();
-        }
-    }
+    gemma::set_query_width(&mut config, h, LAYERS_OF_27B)?;
     Ok(config)
 }

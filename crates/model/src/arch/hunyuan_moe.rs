@@ -34,6 +34,9 @@ pub(super) const FAMILY: Family = Family {
             if let Some(d_ff) = fields.size("intermediate_size")? {
                 fields.set("expert_shared_feed_forward_length", Value::U32(d_ff));
             }
+            if fields.size("num_shared_expert")?.is_some_and(|n| n != 1) {
+                return Err(fields.wrong("num_shared_expert", "1"));
+            }
             fields.ntk_alpha()
         },
         ..HuggingFace::new("HunYuanMoEV1ForCausalLM")

@@ -1,19 +1,14 @@
 //! Llama 2 and 3 (arXiv:2307.09288, arXiv:2407.21783) and the many models with the same layers: Mistral,
 //! Mixtral, Yi, SmolLM, TinyLlama. Reference: transformers `modeling_llama.py`, `modeling_mixtral.py`.
 //!
-//! This is the row that other families are told apart from: RMSNorm before, grouped queries, rotary
-//! positions in interleaved pairs (GGUF permutes the weights so), SwiGLU, no biases. Llama 3.1 brings a
-//! tensor of frequency divisors, Mistral 7B v0.1 a sliding window, Mixtral experts, small models tie the output.
+//! This is the row that other families are told apart from, see [`crate::decoder`]: nothing differs. Llama 3.1
+//! brings a tensor of frequency divisors, Mistral 7B v0.1 a sliding window, Mixtral experts, small models tie the
+//! output. GGUF permutes rows of query and key, so that neighbours turn together.
 
-use kernels::Activation;
+use super::prelude::*;
 
-use super::{Family, HuggingFace};
-use crate::LoadError;
-use crate::config::{AttentionConfig, Ffn, LayerConfig, Mixer, ModelConfig, NormConfig, Wiring};
-use crate::hparams::Hparams;
-use crate::names::Role;
-use crate::rope::rope_config;
-use crate::weights::Loader;
+/// What other families start from.
+pub(super) use crate::decoder::config;
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "llama",
@@ -49,89 +44,3 @@ pub(super) const FAMILY: Family = Family {
         },
     ],
 };
-
-pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
-    let n_layers = h.n_layers()?;
-    let d_model = h.size("embedding_length")?;
-    let norm = norm(h)?;
-    let n_heads = h.size_per_layer("attention.head_count", n_layers)?;
-    let n_kv_heads = if h.has("attention.head_count_kv") {
-        h.size_per_layer("attention.head_count_kv", n_layers)?
-    } else {
-        n_heads.clone()
-    };
-    let experts = h.experts()?;
-    let d_ff = match experts {
-        Some(_) if !h.has("feed_forward_length") => vec![0; n_layers],
-        _ => h.size_per_layer("feed_forward_length", n_layers)?,
-    };
-    let first_experts = h.opt::<usize>("leading_dense_block_count")?.unwrap_or(0);
-    let step = h.size_or("interleave_moe_layer_step", 1)?;
-    if h.has("nextn_predict_layers") {
-        loader.ignore_layers_from(n_layers);
-    }
-    let window = h
-        .opt::<usize>("attention.sliding_window")?
-        .filter(|&window| window > 0);
-    let mut layers = Vec::with_capacity(n_layers);
-    for layer in 0..n_layers {
-        let head_dim = h.head_dim(d_model, n_heads[layer])?;
-        h.check_heads(n_heads[layer], n_kv_heads[layer], head_dim)?;
-        let rope = rope_config(h, loader, head_dim, h.pairing()?)?;
-        let dense = Ffn::Gated {
-            d_ff: d_ff[layer],
-            activation: Activation::Silu,
-            sub_norm: None,
-        };
-        layers.push(LayerConfig {
-            wiring: Wiring::Sequential,
-            mixer_norm: Some(norm),
-            mixer: Mixer::Attention(AttentionConfig {
-                n_heads: n_heads[layer],
-                n_kv_heads: n_kv_heads[layer],
-                head_dim,
-                scale: 1.0 / (head_dim as f32).sqrt(),
-                rope: Some(rope),
-                window,
-                softcap: None,
-                qk_norm: None,
-                clamp: None,
-                slopes: Vec::new(),
-                temperature: None,
-                sub_norm: None,
-            }),
-            mixer_post_norm: None,
-            ffn_norm: Some(norm),
-            ffn: match experts {
-                Some(experts) if layer >= first_experts && (layer + 1).is_multiple_of(step) => {
-                    Ffn::Experts(experts)
-                }
-                _ => dense,
-            },
-            ffn_post_norm: None,
-            residual_scale: None,
-        });
-    }
-    Ok(ModelConfig {
-        d_model,
-        vocab_size: loader.vocab_size()?,
-        max_seq_len: h.size("context_length")?,
-        embedding_scale: None,
-        learned_positions: None,
-        embedding_norm: None,
-        layers,
-        output_norm: norm,
-        logit_scale: None,
-        logit_softcap: None,
-    })
-}
-
-/// Which norm a file has is seen from the key of its epsilon.
-fn norm(h: &Hparams<'_>) -> Result<NormConfig, LoadError> {
-    if h.has("attention.layer_norm_epsilon") && !h.has("attention.layer_norm_rms_epsilon") {
-        let eps = h.positive("attention.layer_norm_epsilon")?;
-        return Ok(NormConfig::Layer { eps });
-    }
-    let eps = h.positive("attention.layer_norm_rms_epsilon")?;
-    Ok(NormConfig::Rms { eps })
-}

@@ -12,6 +12,7 @@ pub(super) const FAMILY: Family = Family {
     models: "MiniCPM 1B, 2B",
     config,
     hf: &[HuggingFace {
+        keys: granite::KEYS,
         metadata: |fields| {
             let number = |key| fields.float(key).map(|x| x.unwrap_or(1.0));
             let (embedding, depth) = (number("scale_emb")?, number("scale_depth")?);

@@ -103,6 +103,12 @@ impl HuggingFace {
             ignored: &[],
         }
     }
+
+    /// What a role's tensor is called, numbers as `{i}` and `{e}`.
+    pub(crate) fn name_of(&self, role: Role) -> &'static str {
+        let own = self.names.iter().find(|(other, _)| *other == role);
+        own.map_or(role.hf(), |&(_, name)| name)
+    }
 }
 
 /// What family files are written in.
@@ -196,7 +202,10 @@ pub fn config(metadata: &Metadata, loader: &Loader<'_>) -> Result<ModelConfig, L
         let known = FAMILIES.iter().map(|family| family.gguf_name).collect();
         return Err(LoadError::Architecture { found: name, known });
     };
-    (family.config)(&Hparams::new(metadata, &name), loader)
+    let h = Hparams::new(metadata, &name);
+    let config = (family.config)(&h, loader)?;
+    h.check_activation(&config)?;
+    Ok(config)
 }
 
 /// The family and form that `architectures` of a `config.json` names.

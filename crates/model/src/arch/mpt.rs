@@ -49,9 +49,5 @@ fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError
     let mut config = llama::config(h, loader)?;
     config.set_plain_ffn(Activation::Gelu);
     config.set_alibi(h.positive_or("attention.max_alibi_bias", 8.0)?);
-    let clamp = h.opt("attention.clamp_kqv")?;
-    for attention in config.attentions_mut() {
-        attention.clamp = clamp;
-    }
     Ok(config)
 }

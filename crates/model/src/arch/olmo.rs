@@ -24,9 +24,5 @@ fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError
     let mut config = llama::config(h, loader)?;
     let eps = h.positive("attention.layer_norm_epsilon")?;
     config.set_norms(NormConfig::Plain { eps });
-    let clamp = h.opt("attention.clamp_kqv")?;
-    for attention in config.attentions_mut() {
-        attention.clamp = clamp;
-    }
     Ok(config)
 }

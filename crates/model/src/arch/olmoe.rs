@@ -11,6 +11,7 @@ pub(super) const FAMILY: Family = Family {
     models: "OLMoE",
     config,
     hf: &[HuggingFace {
+        keys: &[("clip_qkv", "attention.clamp_kqv")],
         metadata: |fields| {
             fields.set("attention.layer_norm_rms_epsilon", Value::F32(1e-5));
             Ok(())

@@ -12,7 +12,18 @@ pub(super) const FAMILY: Family = Family {
     models: "SmolLM 3",
     config,
     hf: &[HuggingFace {
-        metadata: |fields| fields.only("no_rope_layer_interval", &["4"]),
+        metadata: |fields| {
+            fields.only("no_rope_layer_interval", &["4"])?;
+            let listed = fields.sizes("no_rope_layers")?.unwrap_or_default();
+            let wrong = |(i, &turns): (usize, &u32)| (turns == 0) != ((i + 1) % NO_ROPE_STEP == 0);
+            if listed.iter().enumerate().any(wrong) {
+                return Err(fields.wrong(
+                    "no_rope_layers",
+                    "0 for every fourth layer, 1 for the others",
+                ));
+            }
+            Ok(())
+        },
         permuted: true,
         ..HuggingFace::new("SmolLM3ForCausalLM")
     }],

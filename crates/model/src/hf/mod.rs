@@ -6,8 +6,13 @@
 //! Llama's family) stays as it is, and the rotary embedding takes other pairs instead, see
 //! [`kernels::Pairing::HalfSplitToInterleaved`].
 
+mod common;
+mod explain;
 mod fields;
+mod latent;
+mod rope;
 mod rows;
+mod strict;
 
 use std::collections::HashMap;
 
@@ -46,20 +51,31 @@ pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
     let mut fields = Fields::new(json, family.gguf_name, &mut metadata);
     fields.common(form.keys)?;
     (form.metadata)(&mut fields)?;
-    let mut tensors = fields.into_tensors();
+    let mut tensors = fields.take_tensors();
     let patterns = patterns(form);
+    let tied = fields.flag("tie_word_embeddings")?;
     for weight in folder.weights() {
         let name = &weight.tensor.name;
-        if IGNORED
-            .iter()
-            .chain(form.ignored)
-            .any(|part| name.contains(part))
-        {
+        let ignored = IGNORED.iter().chain(form.ignored);
+        if ignored.into_iter().any(|part| name.contains(part)) {
             continue;
         }
         let place = Place::of(name, &patterns)?;
-        rows::convert(&weight.to_tensor()?, &place, form, &metadata, &mut tensors)?;
+        if place.role == Role::Output && tied == Some(true) {
+            // A copy of the embedding, or left from before it was tied.
+            continue;
+        }
+        let tensor = weight.to_tensor()?;
+        rows::convert(&tensor, &place, form, fields.metadata(), &mut tensors)?;
     }
+    if tied == Some(false) && !tensors.iter().any(|tensor| tensor.name == "output.weight") {
+        let name = format!("{}.weight", form.name_of(Role::Output));
+        return Err(LoadError::MissingTensor {
+            name,
+            vocab_only: false,
+        });
+    }
+    fields.check_all(&tensors)?;
     Ok(Gguf::from_parts(metadata, tensors)?)
 }
 
@@ -140,8 +156,8 @@ impl Place {
     }
 }
 
-/// A tensor with other contents, in the type that `bytes` are of.
-pub(crate) fn named(tensor: &Tensor, name: String) -> Tensor {
+/// The tensor under another name; shares the elements.
+pub(super) fn named(tensor: &Tensor, name: String) -> Tensor {
     Tensor {
         name,
         ..tensor.clone()

@@ -17,8 +17,6 @@ pub enum Rows {
     Transposed,
     /// Query, key and value by KV head, `[n_kv_heads, group + 2, head_dim]`, instead of one after the other.
     ByHead,
-    /// Several roles one after the other, in equal parts.
-    InOne(&'static [Role]),
     /// Latent attention's `[n_heads, nope_dim + value_dim, kv_rank]`, instead of the first part transposed and the
     /// second.
     LatentB,
@@ -53,7 +51,6 @@ pub(super) fn convert(
             tensors.push(reordered(tensor, place.gguf(), &order));
         }
         Some(Rows::LatentB) => tensors.extend(latent_b(tensor, place, metadata)?),
-        Some(Rows::InOne(roles)) => split(tensor, place, roles, 0, tensors)?,
         Some(Rows::ExpertsInOne(roles)) => split(tensor, place, roles, 1, tensors)?,
     }
     Ok(())
@@ -142,7 +139,9 @@ fn reordered(tensor: &Tensor, name: String, order: &[usize]) -> Tensor {
 
 fn transposed(tensor: &Tensor, name: String) -> Result<Tensor, LoadError> {
     let &[rows, cols] = &tensor.shape[..] else {
-        return Err(wrong_shape(tensor, vec![0, 0]));
+        // Any matrix would do: what there is, as one.
+        let cols = tensor.shape.last().copied().unwrap_or(1);
+        return Err(wrong_shape(tensor, vec![tensor.len() / cols.max(1), cols]));
     };
     let size = tensor.dtype.block_bytes();
     let mut data = Vec::with_capacity(tensor.data.len());

@@ -1,6 +1,7 @@
 //! The forward pass against an f64 oracle, for every weight type, and the promise of the same bits.
 
 mod families;
+mod folders;
 mod invariance;
 mod placement;
 mod quantized;

@@ -1,0 +1,111 @@
+//! The decoder that most metadata describes; a family file says what is different in its own.
+//!
+//! RMSNorm before attention and FFN (LayerNorm, if that is whose epsilon the file has), grouped queries, rotary
+//! positions in interleaved pairs, SwiGLU, experts if there are any (Llama 2, arXiv:2307.09288). Biases and an output
+//! matrix of its own are seen from tensors, when they are loaded.
+
+mod latent;
+
+pub(crate) use latent::set_latent;
+
+use kernels::Activation;
+
+use crate::LoadError;
+use crate::config::{AttentionConfig, Ffn, LayerConfig, Mixer, ModelConfig, NormConfig, Wiring};
+use crate::hparams::Hparams;
+use crate::rope::rope_config;
+use crate::weights::Loader;
+
+/// The config that the metadata describes if nothing is particular about its architecture.
+///
+/// # Errors
+/// If a key is missing or makes no sense.
+pub(crate) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
+    let n_layers = h.n_layers()?;
+    let d_model = h.size("embedding_length")?;
+    let norm = norm(h)?;
+    let n_heads = h.size_per_layer("attention.head_count", n_layers)?;
+    let n_kv_heads = if h.has("attention.head_count_kv") {
+        h.size_per_layer("attention.head_count_kv", n_layers)?
+    } else {
+        n_heads.clone()
+    };
+    let experts = h.experts()?;
+    let d_ff = match experts {
+        Some(_) if !h.has("feed_forward_length") => vec![0; n_layers],
+        _ => h.size_per_layer("feed_forward_length", n_layers)?,
+    };
+    let first_experts = h.opt::<usize>("leading_dense_block_count")?.unwrap_or(0);
+    let step = h.size_or("interleave_moe_layer_step", 1)?;
+    if h.has("nextn_predict_layers") {
+        loader.ignore_layers_from(n_layers);
+    }
+    let window = h
+        .opt::<usize>("attention.sliding_window")?
+        .filter(|&window| window > 0);
+    let clamp = h
+        .opt("attention.clamp_kqv")?
+        .filter(|&bound: &f32| bound > 0.0);
+    let windowed = h.listed_windows(n_layers)?;
+    let mut layers = Vec::with_capacity(n_layers);
+    for layer in 0..n_layers {
+        let head_dim = h.head_dim(d_model, n_heads[layer])?;
+        h.check_heads(n_heads[layer], n_kv_heads[layer], head_dim)?;
+        let rope = rope_config(h, loader, head_dim, h.pairing()?)?;
+        let dense = Ffn::Gated {
+            d_ff: d_ff[layer],
+            activation: Activation::Silu,
+            sub_norm: None,
+        };
+        layers.push(LayerConfig {
+            wiring: Wiring::Sequential,
+            mixer_norm: Some(norm),
+            mixer: Mixer::Attention(AttentionConfig {
+                n_heads: n_heads[layer],
+                n_kv_heads: n_kv_heads[layer],
+                head_dim,
+                scale: 1.0 / (head_dim as f32).sqrt(),
+                rope: Some(rope),
+                window: window.filter(|_| windowed[layer]),
+                softcap: None,
+                qk_norm: None,
+                clamp,
+                slopes: Vec::new(),
+                temperature: None,
+                sub_norm: None,
+            }),
+            mixer_post_norm: None,
+            ffn_norm: Some(norm),
+            ffn: match experts {
+                Some(experts) if layer >= first_experts && (layer + 1).is_multiple_of(step) => {
+                    Ffn::Experts(experts)
+                }
+                _ => dense,
+            },
+            ffn_post_norm: None,
+            residual_scale: None,
+        });
+    }
+    Ok(ModelConfig {
+        d_model,
+        vocab_size: loader.vocab_size()?,
+        max_seq_len: h.size("context_length")?,
+        embedding_scale: None,
+        learned_positions: None,
+        embedding_norm: None,
+        layers,
+        output_norm: norm,
+        logit_scale: None,
+        logit_softcap: None,
+    })
+}
+
+/// Which norm a file has is seen from the key of its epsilon.
+fn norm(h: &Hparams<'_>) -> Result<NormConfig, LoadError> {
+    if h.has("attention.layer_norm_epsilon") && !h.has("attention.layer_norm_rms_epsilon") {
+        let eps = h.positive("attention.layer_norm_epsilon")?;
+        return Ok(NormConfig::Layer { eps });
+    }
+    let eps = h.positive("attention.layer_norm_rms_epsilon")?;
+    Ok(NormConfig::Rms { eps })
+}
