@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod generate;
+pub mod grammar;
 pub mod hf;
 mod runner;
 pub mod sampler;

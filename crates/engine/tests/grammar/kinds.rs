@@ -1,0 +1,147 @@
+//! Regular expressions, lists and Lark.
+
+use engine::grammar::{GrammarError, GrammarSpec};
+
+use crate::support::{allowed, llama, qwen};
+
+#[test]
+fn replies_match_the_regular_expression() {
+    let cases = [
+        "[0-9]{4}-[0-9]{2}",
+        r"(foo|bar)+ \$[a-z]*/x",
+        "é{2,3}|日本",
+        r"\p{Greek}{3}",
+        "^(yes|no)$",
+    ];
+    for (i, regex) in cases.iter().enumerate() {
+        let check = regex_automata::meta::Regex::new(&format!("^(?:{regex})$")).expect("a regex");
+        for seed in 0..6 {
+            for kit in [qwen(), llama()] {
+                let spec = GrammarSpec::Regex((*regex).to_owned());
+                let mut grammar = kit.compile(spec).unwrap_or_else(|e| panic!("{regex}: {e}"));
+                let (text, _) = kit.write(&mut grammar, seed * 100 + i as u64, 12);
+                assert!(check.is_match(&text), "{regex}: {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn replies_are_one_of_the_list() {
+    let texts = [
+        "create",
+        "read",
+        "update",
+        "delete",
+        "other",
+        "reader",
+        "a \"b\"\\\n\tc",
+        "日本",
+        "\u{7f}\u{1}",
+    ];
+    let texts = texts.map(String::from).to_vec();
+    let kit = qwen();
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..60 {
+        let mut grammar = kit
+            .compile(GrammarSpec::Choice(texts.clone()))
+            .expect("it compiles");
+        let (text, _) = kit.write(&mut grammar, seed, 100);
+        assert!(texts.contains(&text), "{text:?}");
+        seen.insert(text);
+    }
+    assert!(seen.len() >= 7, "{seen:?}");
+}
+
+#[test]
+fn only_first_tokens_of_choices_are_allowed() {
+    let kit = qwen();
+    let texts = ["yes", "no"].map(String::from).to_vec();
+    let mut grammar = kit
+        .compile(GrammarSpec::Choice(texts))
+        .expect("it compiles");
+    let first: Vec<String> = allowed(&mut grammar)
+        .into_iter()
+        .map(|id| kit.tokenizer.decode(&[id], true))
+        .collect();
+    assert!(
+        first
+            .iter()
+            .all(|text| "yes".starts_with(text) || "no".starts_with(text)),
+        "{first:?}"
+    );
+    assert!(first.iter().any(|text| text == "yes") && first.iter().any(|text| text == "no"));
+}
+
+#[test]
+fn lark_with_schemas_inside() {
+    let kit = qwen();
+    let lark = r#"
+        // a comment with %json in it
+        start: "call " NAME "(" args ")"
+        NAME: /[a-z\/"]{1,5}/
+        args: %json {"type": "object", "properties": {"n": {"type": "integer", "minimum": 0, "maximum": 99}},
+                     "required": ["n"], "additionalProperties": false}
+    "#;
+    for seed in 0..8 {
+        let mut grammar = kit
+            .compile(GrammarSpec::Lark(lark.to_owned()))
+            .expect("it compiles");
+        let (text, _) = kit.write(&mut grammar, seed, 60);
+        let (name, args) = text.split_once('(').expect("a bracket");
+        assert!(name.starts_with("call ") && name.len() <= 10, "{text}");
+        let args: serde_json::Value =
+            serde_json::from_str(args.strip_suffix(')').expect("it is closed")).expect("JSON");
+        assert!(args["n"].as_u64().is_some_and(|n| n < 100), "{text}");
+    }
+}
+
+#[test]
+fn broken_ones_are_refused() {
+    let kit = qwen();
+    let texts =
+        |texts: &[&str]| GrammarSpec::Choice(texts.iter().map(|&text| text.to_owned()).collect());
+    let regex = |text: &str| GrammarSpec::Regex(text.to_owned());
+    let lark = |text: &str| GrammarSpec::Lark(text.to_owned());
+    let refused = [
+        (texts(&[]), "at least one"),
+        (texts(&["a", ""]), "empty"),
+        (regex(""), "empty"),
+        (regex("(["), "regex"),
+        (regex("(?=a)b"), "look"),
+        (regex(r"(a)\1"), "backreference"),
+        (regex("a{3,2}"), "repetition"),
+        (lark(" "), "empty"),
+        (lark("start: missing"), "missing"),
+        (lark("start: \"a"), "1("),
+        (lark("start: @other"), "other"),
+        (lark("start: <|no_such_token|>"), "no_such_token"),
+        (
+            lark("start: %json {\"type\": \"object\", \"not\": {}}"),
+            "#/not",
+        ),
+        (lark("start: %json {\"type\": "), "%json"),
+        (lark("start: start \"a\""), ""),
+    ];
+    for (spec, part) in refused {
+        match kit.compile(spec.clone()) {
+            Ok(_) => panic!("accepted: {spec:?}"),
+            Err(e) => assert!(e.to_string().to_lowercase().contains(part), "{spec:?}: {e}"),
+        }
+    }
+    let spec = regex("a");
+    let mut grammar = kit.compile(spec).expect("it compiles");
+    let other = kit.tokenizer.encode("b", false, false)[0];
+    assert_eq!(
+        grammar.commit(other),
+        Err(GrammarError::NotAllowed { token: other })
+    );
+    assert_eq!(
+        grammar.commit(u32::MAX),
+        Err(GrammarError::NotAllowed { token: u32::MAX })
+    );
+    let right = kit.tokenizer.encode("a", false, false)[0];
+    grammar
+        .commit(right)
+        .expect("a refused token changes nothing");
+}
