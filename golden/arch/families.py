@@ -3,6 +3,8 @@
 Settings of None are left out, `...` stands for None. `drop` names taps that the reference has and a layer of that wiring has not.
 """
 
+import relabel
+
 COMMON = dict(hidden_size=64, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
               vocab_size=48, max_position_embeddings=256, attn_implementation="eager")
 # Caps low enough to bend every score and logit; a head that is not the width divided by the heads.
@@ -16,9 +18,18 @@ DEEPSEEK = dict(intermediate_size=32, n_routed_experts=8, num_experts_per_tok=3,
                 first_k_dense_replace=1, n_group=4, topk_group=2, norm_topk_prob=True, routed_scaling_factor=1.7)
 LATENT = dict(DEEPSEEK, num_key_value_heads=4, q_lora_rank=24, kv_lora_rank=16, qk_nope_head_dim=12, qk_rope_head_dim=8,
               v_head_dim=10)
-EXAONE = [(r"model\.layers", "transformer.h"), ("model.embed_tokens", "transformer.wte"), (r"model\.norm", "transformer.ln_f"),
-          ("self_attn", "attn.attention"), ("o_proj", "out_proj"), ("input_layernorm", "ln_1"), ("post_attention_layernorm", "ln_2"),
-          ("gate_proj", "c_fc_0"), ("up_proj", "c_fc_1"), ("down_proj", "c_proj")]
+GPT_OSS = dict(head_dim=16, intermediate_size=16, num_local_experts=4, num_experts_per_tok=2, sliding_window=24,
+               layer_types=["sliding_attention", "full_attention"], rope_parameters=dict(rope_type="yarn", rope_theta=150000.0,
+               factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False, original_max_position_embeddings=64))
+# Configs of families that `transformers` lacks, as their files have them.
+OLD = dict(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, vocab_size=48, tie_word_embeddings=False, use_cache=True)
+LLAMA = dict(OLD, hidden_act="silu", intermediate_size=72, rms_norm_eps=1e-6)
+DEEPSEEK1 = dict(n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=8, n_shared_experts=2, first_k_dense_replace=1,
+                 norm_topk_prob=False)
+LING2 = {key: value for key, value in DEEPSEEK.items() if key not in ("n_routed_experts", "n_shared_experts")}
+LING2 |= dict(num_experts=8, num_shared_experts=2)
+LING = dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=8, num_shared_experts=2, first_k_dense_replace=0,
+            norm_topk_prob=True)
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -85,9 +96,9 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         llama_4_scaling_beta=0.1)), PERMUTED),
     "dots1": ("Dots1", dict(DEEPSEEK, head_dim=16)),
     "glm4moe": ("Glm4Moe", dict(DEEPSEEK, head_dim=16, use_qk_norm=True, attention_bias=True)),
-    "gpt-oss": ("GptOss", dict(head_dim=16, intermediate_size=16, num_local_experts=4, num_experts_per_tok=2, sliding_window=24,
-        layer_types=["sliding_attention", "full_attention"], rope_parameters=dict(rope_type="yarn", rope_theta=150000.0,
-        factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False, original_max_position_embeddings=64)), dict(folder=False, seed=2)),
+    "gpt-oss": ("GptOss", GPT_OSS, dict(seed=2)),
+    "gpt-oss-mxfp4": ("GptOss", GPT_OSS | dict(intermediate_size=32), dict(taps=False, tensors=relabel.mxfp4,
+        config=dict(quantization_config=dict(quant_method="mxfp4", modules_to_not_convert=["lm_head"])))),
     "hunyuan-moe": ("HunYuanMoEV1", dict(head_dim=16, intermediate_size=8, num_experts=4, num_local_experts=4, moe_topk=[2, 2],
         moe_intermediate_size=[8, 8], num_shared_expert=[1, 1])),
     "ernie4_5-moe": ("Ernie4_5_Moe", dict(head_dim=16, moe_num_experts=4, moe_k=2, moe_intermediate_size=12, moe_num_shared_experts=1,
@@ -100,12 +111,49 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "deepseek3": ("DeepseekV3", dict(LATENT, rope_parameters=dict(rope_type="yarn", rope_theta=10000.0, factor=4.0,
         original_max_position_embeddings=64, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1)),
         dict(drop=["Kcur", "Vcur", "Qcur"], config=dict(scoring_func="sigmoid"))),
+    "ministral": ("Ministral", dict(head_dim=16, sliding_window=24, layer_types=["sliding_attention", "full_attention"]), PERMUTED | dict(gguf=False, seed=2)),
+    "llama-dynamic": ("Llama", dict(rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=4.0)), PERMUTED),
+    # The package never takes the long list; one list for both.
+    "phimoe": ("Phimoe", dict(num_local_experts=4, num_experts_per_tok=2, intermediate_size=16, attention_bias=True, lm_head_bias=True,
+        pad_token_id=0, rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=64,
+        short_factor=[1 + i / 2 for i in range(8)], long_factor=[1 + i / 2 for i in range(8)], short_mscale=1.1547005383792515,
+        long_mscale=1.1547005383792515)), dict(seed=2, config=dict(architectures=["PhiMoEForCausalLM"], original_max_position_embeddings=64))),
+    "minimax-m2": ("MiniMaxM2", dict(head_dim=16, num_local_experts=4, num_experts_per_tok=2, intermediate_size=16, rotary_dim=8),
+        dict(config=dict(use_routing_bias=True, scoring_func="sigmoid", use_qk_norm=True, qk_norm_type="per_layer"))),
+    "granitemoe-shared": ("GraniteMoeShared", dict(attention_multiplier=0.3, embedding_multiplier=3.0, residual_multiplier=0.7,
+        logits_scaling=4.0, num_local_experts=4, num_experts_per_tok=2, intermediate_size=8, shared_intermediate_size=16), PERMUTED),
+    "glm4-lite": ("Glm4MoeLite", dict(LATENT, n_group=1, topk_group=1), dict(drop=["Kcur", "Vcur", "Qcur"])),
+    "starcoder": ("GPTBigCode", dict(n_embd=40, n_layer=2, n_head=4, num_key_value_heads=None, n_positions=104, hidden_size=None,
+        num_hidden_layers=None, num_attention_heads=None, intermediate_size=None, max_position_embeddings=None)),
     # Not in `transformers`: layers of another class that computes the same, under their own names.
     "xverse": ("Llama", dict(), PERMUTED | dict(config=dict(architectures=["XverseForCausalLM"]))),
     "orion": ("StableLm", dict(partial_rotary_factor=1.0),
         dict(config=dict(architectures=["OrionForCausalLM"], layer_norm_eps=None, rms_norm_eps=1e-5))),
     "minicpm": ("Granite", dict(attention_multiplier=0.25, embedding_multiplier=3.0, residual_multiplier=0.9 / 2 ** 0.5, logits_scaling=4.0),
         PERMUTED | dict(config=dict(architectures=["MiniCPMForCausalLM"], scale_emb=3.0, scale_depth=0.9, dim_model_base=16))),
-    "exaone": ("Llama", dict(rms_norm_eps=1e-5), dict(seed=2, rename=EXAONE, config=dict(architectures=["ExaoneForCausalLM"], num_layers=2,
+    "qwen": ("Qwen2", dict(num_key_value_heads=4, intermediate_size=48), dict(tensors=relabel.qwen, whole=dict(OLD, architectures=["QWenLMHeadModel"],
+        intermediate_size=96, kv_channels=16, layer_norm_epsilon=1e-6, max_position_embeddings=512, seq_length=256, no_bias=True,
+        rotary_emb_base=10000, rotary_pct=1.0, scale_attn_weights=True, use_dynamic_ntk=True, use_logn_attn=True, use_flash_attn="auto",
+        attn_dropout_prob=0.0, emb_dropout_prob=0.0))),
+    "internlm2": ("Llama", dict(), PERMUTED | dict(tensors=relabel.internlm2, whole=dict(LLAMA, architectures=["InternLM2ForCausalLM"],
+        num_key_value_heads=2, bias=False, max_position_embeddings=256, rope_theta=10000, rope_scaling=dict(type="dynamic", factor=2.0)))),
+    "baichuan": ("Llama", dict(num_key_value_heads=4, intermediate_size=48), PERMUTED | dict(tensors=relabel.baichuan, whole=dict(LLAMA,
+        architectures=["BaiChuanForCausalLM"], intermediate_size=48, max_position_embeddings=256))),
+    "baichuan-13b": ("Llama", dict(num_key_value_heads=4, intermediate_size=56), dict(alibi=True, gguf=False, tensors=relabel.baichuan, whole=dict(LLAMA,
+        architectures=["BaichuanForCausalLM"], intermediate_size=56, model_max_length=256, gradient_checkpointing=False))),
+    "deepseek": ("Llama", dict(num_key_value_heads=4, intermediate_size=24), PERMUTED | dict(tensors=relabel.experts,
+        moe=(1, "deepseek_v2", "DeepseekV2", dict(DEEPSEEK, n_routed_experts=6, norm_topk_prob=False, routed_scaling_factor=1.0, n_group=1, topk_group=1)),
+        whole=dict(LLAMA | DEEPSEEK1, architectures=["DeepseekForCausalLM"], intermediate_size=24, num_key_value_heads=4,
+        max_position_embeddings=256, rope_theta=10000, rope_scaling=None, scoring_func="softmax", moe_layer_freq=1, seq_aux=True))),
+    "bailingmoe": ("Llama", dict(head_dim=16, intermediate_size=32), PERMUTED | dict(seed=2, tensors=relabel.ling1,
+        moe=(0, "ernie4_5_moe", "Ernie4_5_Moe", dict(moe_num_experts=6, moe_k=3, moe_intermediate_size=8, moe_num_shared_experts=2)),
+        whole=dict(LLAMA | LING, architectures=["BailingMoeForCausalLM"], intermediate_size=32, num_key_value_heads=2, head_dim=16,
+        max_position_embeddings=256, rope_theta=10000, rope_scaling=None, norm_head=False, norm_softmax=False, use_bias=False,
+        use_qkv_bias=False))),
+    "bailingmoe2": ("Glm4Moe", dict(DEEPSEEK, head_dim=16, use_qk_norm=True, attention_bias=False), dict(tensors=relabel.ling, whole=dict(
+        LLAMA | LING2, architectures=["BailingMoeV2ForCausalLM"], head_dim=16, num_key_value_heads=2, max_position_embeddings=256,
+        rope_theta=10000, partial_rotary_factor=0.5, rope_scaling=None, use_bias=False, use_qkv_bias=False, use_qk_norm=True,
+        norm_softmax=False, score_function="sigmoid", moe_router_enable_expert_bias=True))),
+    "exaone": ("Llama", dict(rms_norm_eps=1e-5), dict(seed=2, tensors=relabel.exaone, config=dict(architectures=["ExaoneForCausalLM"], num_layers=2,
         layer_norm_epsilon=1e-5, rms_norm_eps=None, activation_function="silu"))),
 }

@@ -9,7 +9,8 @@ For each name a folder is written here:
                                    read that yet
   model.gguf                       the same, as llama.cpp's converter makes it (convert.py); not where that leaves
                                    something out
-  taps.gguf                        tensors `TAP` and `TAP-LAYER` (llama.cpp's names), F32 [positions, width]; metadata
+  taps.gguf                        (not where weights are quantised: then only both forms are compared)
+                                   tensors `TAP` and `TAP-LAYER` (llama.cpp's names), F32 [positions, width]; metadata
                                    `golden.tokens`, `golden.positions`: the tokens fed, and the positions that are kept
 
 One sequence of 100 tokens is computed; attention looks back only, so its rows hold for every shorter one.
@@ -20,9 +21,9 @@ The reference runs in f32 with its `eager` attention, except that keys and value
 first, as our cache holds them: without that every later tap would differ by f16's 1/4000.
 Rows of query and key of families that GGUF permutes (Llama) are permuted in the taps as they are there.
 """
+import importlib
 import json
 import pathlib
-import re
 import shutil
 import sys
 import tempfile
@@ -69,9 +70,11 @@ def make(name, class_name, settings, options):
     torch.manual_seed(options.get("seed", 1))
     config = getattr(transformers, options.get("config_class", f"{class_name}Config"))(**settings)
     model = getattr(transformers, options.get("model_class", f"{class_name}ForCausalLM"))(config).eval()
+    if "moe" in options:
+        put_experts(model, *options["moe"])
     randomize(model, options)
     tokens = torch.randint(config.vocab_size, (1, N_TOKENS))
-    found = taps(model, tokens, options)
+    found = taps(model, tokens, options) if options.get("taps", True) else None
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -79,12 +82,12 @@ def make(name, class_name, settings, options):
         model.half().save_pretrained(saved)
         for file in ["config.json", "model.safetensors"]:
             shutil.copy(pathlib.Path(saved) / file, folder)
-    if "rename" in options:
+    if "tensors" in options:
         path = folder / "model.safetensors"
-        tensors = safetensors.torch.load_file(path)
-        for pattern, name in options["rename"]:
-            tensors = {re.sub(pattern, name, old): tensor for old, tensor in tensors.items()}
-        safetensors.torch.save_file(tensors, path)
+        tensors = options["tensors"](safetensors.torch.load_file(path))
+        safetensors.torch.save_file(tensors, path, {"format": "pt"})
+    if "whole" in options:
+        (folder / "config.json").write_text(json.dumps(options["whole"], indent=1) + "\n")
     if "config" in options:
         # What files of the hub say and the package no longer writes.
         path = folder / "config.json"
@@ -94,6 +97,8 @@ def make(name, class_name, settings, options):
     if not options.get("folder", True):
         for file in ["config.json", "model.safetensors"]:
             (folder / file).unlink()
+    if found is None:
+        return
     if options.get("permuted"):
         for tap in found:
             if tap.startswith(("Qcur", "Kcur")):
@@ -101,11 +106,24 @@ def make(name, class_name, settings, options):
     write_taps(folder / "taps.gguf", tokens[0], found)
 
 
+def put_experts(model, first, package, class_name, settings):
+    """Layers from `first` on get another class's mixture of experts."""
+    package = importlib.import_module(f"transformers.models.{package}")
+    code = sys.modules[getattr(package, f"{class_name}PreTrainedModel").__module__]
+    config = getattr(package, f"{class_name}Config")(**COMMON | settings)
+    moe = next(getattr(code, name) for name in (f"{class_name}MoE", f"{class_name}Moe", f"{class_name}SparseMoeBlock") if hasattr(code, name))
+    for layer in model.model.layers[first:]:
+        layer.mlp = moe(config).eval()
+
+
 def randomize(model, options):
     """Weights that keep the size of the stream about as it is, exact in F16; queries and keys twice as large."""
     adds_one = options.get("adds_one", model.config.model_type.startswith("gemma"))
     for name, tensor in model.named_parameters():
         random = torch.randn_like(tensor)
+        if "moe" in options and "moe_statics" in name:
+            # The family has no bias for the choice.
+            random.zero_()
         if tensor.dim() == 1:
             # Gains are about 1, or about 0 where 1 is added to them; biases are about 0.
             is_gain = "norm" in name or "ln_" in name
@@ -117,6 +135,10 @@ def randomize(model, options):
         elif not any(part in name for part in ("embed_tokens", "wte", "wpe", "embed_in", "word_embeddings")):
             random *= (2 if "q_proj" in name or "k_proj" in name else 1) / tensor.shape[-1] ** 0.5
         tensor.data.copy_(random.half())
+    for name, buffer in model.named_buffers():
+        if name.endswith("e_score_correction_bias") and "moe" not in options:
+            # Large enough to change the choice.
+            buffer.copy_((0.3 * torch.randn_like(buffer)).half())
 
 
 class F16Cache(transformers.DynamicCache):
@@ -162,10 +184,18 @@ def taps(model, tokens, options):
             register(when(name), **({} if when is after else {"with_kwargs": True}))
 
     code = sys.modules[type(model).__module__]
+    if options.get("alibi"):
+        # Heads that turn by nothing.
+        decoder.rotary_emb.inv_freq.zero_()
     eager = getattr(code, "eager_attention_forward", None)
 
     def watched(module, query, key, value, *arguments, **settings):
         keep(f"Qcur-{module.layer_idx}", query.transpose(1, 2))
+        if options.get("alibi"):
+            heads = query.shape[1]
+            ahead = torch.arange(N_TOKENS)[None, :] - torch.arange(N_TOKENS)[:, None]
+            slopes = torch.tensor([2.0 ** (-8.0 * (i + 1) / heads) for i in range(heads)])
+            arguments = (arguments[0] + slopes[None, :, None, None] * ahead, *arguments[1:])
         out, probs = eager(module, query, key, value, *arguments, **settings)
         keep(f"kqv_out-{module.layer_idx}", out)
         return out, probs
@@ -187,6 +217,9 @@ def taps(model, tokens, options):
         watch(ffn_norm, f"ffn_inp-{i}", before)
         watch(ffn_norm, f"ffn_norm-{i}")
         watch(inner(layer, options.get("ffn_out")) or first(layer, FFNS), f"ffn_out-{i}")
+        if hasattr(layer, "shared_mlp"):
+            # Beside the experts, not in them.
+            layer.shared_mlp.register_forward_hook(lambda module, inputs, output, i=i: keep(f"ffn_out-{i}", found[f"ffn_out-{i}"] + output.flatten(0, 1)))
         watch(layer, f"l_out-{i}")
     watch(first(decoder, OUTPUT_NORMS), "result_norm")
     with torch.no_grad():

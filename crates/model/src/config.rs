@@ -442,7 +442,7 @@ pub struct ExpertsConfig {
 }
 
 /// How scores of a router become weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Gating {
     /// Softmax over all, then the largest.
     Softmax,
@@ -450,6 +450,12 @@ pub enum Gating {
     SoftmaxOfChosen,
     /// Each for itself.
     Sigmoid,
+    /// One after the other: softmax over those left that are nearly as large as the largest (SparseMixer-v2,
+    /// arXiv:2409.12136).
+    SparseMixer {
+        /// A score `s` is nearly as large as `top` if `(top - s) / max(|s|, top)` is at most twice this.
+        jitter: f32,
+    },
 }
 
 /// Experts in groups of equal size, of which only the best count (DeepSeek-V3, arXiv:2412.19437).

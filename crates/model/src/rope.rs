@@ -107,7 +107,7 @@ fn scale(
             rope.frequencies.iter_mut().for_each(|x| *x /= factor);
             Ok(())
         }
-        Some("yarn") => yarn(h, theta, rope, true),
+        Some("yarn") => yarn(h, theta, rope, !h.own("rope.smooth")?.unwrap_or(false)),
         Some("longrope") => longrope(h, loader, rope),
         Some(kind) => {
             let what = format!("rope scaling `{kind}` (`{}`)", h.key("rope.scaling.type"));

@@ -171,6 +171,12 @@ impl<'a> Loader<'a> {
         self.has_part(role, WEIGHT, role.gguf_of_expert(layer, 0))
     }
 
+    /// Whether the file has a bias for the role, in layers that may have one and need not.
+    pub fn has_bias(&self, role: Role, layer: usize) -> bool {
+        let name = format!("{}{BIAS}", role.gguf(layer));
+        self.gguf.tensor(&name).is_some()
+    }
+
     fn has_part(&self, role: Role, part: &'static str, base: String) -> bool {
         let name = base + part;
         let found = self.gguf.tensor(&name).is_some();

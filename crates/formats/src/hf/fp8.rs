@@ -47,6 +47,7 @@ pub(super) fn join(
         .map(|tensor| Weight {
             tensor,
             scale: None,
+            exponents: None,
         })
         .collect();
     if !weights.iter().any(|weight| is_fp8(&weight.tensor)) {
@@ -79,6 +80,7 @@ pub(super) fn join(
     weights.extend(others.into_iter().map(|tensor| Weight {
         tensor,
         scale: None,
+        exponents: None,
     }));
     Ok(weights)
 }

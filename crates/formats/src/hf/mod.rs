@@ -7,11 +7,12 @@
 //! model.safetensors.index.json       {"weight_map": {TENSOR: FILE}} and the files it names
 //! ```
 //! Weights of 8-bit floats have their scales in tensors beside them; [`Folder`] brings the two together
-//! ([`fp8`]). What keys and tensors mean is for `model` to say, what tokenizer files mean for `engine`.
+//! ([`fp8`], `mxfp4`). What keys and tensors mean is for `model` to say, what tokenizer files mean for `engine`.
 
 mod error;
 pub mod fp8;
 mod json;
+mod mxfp4;
 mod shards;
 
 use std::io;
@@ -52,13 +53,19 @@ pub struct Weight {
     pub tensor: SafeTensor,
     /// What its elements are multiplied by; 8-bit floats only.
     pub scale: Option<Scale>,
+    /// Exponents of its blocks; 4-bit floats only.
+    pub exponents: Option<SafeTensor>,
 }
 
 impl Weight {
-    /// The tensor with a type that GGUF has too: shared as it lies, or 8-bit floats as BF16 in new memory.
+    /// The tensor with a type that GGUF has too: shared as it lies, or 8-bit floats as BF16 and 4-bit floats as MXFP4 in
+    /// new memory.
     ///
     /// Errors: [`Error::NoDType`] for other types, [`FolderError::Scale`].
     pub fn to_tensor(&self) -> Result<Tensor, Error> {
+        if let Some(exponents) = &self.exponents {
+            return mxfp4::to_tensor(&self.tensor, exponents);
+        }
         match fp8::to_bf16(self) {
             Some(data) => Ok(Tensor {
                 name: self.tensor.name.clone(),
@@ -86,6 +93,7 @@ impl Folder {
         let generation = read_object(&path.join(GENERATION))?;
         let shards = shards::open(path)?;
         let weights = fp8::join(shards.tensors, &config, &path.join(CONFIG))?;
+        let weights = mxfp4::join(weights);
         let index = NameIndex::new(weights.len(), |i| weights[i].tensor.name.as_str())
             .expect("names were compared when the files were put together");
         Ok(Self {

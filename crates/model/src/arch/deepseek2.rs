@@ -13,7 +13,7 @@ const ROWS: &[(Role, Rows)] = &[(Role::LatentKB, Rows::LatentB)];
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "deepseek2",
-    models: "DeepSeek V2, V2 Lite, V3, R1, Kimi K2",
+    models: "DeepSeek V2, V2 Lite, V3, R1, Kimi K2, GLM 4.7 Flash",
     config,
     hf: &[
         HuggingFace {
@@ -33,23 +33,35 @@ pub(super) const FAMILY: Family = Family {
         },
         HuggingFace {
             names: SHARED_EXPERTS,
-            metadata: |fields| {
-                fields.latents()?;
-                fields.only("scoring_func", &["sigmoid"])?;
-                fields.only("topk_method", &["noaux_tc"])?;
-                fields.set("expert_gating_func", Value::U32(2));
-                Ok(())
-            },
+            metadata: v3,
             rows: ROWS,
             ..HuggingFace::new("DeepseekV3ForCausalLM")
+        },
+        HuggingFace {
+            names: SHARED_EXPERTS,
+            metadata: v3,
+            rows: ROWS,
+            ..HuggingFace::new("Glm4MoeLiteForCausalLM")
         },
     ],
 };
 
+fn v3(fields: &mut Fields<'_>) -> Result<(), LoadError> {
+    fields.latents()?;
+    fields.only("scoring_func", &["sigmoid"])?;
+    fields.only("topk_method", &["noaux_tc"])?;
+    fields.set("expert_gating_func", Value::U32(2));
+    Ok(())
+}
+
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = llama::config(h, loader)?;
     set_latent(&mut config, h)?;
+    // Files of GLM do not say what the bias for the choice does: the scores are sigmoids then.
+    let biased = (0..config.layers.len()).any(|layer| loader.has_bias(Role::RouterBias, layer));
+    let gating = (biased && !h.has("expert_gating_func")).then_some(Gating::Sigmoid);
     for experts in config.experts_mut() {
+        experts.gating = gating.unwrap_or(experts.gating);
         experts.normalise = h.opt("expert_weights_norm")?.unwrap_or(false);
         if let Some(groups) = &mut experts.groups
             && experts.gating == Gating::Softmax

@@ -20,7 +20,7 @@ pub(super) const FAMILY: Family = Family {
     }],
 };
 
-fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
+pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = qwen3::config(h, loader)?;
     for experts in config.experts_mut() {
         experts.gating = Gating::Sigmoid;

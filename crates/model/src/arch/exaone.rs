@@ -36,10 +36,6 @@ pub(super) const FAMILY: Family = Family {
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = llama::config(h, loader)?;
     config.set_pairing(Pairing::HalfSplit);
-    // llama.cpp's converter names it as folders do, its loader as it should be.
-    if !h.has("attention.layer_norm_rms_epsilon") {
-        let eps = h.positive("attention.layer_norm_epsilon")?;
-        config.set_norms(NormConfig::Rms { eps });
-    }
+    set_rms_norms(&mut config, h)?;
     Ok(config)
 }

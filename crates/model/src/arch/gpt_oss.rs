@@ -17,7 +17,34 @@ pub(super) const FAMILY: Family = Family {
     gguf_name: "gpt-oss",
     models: "gpt-oss 20B, 120B",
     config,
-    hf: &[],
+    hf: &[HuggingFace {
+        names: &[
+            (Role::Router, "model.layers.{i}.mlp.router"),
+            (
+                Role::ExpertGates,
+                "model.layers.{i}.mlp.experts.gate_up_proj",
+            ),
+        ],
+        keys: &[("experts_per_token", "expert_used_count")],
+        metadata: |fields| {
+            fields.only("rope_parameters.truncate", &["false"])?;
+            fields.only("rope_scaling.truncate", &["false"])?;
+            fields.only("swiglu_limit", &["7.0"])?;
+            fields.only("swiglu_alpha", &["1.702"])?;
+            fields.only("initial_context_length", &["4096"])
+        },
+        rows: &[
+            (
+                Role::ExpertGates,
+                Rows::ExpertsTransposed(&[Role::ExpertGates, Role::ExpertUps]),
+            ),
+            (
+                Role::ExpertDowns,
+                Rows::ExpertsTransposed(&[Role::ExpertDowns]),
+            ),
+        ],
+        ..HuggingFace::new("GptOssForCausalLM")
+    }],
 };
 
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {

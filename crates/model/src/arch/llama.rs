@@ -10,9 +10,26 @@ use super::prelude::*;
 /// What other families start from.
 pub(super) use crate::decoder::config;
 
+/// What Mixtral's folders call a router and its experts.
+pub(super) const MIXTRAL_EXPERTS: &[(Role, &str)] = &[
+    (Role::Router, "model.layers.{i}.block_sparse_moe.gate"),
+    (
+        Role::ExpertGate,
+        "model.layers.{i}.block_sparse_moe.experts.{e}.w1",
+    ),
+    (
+        Role::ExpertUp,
+        "model.layers.{i}.block_sparse_moe.experts.{e}.w3",
+    ),
+    (
+        Role::ExpertDown,
+        "model.layers.{i}.block_sparse_moe.experts.{e}.w2",
+    ),
+];
+
 pub(super) const FAMILY: Family = Family {
     gguf_name: "llama",
-    models: "Llama 2, 3, 3.1, 3.2, 3.3, Mistral, Mixtral, Yi, SmolLM, TinyLlama",
+    models: "Llama 2, 3, 3.1, 3.2, 3.3, Mistral, Ministral 2410, Mixtral, Yi, SmolLM, TinyLlama",
     config,
     hf: &[
         HuggingFace {
@@ -24,21 +41,11 @@ pub(super) const FAMILY: Family = Family {
             ..HuggingFace::new("MistralForCausalLM")
         },
         HuggingFace {
-            names: &[
-                (Role::Router, "model.layers.{i}.block_sparse_moe.gate"),
-                (
-                    Role::ExpertGate,
-                    "model.layers.{i}.block_sparse_moe.experts.{e}.w1",
-                ),
-                (
-                    Role::ExpertUp,
-                    "model.layers.{i}.block_sparse_moe.experts.{e}.w3",
-                ),
-                (
-                    Role::ExpertDown,
-                    "model.layers.{i}.block_sparse_moe.experts.{e}.w2",
-                ),
-            ],
+            permuted: true,
+            ..HuggingFace::new("MinistralForCausalLM")
+        },
+        HuggingFace {
+            names: MIXTRAL_EXPERTS,
             permuted: true,
             ..HuggingFace::new("MixtralForCausalLM")
         },

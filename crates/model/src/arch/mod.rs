@@ -4,10 +4,14 @@
 //! loading ends: everything after it sees a [`ModelConfig`].
 
 mod arcee;
+mod baichuan;
+mod bailingmoe;
+mod bailingmoe2;
 mod bitnet;
 mod bloom;
 mod cohere2;
 mod command_r;
+mod deepseek;
 mod deepseek2;
 mod dots1;
 mod ernie45;
@@ -27,8 +31,10 @@ mod granite;
 mod granitemoe;
 mod hunyuan;
 mod hunyuan_moe;
+mod internlm2;
 mod llama;
 mod minicpm;
+mod minimax_m2;
 mod mistral3;
 mod mpt;
 mod nemotron;
@@ -38,6 +44,8 @@ mod olmoe;
 mod orion;
 mod phi2;
 mod phi3;
+mod phimoe;
+mod qwen;
 mod qwen2;
 mod qwen2moe;
 mod qwen3;
@@ -45,6 +53,7 @@ mod qwen3moe;
 mod seed_oss;
 mod smollm3;
 mod stablelm;
+mod starcoder;
 mod starcoder2;
 mod xverse;
 
@@ -119,6 +128,7 @@ mod prelude {
     pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS};
     pub(super) use crate::LoadError;
     pub(super) use crate::config::{Ffn, Gating, ModelConfig, NormConfig, QkNormOver};
+    pub(super) use crate::decoder::set_rms_norms;
     pub(super) use crate::hf::{Fields, Rows};
     pub(super) use crate::hparams::Hparams;
     pub(super) use crate::names::{HF_POST_NORMS, Role};
@@ -148,6 +158,7 @@ pub(crate) const DIVIDED_WAVES: &str = "llama3";
 pub const FAMILIES: &[Family] = &[
     llama::FAMILY,
     mistral3::FAMILY,
+    qwen::FAMILY,
     qwen2::FAMILY,
     qwen2moe::FAMILY,
     qwen3::FAMILY,
@@ -157,10 +168,12 @@ pub const FAMILIES: &[Family] = &[
     gemma3::FAMILY,
     phi2::FAMILY,
     phi3::FAMILY,
+    phimoe::FAMILY,
     olmo::FAMILY,
     olmo2::FAMILY,
     olmoe::FAMILY,
     stablelm::FAMILY,
+    starcoder::FAMILY,
     starcoder2::FAMILY,
     gpt2::FAMILY,
     gptneox::FAMILY,
@@ -175,15 +188,21 @@ pub const FAMILIES: &[Family] = &[
     smollm3::FAMILY,
     exaone::FAMILY,
     exaone4::FAMILY,
+    internlm2::FAMILY,
     nemotron::FAMILY,
     glm4::FAMILY,
     glm4moe::FAMILY,
+    deepseek::FAMILY,
     deepseek2::FAMILY,
     gpt_oss::FAMILY,
     hunyuan::FAMILY,
     hunyuan_moe::FAMILY,
     ernie45::FAMILY,
     ernie45_moe::FAMILY,
+    minimax_m2::FAMILY,
+    bailingmoe::FAMILY,
+    bailingmoe2::FAMILY,
+    baichuan::FAMILY,
     orion::FAMILY,
     xverse::FAMILY,
     arcee::FAMILY,

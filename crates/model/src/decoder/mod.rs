@@ -100,6 +100,16 @@ pub(crate) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
     })
 }
 
+/// Has every norm be RMSNorm, under whichever name its epsilon stands: llama.cpp's converter names it as folders do, its
+/// loader as it should be.
+pub(crate) fn set_rms_norms(config: &mut ModelConfig, h: &Hparams<'_>) -> Result<(), LoadError> {
+    if !h.has("attention.layer_norm_rms_epsilon") {
+        let eps = h.positive("attention.layer_norm_epsilon")?;
+        config.set_norms(NormConfig::Rms { eps });
+    }
+    Ok(())
+}
+
 /// Which norm a file has is seen from the key of its epsilon.
 fn norm(h: &Hparams<'_>) -> Result<NormConfig, LoadError> {
     if h.has("attention.layer_norm_epsilon") && !h.has("attention.layer_norm_rms_epsilon") {

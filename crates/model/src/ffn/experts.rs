@@ -190,7 +190,7 @@ fn choose(config: &ExpertsConfig, bias: &[f32], logits: &mut [f32], chosen: &mut
         Gating::Sigmoid => logits
             .iter_mut()
             .for_each(|x| *x = 1.0 / (1.0 + (-*x).exp())),
-        Gating::SoftmaxOfChosen => {}
+        Gating::SoftmaxOfChosen | Gating::SparseMixer { .. } => {}
     }
     let probs = &*logits;
     let score = |expert: usize| probs[expert] + bias.get(expert).copied().unwrap_or(0.0);
@@ -228,12 +228,30 @@ fn choose(config: &ExpertsConfig, bias: &[f32], logits: &mut [f32], chosen: &mut
     if config.gating == Gating::SoftmaxOfChosen {
         softmax(chosen, |(_, weight)| weight);
     }
+    if let Gating::SparseMixer { jitter } = config.gating {
+        sparse_mixer(jitter, probs, chosen);
+    }
     let mut factor = config.scale;
     if config.normalise {
         let sum: f32 = chosen.iter().map(|&(_, weight)| weight).sum();
         factor /= sum.max(f32::MIN_POSITIVE);
     }
     chosen.iter_mut().for_each(|(_, weight)| *weight *= factor);
+}
+
+/// Weights of those chosen, the largest first, from all scores.
+fn sparse_mixer(jitter: f32, scores: &[f32], chosen: &mut [(usize, f32)]) {
+    for i in 0..chosen.len() {
+        let (before, rest) = chosen.split_at_mut(i);
+        let (expert, weight) = &mut rest[0];
+        let top = scores[*expert];
+        let near = |&(other, &score): &(usize, &f32)| {
+            let is_near = (top - score) / score.abs().max(top) <= 2.0 * jitter;
+            other == *expert || is_near && before.iter().all(|&(taken, _)| taken != other)
+        };
+        let near = scores.iter().enumerate().filter(near);
+        *weight = 1.0 / near.map(|(_, score)| (score - top).exp()).sum::<f32>();
+    }
 }
 
 /// The sum of the `n` largest numbers.

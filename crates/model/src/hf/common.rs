@@ -69,11 +69,26 @@ impl Fields<'_> {
         for &(from, to) in more {
             self.copy(from, to)?;
         }
+        self.dense_layers()?;
         self.windows()?;
         self.activation(&["hidden_activation", "hidden_act", "activation_function"])?;
         let method = "quantization_config.quant_method";
         self.only(method, &["fp8", "compressed-tensors", "mxfp4"])?;
         self.rope()
+    }
+
+    /// Layers without experts, where each has a kind: the first ones.
+    fn dense_layers(&mut self) -> Result<(), LoadError> {
+        let key = "mlp_layer_types";
+        let Some(kinds) = self.get(key).and_then(Json::as_array) else {
+            return Ok(());
+        };
+        let first = kinds.iter().take_while(|kind| *kind == "dense").count();
+        if kinds[first..].iter().any(|kind| kind != "sparse") {
+            return Err(self.wrong(key, "`dense` for the first layers, `sparse` for the others"));
+        }
+        self.set("leading_dense_block_count", Value::U32(first as u32));
+        Ok(())
     }
 
     /// Positions that layers see: one window, and which layers have it.

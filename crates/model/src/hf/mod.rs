@@ -109,8 +109,13 @@ pub(crate) struct Place {
 impl Place {
     fn of(name: &str, patterns: &HashMap<&'static str, Role>) -> Result<Self, LoadError> {
         let unknown = || LoadError::UnknownTensor { name: name.into() };
-        for suffix in [".weight", ".bias", ""] {
-            let Some(base) = name.strip_suffix(suffix) else {
+        for (end, suffix) in [
+            (".weight", ".weight"),
+            (".bias", ".bias"),
+            ("_bias", ".bias"),
+            ("", ""),
+        ] {
+            let Some(base) = name.strip_suffix(end) else {
                 continue;
             };
             let mut numbers = [0; 2];

@@ -80,6 +80,9 @@ impl Fields<'_> {
                         self.set(to, Value::F32(x));
                     }
                 }
+                if self.flag(&key("truncate"))? == Some(false) {
+                    self.set_own("rope.smooth", Value::Bool(true));
+                }
                 for name in ["attention_factor", "mscale", "mscale_all_dim"] {
                     if let Some(x) = self.float(&key(name))? {
                         self.set_own(&format!("rope.{name}"), Value::F32(x));
@@ -143,6 +146,22 @@ impl Fields<'_> {
             .collect();
         let name = format!("{}.weight", Role::RopeFrequencies.gguf(0));
         self.add_tensor(f32s(name, vec![divisors.len()], divisors));
+        Ok(())
+    }
+
+    /// LongRoPE's factor on cosine and sine where it is written out, as long as it is one.
+    pub fn longrope_scale(&mut self) -> Result<(), LoadError> {
+        for object in ["rope_parameters", "rope_scaling"] {
+            let [short, long] =
+                ["short_mscale", "long_mscale"].map(|key| format!("{object}.{key}"));
+            let (Some(scale), Some(other)) = (self.float(&short)?, self.float(&long)?) else {
+                continue;
+            };
+            if scale != other {
+                return Err(self.wrong(&short, &format!("{other}, as `{long}`")));
+            }
+            self.set("rope.scaling.attn_factor", Value::F32(scale));
+        }
         Ok(())
     }
 

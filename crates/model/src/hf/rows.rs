@@ -22,6 +22,9 @@ pub enum Rows {
     LatentB,
     /// `[n_experts, …]` in one tensor, where each expert has several roles one after the other in equal parts.
     ExpertsInOne(&'static [Role]),
+    /// `[n_experts, in, out]`, or `[n_experts, out, in]` where weights are in blocks; outputs belong to several roles in
+    /// turn.
+    ExpertsTransposed(&'static [Role]),
 }
 
 /// Adds what `tensor` becomes to `tensors`.
@@ -51,6 +54,7 @@ pub(super) fn convert(
             tensors.push(reordered(tensor, place.gguf(), &order));
         }
         Some(Rows::LatentB) => tensors.extend(latent_b(tensor, place, metadata)?),
+        Some(Rows::ExpertsTransposed(roles)) => in_turn(tensor, place, roles, tensors)?,
         Some(Rows::ExpertsInOne(roles)) => split(tensor, place, roles, 1, tensors)?,
     }
     Ok(())
@@ -192,6 +196,51 @@ fn split(
             dtype: tensor.dtype,
             shape: shape.clone(),
             data,
+        });
+    }
+    Ok(())
+}
+
+/// Rows of experts that belong to `roles` in turn, `[n_experts, out / n_roles, in]` each; copies.
+fn in_turn(
+    tensor: &Tensor,
+    place: &Place,
+    roles: &[Role],
+    tensors: &mut Vec<Tensor>,
+) -> Result<(), LoadError> {
+    let (experts, out, cols) = match tensor.shape[..] {
+        [experts, out] => (experts, out, None),
+        [experts, out, cols] if tensor.dtype.block_len() > 1 => (experts, out, Some(cols)),
+        [experts, cols, out] => (experts, out, Some(cols)),
+        _ => return Err(wrong_shape(tensor, vec![tensor.len(), 1, 1])),
+    };
+    if out == 0 || !out.is_multiple_of(roles.len()) {
+        let whole = out.next_multiple_of(roles.len()).max(roles.len());
+        let shape = [experts, whole].into_iter().chain(cols).collect();
+        return Err(wrong_shape(tensor, shape));
+    }
+    let row_bytes = tensor.data.len() / (experts * out).max(1);
+    let size = tensor.dtype.block_bytes();
+    let as_rows = cols.is_none() || tensor.dtype.block_len() > 1;
+    for (i, &role) in roles.iter().enumerate() {
+        let mut data = Vec::with_capacity(tensor.data.len() / roles.len());
+        for expert in tensor.data.chunks_exact((out * row_bytes).max(1)) {
+            for row in (i..out).step_by(roles.len()) {
+                if as_rows {
+                    data.extend_from_slice(&expert[row * row_bytes..][..row_bytes]);
+                } else {
+                    let column = expert.chunks_exact(out * size);
+                    column.for_each(|x| data.extend_from_slice(&x[row * size..][..size]));
+                }
+            }
+        }
+        let shape = [experts, out / roles.len()].into_iter().chain(cols);
+        let place = Place { role, ..*place };
+        tensors.push(Tensor {
+            name: place.gguf(),
+            dtype: tensor.dtype,
+            shape: shape.collect(),
+            data: data.into(),
         });
     }
     Ok(())

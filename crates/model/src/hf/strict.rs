@@ -76,6 +76,7 @@ const PRESENCE: &[(&str, &[&[Role]], &str)] = &[
     ("mlp_bias", &[FFN], ".bias"),
     ("use_bias", &[QKV, OUT, FFN], ".bias"),
     ("bias", &[QKV, OUT, FFN], ".bias"),
+    ("lm_head_bias", &[&[Role::Output]], ".bias"),
     ("use_qk_norm", &[QUERY_NORM], ".weight"),
     ("qk_layernorm", &[QUERY_NORM], ".weight"),
 ];

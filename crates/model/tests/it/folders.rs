@@ -1,11 +1,13 @@
 //! Folders that say what we do not do, or contradict themselves: an error that names tensor or key, what was
 //! expected and what was found.
 
+use formats::Gguf;
 use formats::hf::Folder;
 use formats::safetensors::SafeTensor;
 use model::{LoadError, LoadOptions, Model};
 use serde_json::{Map, Value, json};
-use testkit::ModelFolder;
+use tensor::DType;
+use testkit::{ModelFolder, golden};
 
 fn load(folder: &ModelFolder) -> Result<Model, LoadError> {
     let folder = Folder::open(folder.path())?;
@@ -287,6 +289,35 @@ fn a_tensor_of_the_wrong_shape_is_named_as_the_folder_names_it() {
     });
     let parts = ["`transformer.h.1.ln_2.weight`", "[40]", "[20, 2]"];
     assert_says(load(&folder), &parts);
+}
+
+/// gpt-oss's blocks of 4-bit floats are GGUF's, other nibbles in other places: as llama.cpp's converter moves them.
+#[test]
+fn blocks_of_four_bits_become_those_of_gguf() {
+    let path = golden::path("arch/gpt-oss-mxfp4");
+    let expected = Gguf::open(path.join("model.gguf")).expect("a golden");
+    let folder = Folder::open(&path).expect("a golden");
+    let found = model::hf::to_gguf(&folder).expect("a model");
+    let blocks = expected.tensors().iter();
+    let blocks = blocks.filter(|tensor| tensor.dtype == DType::MXFP4);
+    assert_eq!(blocks.clone().count(), 6);
+    for tensor in blocks {
+        let own = found.tensor(&tensor.name).expect("every tensor");
+        assert_eq!((own.dtype, &own.shape), (tensor.dtype, &tensor.shape));
+        assert!(own.data[..] == tensor.data[..], "{}", tensor.name);
+    }
+
+    let folder = ModelFolder::golden("mxfp4", "gpt-oss-mxfp4");
+    assert!(load(&folder).is_ok());
+    let scales = "model.layers.1.mlp.experts.down_proj_scales";
+    folder.change_weights(|tensors: &mut Vec<SafeTensor>| {
+        let mut tensors = tensors.iter_mut();
+        let tensor = tensors
+            .find(|tensor| tensor.name == scales)
+            .expect("scales");
+        tensor.shape = vec![2, 128, 1];
+    });
+    assert_says(load(&folder), &[scales, "[4, 64, 1, 16]", "[2, 128, 1]"]);
 }
 
 #[test]
