@@ -1,18 +1,33 @@
-//! From token ids to token ids: sequences, sampling, generation. One thread, no async, no HTTP.
+//! From token ids to token ids: sequences, scheduling, sampling, generation. One thread, no async, no HTTP.
 //!
-//! A [`Runner`] computes a sequence's uncomputed tokens in steps of bounded size; a [`Generator`] puts
-//! a sampler, a detokeniser and stop strings behind it. Requests are checked once, on entry.
+//! An [`Engine`] computes any number of [`Request`]s over one [`Backend`], step by step, and tells each one's
+//! [`Sink`] what comes of it. Requests are checked once, on entry. A [`Runner`] computes one sequence alone, for
+//! measurements.
 
 #![forbid(unsafe_code)]
 
-mod generate;
+mod backend;
+mod engine;
 pub mod grammar;
 pub mod hf;
+mod kv;
+mod pace;
+mod reply;
+mod request;
 mod runner;
 pub mod sampler;
+mod scheduler;
+mod sequence;
+mod speculate;
 mod stop;
+mod task;
 pub mod vocab;
 
-pub use generate::{FinishReason, GenerateRequest, Generator, RequestError, Usage};
-pub use runner::{MAX_STEP_TOKENS, Runner, Sequence};
+pub use backend::{Backend, MAX_STEP_TOKENS, ModelBackend};
+pub use engine::{Engine, EngineOptions, EngineStats, RequestId};
+pub use request::{
+    Ending, Event, FinishReason, MAX_LOGPROBS, Request, RequestError, Sink, StopCause, TokenInfo,
+    Usage,
+};
+pub use runner::{Runner, Text};
 pub use stop::StopStrings;

@@ -3,21 +3,20 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use model::{Batch, KvCache, KvType, Model, NoProbe, ReadError, Workspace};
+use model::{Batch, KvCache, KvType, Model, ReadError};
 
-/// Most tokens of one step.
-pub const MAX_STEP_TOKENS: usize = 512;
+use crate::backend::{Backend, MAX_STEP_TOKENS, ModelBackend};
 
 /// Tokens of one text and how many of them the cache holds.
 ///
 /// A new prompt, a half-read prompt and a growing reply differ in these two numbers only.
 #[derive(Clone, Debug, Default)]
-pub struct Sequence {
+pub struct Text {
     tokens: Vec<u32>,
     num_computed: usize,
 }
 
-impl Sequence {
+impl Text {
     /// No tokens yet, and room for `max_seq_len`: it does not grow in between.
     pub fn with_capacity(max_seq_len: usize) -> Self {
         Self {
@@ -57,9 +56,7 @@ impl Sequence {
 
 /// Computes one sequence at a time.
 pub struct Runner {
-    model: Arc<Model>,
-    cache: KvCache,
-    workspace: Workspace,
+    backend: ModelBackend,
     block_table: Vec<u32>,
     /// The lists of the last step, for the next.
     lists: Batch<'static>,
@@ -71,14 +68,10 @@ impl Runner {
     /// of logits a step.
     pub fn new(model: Arc<Model>, kv_type: KvType, max_seq_len: usize, max_outputs: usize) -> Self {
         let num_blocks = KvCache::blocks_for(max_seq_len);
-        let cache = KvCache::new(model.config(), kv_type, num_blocks);
         let step = MAX_STEP_TOKENS.min(max_seq_len).max(1);
-        let workspace = Workspace::new(model.config(), step, max_outputs);
         let block_table = (0..num_blocks as u32).collect();
         Self {
-            model,
-            cache,
-            workspace,
+            backend: ModelBackend::new(model, kv_type, num_blocks, step, max_outputs),
             block_table,
             lists: Batch::default(),
             max_seq_len,
@@ -87,7 +80,7 @@ impl Runner {
 
     /// The model.
     pub fn model(&self) -> &Arc<Model> {
-        &self.model
+        self.backend.model()
     }
 
     /// Most tokens a sequence can have.
@@ -103,13 +96,13 @@ impl Runner {
     /// # Panics
     /// If nothing is left to begin with, the sequence is too long, or a token is not of the vocabulary:
     /// requests are checked before they come here.
-    pub fn step(&mut self, sequence: &mut Sequence) -> Result<Option<&[f32]>, ReadError> {
+    pub fn step(&mut self, sequence: &mut Text) -> Result<Option<&[f32]>, ReadError> {
         let (start, total) = (sequence.num_computed, sequence.tokens.len());
         assert!(
             start < total && total <= self.max_seq_len,
             "{start} of {total} tokens computed"
         );
-        let end = total.min(start + self.workspace.max_tokens());
+        let end = total.min(start + self.backend.max_tokens());
         let outputs = if end == total { end - 1..end } else { end..end };
         let logits = self.forward(&sequence.tokens[..end], start, outputs)?;
         sequence.num_computed = end;
@@ -124,7 +117,7 @@ impl Runner {
     ///
     /// # Panics
     /// If nothing is left, or more than one step or the room for outputs holds.
-    pub fn step_with_all_logits(&mut self, sequence: &mut Sequence) -> Result<&[f32], ReadError> {
+    pub fn step_with_all_logits(&mut self, sequence: &mut Text) -> Result<&[f32], ReadError> {
         let (start, total) = (sequence.num_computed, sequence.tokens.len());
         assert!(
             start < total && total <= self.max_seq_len,
@@ -152,18 +145,18 @@ impl Runner {
             tokens.len() <= self.max_seq_len,
             "the tokens fit the context"
         );
-        let vocab_size = self.model.config().vocab_size;
+        let vocab_size = self.backend.vocab_size();
         let mut start = 0;
         while start < tokens.len() {
             // A step may hold no more outputs than there is room for.
             let room = if start < outputs.start {
                 outputs.start - start
             } else {
-                self.workspace.max_outputs()
+                self.backend.max_outputs()
             };
             let end = tokens
                 .len()
-                .min(start + self.workspace.max_tokens().min(room.max(1)));
+                .min(start + self.backend.max_tokens().min(room.max(1)));
             let wanted = start.max(outputs.start)..end.min(outputs.end);
             let logits = self.forward(&tokens[..end], start, wanted.clone())?;
             for (position, logits) in wanted.zip(logits.chunks_exact(vocab_size)) {
@@ -184,13 +177,7 @@ impl Runner {
         let mut batch = std::mem::take(&mut self.lists).recycle();
         batch.push_sequence(&tokens[start..], start, &self.block_table);
         batch.outputs.extend(outputs.map(|p| p - start));
-        let Self {
-            model,
-            cache,
-            workspace,
-            ..
-        } = self;
-        let logits = model.forward(&batch, cache, workspace, &mut NoProbe);
+        let logits = self.backend.forward(&batch);
         self.lists = batch.recycle();
         logits
     }
@@ -210,7 +197,7 @@ mod tests {
         let model = Arc::new(model);
         let tokens = Random::new(3).tokens(9, tiny.vocab_size);
         let mut alone = Runner::new(model.clone(), KvType::F16, tokens.len(), 1);
-        let mut sequence = Sequence::default();
+        let mut sequence = Text::default();
         let mut expected = Vec::new();
         for &token in &tokens {
             sequence.push(token);
@@ -218,7 +205,7 @@ mod tests {
             expected.extend_from_slice(logits.expect("nothing is left"));
         }
         let mut together = Runner::new(model, KvType::F16, tokens.len(), 4);
-        let mut sequence = Sequence::default();
+        let mut sequence = Text::default();
         sequence.replace(&tokens[..5]);
         together.step(&mut sequence).expect("all is in memory");
         tokens[5..].iter().for_each(|&token| sequence.push(token));

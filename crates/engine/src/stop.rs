@@ -21,17 +21,19 @@ impl StopStrings {
         }
     }
 
-    /// Adds text; gives what can be shown, and whether a stop string has come.
-    pub fn push(&mut self, text: &str) -> (String, bool) {
+    /// Adds text; gives what can be shown, and the stop string that has come, if one has: the first in the text,
+    /// the longest of those that begin there.
+    pub fn push(&mut self, text: &str) -> (String, Option<String>) {
         self.held.push_str(text);
-        let first = self
+        let found = self
             .stops
             .iter()
-            .filter_map(|stop| self.held.find(stop))
-            .min();
-        if let Some(at) = first {
+            .filter_map(|stop| Some((self.held.find(stop)?, stop)))
+            .min_by_key(|&(at, stop)| (at, std::cmp::Reverse(stop.len())));
+        if let Some((at, stop)) = found {
+            let stop = stop.clone();
             self.held.truncate(at);
-            return (std::mem::take(&mut self.held), true);
+            return (std::mem::take(&mut self.held), Some(stop));
         }
         let keep = self
             .stops
@@ -40,7 +42,7 @@ impl StopStrings {
             .max()
             .unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - keep);
-        (std::mem::replace(&mut self.held, rest), false)
+        (std::mem::replace(&mut self.held, rest), None)
     }
 
     /// What was held back when no more text comes.
@@ -71,7 +73,7 @@ mod tests {
         for piece in pieces {
             let (shown, stopped) = stop.push(piece);
             text += &shown;
-            if stopped {
+            if stopped.is_some() {
                 return (text, true);
             }
         }
@@ -95,10 +97,16 @@ mod tests {
     }
 
     #[test]
+    fn the_stop_string_that_came_is_told() {
+        let mut stop = StopStrings::new(&["b".into(), "bc".into(), "abcd".into()]);
+        assert_eq!(stop.push("xbc"), ("x".into(), Some("bc".into())));
+    }
+
+    #[test]
     fn parts_of_a_stop_string_are_held_back() {
         let mut stop = StopStrings::new(&["</s>".into()]);
-        assert_eq!(stop.push("hi <"), ("hi ".into(), false));
-        assert_eq!(stop.push("/"), (String::new(), false));
-        assert_eq!(stop.push("b>"), ("</b>".into(), false));
+        assert_eq!(stop.push("hi <"), ("hi ".into(), None));
+        assert_eq!(stop.push("/"), (String::new(), None));
+        assert_eq!(stop.push("b>"), ("</b>".into(), None));
     }
 }

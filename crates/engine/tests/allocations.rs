@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::sampler::{DryBreakers, Sampler, SamplerParams};
-use engine::{Runner, Sequence};
+use engine::{Runner, Text};
 use model::{KvType, LoadOptions, Model};
 use peak_alloc::PeakAlloc;
 use tensor::DType;
@@ -60,7 +60,7 @@ fn generate(tiny: &TinyModel, kv_type: KvType, params: &SamplerParams, i: usize)
     let breakers = DryBreakers::from_tokens(&[vec![2]]);
     let mut sampler = Sampler::new(params, tiny.vocab_size, breakers).expect("in range");
     let mut runner = Runner::new(Arc::new(model), kv_type, TOKENS, 1);
-    let mut sequence = Sequence::with_capacity(TOKENS);
+    let mut sequence = Text::with_capacity(TOKENS);
     sequence.replace(&Random::new(5).tokens(PROMPT, tiny.vocab_size));
     while sequence.tokens().len() < TOKENS {
         let num_tokens = sequence.tokens().len();

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use engine::{Runner, Sequence};
+use engine::{Runner, Text};
 
 use crate::{Error, Model};
 
@@ -67,7 +67,7 @@ impl Speed {
 pub struct Bench {
     runner: Runner,
     vocab_size: usize,
-    base: Sequence,
+    base: Text,
 }
 
 impl Bench {
@@ -91,9 +91,9 @@ impl Bench {
                 max_outputs,
             ),
             vocab_size: model.model().config().vocab_size,
-            base: Sequence::default(),
+            base: Text::default(),
         };
-        let mut base = Sequence::default();
+        let mut base = Text::default();
         bench.prompt(&mut base, depth)?;
         bench.base = base;
         Ok(bench)
@@ -141,14 +141,14 @@ impl Bench {
     }
 
     /// Computes `n` tokens more.
-    fn prompt(&mut self, sequence: &mut Sequence, n: usize) -> Result<(), Error> {
+    fn prompt(&mut self, sequence: &mut Text, n: usize) -> Result<(), Error> {
         self.push(sequence, n);
         while n > 0 && self.runner.step(sequence)?.is_none() {}
         Ok(())
     }
 
     /// Any tokens do; a fixed scatter over the vocabulary reads other embedding rows each time.
-    fn push(&self, sequence: &mut Sequence, n: usize) {
+    fn push(&self, sequence: &mut Text, n: usize) {
         let start = sequence.tokens().len();
         for i in start..start + n {
             sequence.push((i.wrapping_mul(7919) % self.vocab_size) as u32);

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{Generator, Runner};
+use engine::{Engine, EngineOptions, ModelBackend};
 use hub::Progress;
-use model::{KvType, Level, LoadOptions};
+use model::{KvCache, KvType, Level, LoadOptions};
 use tensor::DType;
 use tokenizer::ChatTemplate;
 
+use crate::memory::Room;
 use crate::open::pick_template;
 use crate::sdk::{Model, ModelInfo, Shared};
 use crate::{Error, memory, open, quant, worker};
@@ -20,6 +21,9 @@ pub struct ModelBuilder {
     ctx: Option<usize>,
     memory: Option<u64>,
     measuring: Option<(usize, usize)>,
+    parallel: usize,
+    kv_tokens: Option<usize>,
+    speculate: bool,
     kv_type: KvType,
     quant: Option<DType>,
     options: LoadOptions,
@@ -27,6 +31,12 @@ pub struct ModelBuilder {
     template_name: Option<String>,
     progress: Box<dyn Progress + Send>,
 }
+
+/// Requests that are computed side by side, unless something else is asked for.
+pub const DEFAULT_PARALLEL: usize = 8;
+
+/// Most requests side by side.
+const MAX_PARALLEL: usize = 256;
 
 impl ModelBuilder {
     pub(crate) fn new(name: String) -> Self {
@@ -36,6 +46,9 @@ impl ModelBuilder {
             ctx: None,
             memory: None,
             measuring: None,
+            parallel: DEFAULT_PARALLEL,
+            kv_tokens: None,
+            speculate: true,
             kv_type: KvType::default(),
             quant: None,
             options,
@@ -61,8 +74,29 @@ impl ModelBuilder {
     /// For a measurement rather than requests: memory is reckoned for a context of `ctx` tokens and so many rows of
     /// logits a step, and what requests need is as small as can be.
     pub fn measuring(mut self, ctx: usize, max_outputs: usize) -> Self {
-        self.ctx = Some(1);
+        (self.ctx, self.parallel) = (Some(1), 1);
         self.measuring = Some((ctx, max_outputs));
+        self
+    }
+
+    /// Requests that are computed side by side; others wait. [`DEFAULT_PARALLEL`] if nothing is said.
+    pub fn parallel(mut self, parallel: usize) -> Self {
+        self.parallel = parallel;
+        self
+    }
+
+    /// Tokens that keys and values have room for, of all sequences and of prefixes that are kept for later ones;
+    /// [`memory::default_kv_tokens`] says what is taken otherwise. A sequence may have [`ModelBuilder::ctx`] of them,
+    /// whatever the others have: the room is not divided.
+    pub fn kv_tokens(mut self, kv_tokens: usize) -> Self {
+        self.kv_tokens = Some(kv_tokens);
+        self
+    }
+
+    /// Whether tokens are guessed from the text so far and checked together, where that saves time; they are.
+    /// It changes no text.
+    pub fn speculate(mut self, speculate: bool) -> Self {
+        self.speculate = speculate;
         self
     }
 
@@ -136,6 +170,18 @@ impl ModelBuilder {
         if !(1..=max).contains(&ctx) {
             return Err(Error::Context { ctx, max });
         }
+        let parallel = self.parallel;
+        if !(1..=MAX_PARALLEL).contains(&parallel) {
+            let most = MAX_PARALLEL;
+            return Err(Error::Parallel { parallel, most });
+        }
+        let kv_tokens = self.kv_tokens.unwrap_or_else(|| {
+            let sequences = (ctx, parallel);
+            memory::default_kv_tokens(config, kv_type, weights as u64, sequences, budget)
+        });
+        if kv_tokens < ctx {
+            return Err(Error::KvTokens { kv_tokens, ctx });
+        }
         let template_source = match self.template {
             Some(source) => Some(source),
             None => pick_template(files.chat_templates()?, self.template_name.as_deref())?,
@@ -144,14 +190,18 @@ impl ModelBuilder {
             .as_deref()
             .map(ChatTemplate::new)
             .transpose()?;
-        let (room, max_outputs) = self.measuring.unwrap_or((ctx, 1));
-        let mut memory = memory::Estimate::new(config, kv_type, weights as u64, room, max_outputs);
+        let room = Room::of_requests(ctx, parallel, kv_tokens);
+        let needed = match self.measuring {
+            Some((ctx, max_outputs)) => Room::of_one(ctx, max_outputs),
+            None => room,
+        };
+        let mut memory = memory::Estimate::new(config, kv_type, weights as u64, needed);
         // Weights can be read again and again; keys, values and buffers have to fit.
         if let Some(budget) = budget
             && memory.besides() > budget.bytes
         {
             return Err(Error::Memory {
-                ctx: room,
+                tokens: needed.kv_tokens,
                 needed: memory.besides(),
                 budget: budget.bytes,
             });
@@ -175,6 +225,8 @@ impl ModelBuilder {
             ctx,
             max_seq_len: max,
             kv_type,
+            parallel,
+            kv_tokens,
             num_threads: model.num_threads(),
             level: model.level().name(),
             memory,
@@ -183,17 +235,26 @@ impl ModelBuilder {
             sampler: files.sampler_defaults()?,
             load_time: start.elapsed(),
         };
-        let generator = Generator::new(
-            Runner::new(model.clone(), kv_type, ctx, 1),
-            tokenizer.clone(),
+        let backend = ModelBackend::new(
+            model.clone(),
+            kv_type,
+            KvCache::blocks_for(kv_tokens),
+            room.step_tokens,
+            room.max_outputs,
         );
-        let jobs = worker::start(generator)?;
+        let options = EngineOptions {
+            max_seq_len: ctx,
+            max_running: parallel,
+            max_waiting: usize::MAX,
+            speculate: self.speculate,
+        };
+        let commands = worker::start(Engine::new(backend, tokenizer.clone(), options))?;
         Ok(Model(Arc::new(Shared {
             info,
             model,
             tokenizer,
             template,
-            jobs,
+            commands,
         })))
     }
 

@@ -78,11 +78,11 @@ pub enum Error {
     },
     /// Keys, values and buffers for the context are more than there is memory.
     #[error(
-        "a context of {ctx} tokens needs {needed} bytes besides the weights, {budget} may be taken\nhint: a smaller context (`--ctx`)"
+        "keys and values of {tokens} tokens and buffers need {needed} bytes besides the weights, {budget} may be taken\nhint: a smaller context (`--ctx`)"
     )]
     Memory {
-        /// Asked for, in tokens.
-        ctx: usize,
+        /// Room asked for, in tokens.
+        tokens: usize,
         /// Bytes needed.
         needed: u64,
         /// Bytes that are free, given, or left by the control group.
@@ -113,6 +113,43 @@ pub enum Error {
         what: &'static str,
         /// What it says.
         error: std::io::Error,
+    },
+    /// No request at a time, or too many.
+    #[error("`parallel`: expected 1 to {most} requests side by side, found {parallel}")]
+    Parallel {
+        /// Asked for.
+        parallel: usize,
+        /// The most there may be.
+        most: usize,
+    },
+    /// Less room for keys and values than one sequence needs.
+    #[error(
+        "keys and values of {kv_tokens} tokens: expected at least {ctx}, the context of one sequence"
+    )]
+    KvTokens {
+        /// Asked for.
+        kv_tokens: usize,
+        /// The context in use.
+        ctx: usize,
+    },
+    /// More replies than there may be, or fewer candidates than replies.
+    #[error(
+        "`n` = {n}, `best_of` = {best_of}: expected 1 <= n <= best_of <= {}",
+        crate::request::MAX_CHOICES
+    )]
+    Choices {
+        /// Replies asked for.
+        n: usize,
+        /// Replies generated.
+        best_of: usize,
+    },
+    /// The best of several cannot be told before all of them have ended.
+    #[error(
+        "`best_of` = {best_of}: the best replies are known at the end, so they cannot be streamed"
+    )]
+    BestOfStream {
+        /// Replies generated.
+        best_of: usize,
     },
     /// The model's thread is gone.
     #[error("the model's thread has ended")]

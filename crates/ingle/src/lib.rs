@@ -12,7 +12,7 @@
 //!
 //! A name is a short name of the built-in catalogue, `user/repo[:QUANT]` of the Hugging Face hub, a
 //! path or an https URL. A path is that of a GGUF file or of a folder with `config.json` and safetensors. Every blocking call has an `_async` sibling that works on any runtime. A
-//! [`Model`] is a cheap handle; requests on it are carried out one after the other.
+//! [`Model`] is a cheap handle; requests on it are computed together, and none changes another's text.
 
 #![forbid(unsafe_code)]
 
@@ -26,21 +26,23 @@ pub mod memory;
 mod open;
 pub mod perplexity;
 pub mod quant;
+mod reply;
 mod request;
 mod sdk;
 mod worker;
 
-pub use builder::ModelBuilder;
+pub use builder::{DEFAULT_PARALLEL, ModelBuilder};
 pub use chat::{Chat, Message};
 pub use engine::hf::{NamedTemplate, SamplerDefaults};
 pub use engine::sampler::{self, SamplerParams};
-pub use engine::{FinishReason, Usage};
+pub use engine::{Ending, EngineStats, FinishReason, RequestError, StopCause, TokenInfo, Usage};
 pub use error::Error;
 pub use formats::Gguf;
 pub use hub;
 pub use model::{self, KvType, Level};
 pub use open::{ModelFiles, open, resolve};
-pub use request::{AsyncReplyStream, Reply, ReplyStream, Request};
+pub use reply::{AsyncReplyStream, Piece, Reply, ReplyStream};
+pub use request::{MAX_CHOICES, Request};
 pub use sdk::{Model, ModelInfo};
 pub use tensor::DType;
 pub use tokenizer::{ChatTemplate, TemplateError, TemplateInput, Tokenizer};

@@ -93,7 +93,7 @@ pub fn budget(given: Option<u64>, available: Option<&Available>) -> Option<Budge
 pub struct Estimate {
     /// Weights in memory: all of them, mapped from the file, unless [`Estimate::place`] found better.
     pub weights: u64,
-    /// Keys and values for the whole context.
+    /// Keys and values.
     pub kv: u64,
     /// Buffers of a step.
     pub workspace: u64,
@@ -101,24 +101,53 @@ pub struct Estimate {
     pub process: u64,
 }
 
+/// What requests have room in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Tokens of all keys and values.
+    pub kv_tokens: usize,
+    /// Tokens of a step.
+    pub step_tokens: usize,
+    /// Rows of logits of a step.
+    pub max_outputs: usize,
+}
+
+/// Rows of logits for guesses, beside those of the sequences.
+const GUESSED_ROWS: usize = 16;
+
+impl Room {
+    /// For `parallel` sequences of up to `ctx` tokens, with keys and values of `kv_tokens` tokens in all.
+    pub fn of_requests(ctx: usize, parallel: usize, kv_tokens: usize) -> Self {
+        let step_tokens = MAX_STEP_TOKENS.min(ctx).max(parallel);
+        Self {
+            kv_tokens,
+            step_tokens,
+            max_outputs: (parallel + GUESSED_ROWS).min(step_tokens),
+        }
+    }
+
+    /// For one sequence of `ctx` tokens and `max_outputs` rows of logits a step.
+    pub fn of_one(ctx: usize, max_outputs: usize) -> Self {
+        Self {
+            kv_tokens: ctx,
+            step_tokens: MAX_STEP_TOKENS.min(ctx),
+            max_outputs,
+        }
+    }
+}
+
 /// The program with a vocabulary of 256,000 tokens takes 40 MB.
 const PROCESS: u64 = 64 << 20;
 
 impl Estimate {
-    /// For weights of `weights` bytes, keys and values of `kv_type`, a context of `ctx` tokens and `max_outputs` rows of logits a step.
-    pub fn new(
-        config: &ModelConfig,
-        kv_type: KvType,
-        weights: u64,
-        ctx: usize,
-        max_outputs: usize,
-    ) -> Self {
-        let step = MAX_STEP_TOKENS.min(ctx);
-        let kv = KvCache::size_bytes(config, kv_type, ctx) as u64;
+    /// For weights of `weights` bytes, and keys and values of `kv_type`.
+    pub fn new(config: &ModelConfig, kv_type: KvType, weights: u64, room: Room) -> Self {
+        let kv = KvCache::size_bytes(config, kv_type, room.kv_tokens) as u64;
+        let (step, outputs) = (room.step_tokens, room.max_outputs);
         Self {
             weights,
             kv,
-            workspace: Workspace::size_bytes(config, step, max_outputs) as u64,
+            workspace: Workspace::size_bytes(config, step, outputs) as u64,
             // An entry of 8 bytes for every page.
             process: PROCESS + weights.saturating_add(kv) / 512,
         }
@@ -173,13 +202,35 @@ pub fn default_ctx(
         return config.max_seq_len.min(USUAL);
     };
     let fits = |ctx: usize| {
-        let need = Estimate::new(config, kv_type, weights, ctx, 1);
+        let need = Estimate::new(config, kv_type, weights, Room::of_one(ctx, 1));
         need.total() <= bytes && (ctx <= USUAL || need.kv <= bytes / 4)
     };
     let halves = std::iter::successors(Some(config.max_seq_len), |ctx| Some(ctx / 2));
     let mut long_enough = halves.take_while(|&ctx| ctx >= SHORT.min(config.max_seq_len));
     let fitting = long_enough.find(|&ctx| fits(ctx));
     fitting.unwrap_or(USUAL.min(config.max_seq_len))
+}
+
+/// Tokens of keys and values for `parallel` sequences of up to `ctx`: room for all, or as much of it as leaves the
+/// weights in memory and takes no more than a quarter of it; at least for one. What sequences do not need keeps
+/// prefixes.
+pub fn default_kv_tokens(
+    config: &ModelConfig,
+    kv_type: KvType,
+    weights: u64,
+    (ctx, parallel): (usize, usize),
+    budget: Option<Budget>,
+) -> usize {
+    let Some(Budget { bytes, .. }) = budget else {
+        return ctx;
+    };
+    let fits = |&tokens: &usize| {
+        let room = Room::of_requests(ctx, parallel, tokens);
+        let need = Estimate::new(config, kv_type, weights, room);
+        need.total() <= bytes && need.kv <= bytes / 4
+    };
+    let most = (1..=parallel).rev().map(|n| n.saturating_mul(ctx));
+    most.into_iter().find(fits).unwrap_or(ctx)
 }
 
 /// The longest context with which `fits` says yes; none if there is none. It must say yes to all shorter ones.
@@ -259,7 +310,8 @@ mod tests {
     fn the_usual_context_leaves_weights_in_memory() {
         let (model, weights) = tiny();
         let config = model.config();
-        let needed = |ctx| Estimate::new(config, KvType::F16, weights, ctx, 1).total();
+        let needed =
+            |ctx| Estimate::new(config, KvType::F16, weights, Room::of_one(ctx, 1)).total();
         let taken = |budget| default_ctx(config, KvType::F16, weights, budget);
         assert_eq!(taken(None), 2048);
         assert_eq!(taken(bytes(needed(8192))), 8192);
@@ -281,7 +333,7 @@ mod tests {
     fn places_keep_the_budget() {
         let (model, weights) = tiny();
         let sizes = model.weight_bytes();
-        let whole = Estimate::new(model.config(), KvType::F16, weights, 100, 1);
+        let whole = Estimate::new(model.config(), KvType::F16, weights, Room::of_one(100, 1));
         let mut need = whole;
         let placement = need.place(&sizes, bytes(whole.total())).expect("it fits");
         assert_eq!((placement, need), (Placement::Mapped, whole));

@@ -1,28 +1,25 @@
-//! One request: what to say, how to choose, and the reply as a whole or in pieces.
+//! One request: what to say, how to choose, and how to get the reply.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use async_channel::Receiver;
 use engine::sampler::SamplerParams;
-use engine::{FinishReason, GenerateRequest, Usage};
-use futures_core::Stream;
 use serde_json::{Map, Value};
 use tokenizer::TemplateInput;
 
-use crate::worker::{Event, Job};
+use crate::reply::{AsyncReplyStream, Reply, ReplyStream};
+use crate::worker::Command;
 use crate::{Chat, Error, Message, Model};
+
+/// Most replies to one request.
+pub const MAX_CHOICES: usize = 128;
 
 /// A request in the making; see [`Model::chat`] and [`Model::complete`].
 #[derive(Clone)]
 pub struct Request {
     model: Model,
     prompt: Prompt,
-    sampler: SamplerParams,
-    max_tokens: Option<usize>,
-    stop: Vec<String>,
-    ignore_eos: bool,
-    keep_special: bool,
+    /// All but the prompt.
+    request: engine::Request,
+    num_choices: usize,
+    best_of: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -32,6 +29,7 @@ enum Prompt {
         variables: Map<String, Value>,
     },
     Text(String),
+    Tokens(Vec<u32>),
 }
 
 impl Request {
@@ -49,17 +47,19 @@ impl Request {
         Self::new(model, Prompt::Text(text))
     }
 
+    pub(crate) fn complete_tokens(model: Model, tokens: Vec<u32>) -> Self {
+        Self::new(model, Prompt::Tokens(tokens))
+    }
+
     fn new(model: Model, prompt: Prompt) -> Self {
-        let mut sampler = SamplerParams::default();
-        model.info().sampler.apply(&mut sampler);
+        let mut request = engine::Request::default();
+        model.info().sampler.apply(&mut request.sampler);
         Self {
             model,
             prompt,
-            sampler,
-            max_tokens: None,
-            stop: Vec::new(),
-            ignore_eos: false,
-            keep_special: false,
+            request,
+            num_choices: 1,
+            best_of: None,
         }
     }
 
@@ -81,46 +81,95 @@ impl Request {
 
     /// Most tokens to generate; otherwise up to the end of the context.
     pub fn max_tokens(mut self, max_tokens: usize) -> Self {
-        self.max_tokens = Some(max_tokens);
+        self.request.max_tokens = Some(max_tokens);
+        self
+    }
+
+    /// Least tokens to generate: before, neither the model nor a stop token ends the text.
+    pub fn min_tokens(mut self, min_tokens: usize) -> Self {
+        self.request.min_tokens = min_tokens;
         self
     }
 
     /// How to choose tokens; the seed is part of it. Otherwise llama.cpp's defaults with what
     /// the model recommends ([`ModelInfo::sampler`](crate::ModelInfo::sampler)) in place of them, seed 0.
     pub fn sampler(mut self, sampler: SamplerParams) -> Self {
-        self.sampler = sampler;
+        self.request.sampler = sampler;
         self
     }
 
     /// Strings that end the text; they are not part of it.
     pub fn stop(mut self, stop: Vec<String>) -> Self {
-        self.stop = stop;
+        self.request.stop = stop;
+        self
+    }
+
+    /// Tokens that end the text, beside those that end a turn.
+    pub fn stop_tokens(mut self, tokens: Vec<u32>) -> Self {
+        self.request.stop_tokens = tokens;
         self
     }
 
     /// Goes on when the model ends its turn.
     pub fn ignore_eos(mut self, ignore_eos: bool) -> Self {
-        self.ignore_eos = ignore_eos;
+        self.request.ignore_eos = ignore_eos;
         self
     }
 
     /// Shows control tokens as text.
     pub fn keep_special(mut self, keep_special: bool) -> Self {
-        self.keep_special = keep_special;
+        self.request.keep_special = keep_special;
         self
     }
 
-    /// The whole reply.
+    /// Reports the log-probability of each token that is chosen, and of the best `top` in its place.
+    pub fn logprobs(mut self, top: usize) -> Self {
+        self.request.sampler.logprobs = Some(top);
+        self
+    }
+
+    /// Reports the same of the prompt's tokens but the first. The prompt is then computed anew.
+    pub fn prompt_logprobs(mut self, top: usize) -> Self {
+        self.request.prompt_logprobs = Some(top);
+        self
+    }
+
+    /// Whether what other requests computed of the same prompt may be taken; it may, and that changes no text.
+    pub fn cache_prompt(mut self, cache_prompt: bool) -> Self {
+        self.request.cache_prompt = cache_prompt;
+        self
+    }
+
+    /// So many replies to one prompt, which is computed once: reply `i` has the sampler's seed plus `i`.
+    pub fn n(mut self, num_choices: usize) -> Self {
+        self.num_choices = num_choices;
+        self
+    }
+
+    /// Generates so many and gives the [`Request::n`] whose tokens are the most probable in the mean.
+    pub fn best_of(mut self, best_of: usize) -> Self {
+        self.best_of = Some(best_of);
+        self
+    }
+
+    /// The whole reply; of several ([`Request::n`]), the first.
     ///
     /// # Errors
     /// If the request cannot be carried out: no template, a prompt too long, a parameter out of range.
     pub fn run(self) -> Result<Reply, Error> {
-        let mut stream = self.stream()?;
-        let mut text = String::new();
-        for piece in &mut stream {
-            text += &piece?;
-        }
-        stream.reply(text)
+        Ok(self.run_all()?.remove(0))
+    }
+
+    /// All replies, [`Request::n`] of them.
+    ///
+    /// # Errors
+    /// As for [`Request::run`].
+    pub fn run_all(self) -> Result<Vec<Reply>, Error> {
+        let (command, streams) = self.command()?;
+        let sent = self.model.0.commands.send_blocking(command);
+        sent.map_err(|_| Error::WorkerGone)?;
+        let replies = streams.into_iter().map(ReplyStream::reply);
+        Ok(self.best(replies.collect::<Result<_, _>>()?))
     }
 
     /// [`Request::run`] for any async runtime.
@@ -128,41 +177,42 @@ impl Request {
     /// # Errors
     /// As for [`Request::run`].
     pub async fn run_async(self) -> Result<Reply, Error> {
-        let (job, events) = self.job()?;
-        let (model, mut text) = (self.model, String::new());
-        model
-            .0
-            .jobs
-            .send(job)
-            .await
-            .map_err(|_| Error::WorkerGone)?;
-        loop {
-            match events.recv().await.map_err(|_| Error::WorkerGone)? {
-                Event::Text(piece) => text += &piece,
-                Event::End(result) => {
-                    let (finish_reason, usage) = result?;
-                    return Ok(Reply {
-                        text,
-                        finish_reason,
-                        usage,
-                    });
-                }
-            }
+        Ok(self.run_all_async().await?.remove(0))
+    }
+
+    /// [`Request::run_all`] for any async runtime.
+    ///
+    /// # Errors
+    /// As for [`Request::run`].
+    pub async fn run_all_async(self) -> Result<Vec<Reply>, Error> {
+        let (command, streams) = self.command()?;
+        let sent = self.model.0.commands.send(command).await;
+        sent.map_err(|_| Error::WorkerGone)?;
+        let mut replies = Vec::new();
+        for stream in streams {
+            replies.push(stream.reply_async().await?);
         }
+        Ok(self.best(replies))
     }
 
     /// The reply in pieces, as they come. Dropping the stream stops the computation.
     ///
     /// # Errors
-    /// If the prompt cannot be made; what else can be wrong comes as the first item.
+    /// If the prompt cannot be made, or several replies are asked for and only the best of more; what else can be
+    /// wrong comes as the first item.
     pub fn stream(self) -> Result<ReplyStream, Error> {
-        let (job, events) = self.job()?;
-        self.model
-            .0
-            .jobs
-            .send_blocking(job)
-            .map_err(|_| Error::WorkerGone)?;
-        Ok(ReplyStream { events, end: None })
+        Ok(self.stream_all()?.remove(0))
+    }
+
+    /// A stream for each of the replies, [`Request::n`] of them.
+    ///
+    /// # Errors
+    /// As for [`Request::stream`].
+    pub fn stream_all(self) -> Result<Vec<ReplyStream>, Error> {
+        let (command, streams) = self.all_of_them()?.command()?;
+        let sent = self.model.0.commands.send_blocking(command);
+        sent.map_err(|_| Error::WorkerGone)?;
+        Ok(streams)
     }
 
     /// [`Request::stream`] for any async runtime.
@@ -170,42 +220,77 @@ impl Request {
     /// # Errors
     /// As for [`Request::stream`].
     pub async fn stream_async(self) -> Result<AsyncReplyStream, Error> {
-        let (job, events) = self.job()?;
-        self.model
-            .0
-            .jobs
-            .send(job)
-            .await
-            .map_err(|_| Error::WorkerGone)?;
-        Ok(AsyncReplyStream {
-            events: Box::pin(events),
-            end: None,
-        })
+        Ok(self.stream_all_async().await?.remove(0))
     }
 
-    fn job(&self) -> Result<(Job, Receiver<Event>), Error> {
-        Ok(Job::new(GenerateRequest {
-            prompt: self.tokens()?,
-            sampler: self.sampler.clone(),
-            max_tokens: self.max_tokens,
-            stop: self.stop.clone(),
-            ignore_eos: self.ignore_eos,
-            keep_special: self.keep_special,
-        }))
+    /// [`Request::stream_all`] for any async runtime.
+    ///
+    /// # Errors
+    /// As for [`Request::stream`].
+    pub async fn stream_all_async(self) -> Result<Vec<AsyncReplyStream>, Error> {
+        let (command, streams) = self.all_of_them()?.command()?;
+        let sent = self.model.0.commands.send(command).await;
+        sent.map_err(|_| Error::WorkerGone)?;
+        Ok(streams.into_iter().map(AsyncReplyStream::new).collect())
+    }
+
+    /// Itself, if every reply that is generated is given out: which ones are the best is known at the end.
+    fn all_of_them(&self) -> Result<&Self, Error> {
+        match self.best_of {
+            Some(best_of) if best_of > self.num_choices => Err(Error::BestOfStream { best_of }),
+            _ => Ok(self),
+        }
+    }
+
+    /// What to tell the thread, and where the replies come.
+    fn command(&self) -> Result<(Command, Vec<ReplyStream>), Error> {
+        let num_generated = self.best_of.unwrap_or(self.num_choices);
+        if !(self.num_choices..=MAX_CHOICES).contains(&num_generated) || self.num_choices == 0 {
+            return Err(Error::Choices {
+                n: self.num_choices,
+                best_of: num_generated,
+            });
+        }
+        let mut request = self.request.clone();
+        request.prompt = self.tokens()?;
+        if num_generated > self.num_choices {
+            request.sampler.logprobs.get_or_insert(0);
+        }
+        let seed = request.sampler.seed;
+        let requests = (0..num_generated as u64).map(|i| {
+            let mut request = request.clone();
+            request.sampler.seed = seed.wrapping_add(i);
+            request
+        });
+        let (command, receivers) = Command::generate(requests.collect());
+        Ok((
+            command,
+            receivers.into_iter().map(ReplyStream::new).collect(),
+        ))
+    }
+
+    /// The replies that were asked for: the most probable, in the order of that.
+    fn best(&self, mut replies: Vec<Reply>) -> Vec<Reply> {
+        if replies.len() > self.num_choices {
+            replies.sort_by(|a, b| b.mean_logprob().total_cmp(&a.mean_logprob()));
+            replies.truncate(self.num_choices);
+        }
+        replies
     }
 
     /// The prompt in tokens. A template writes its own start token, if the model wants one.
-    fn tokens(&self) -> Result<Vec<u32>, Error> {
+    ///
+    /// # Errors
+    /// If the model has no chat template, or it refuses the conversation.
+    pub fn tokens(&self) -> Result<Vec<u32>, Error> {
         let tokenizer = self.model.tokenizer();
-        let Prompt::Chat {
-            messages,
-            variables,
-        } = &self.prompt
-        else {
-            let Prompt::Text(text) = &self.prompt else {
-                unreachable!("there are two kinds")
-            };
-            return Ok(tokenizer.encode(text, true, true));
+        let (messages, variables) = match &self.prompt {
+            Prompt::Text(text) => return Ok(tokenizer.encode(text, true, true)),
+            Prompt::Tokens(tokens) => return Ok(tokens.clone()),
+            Prompt::Chat {
+                messages,
+                variables,
+            } => (messages, variables),
         };
         let Some(template) = self.model.chat_template() else {
             return Err(Error::NoChatTemplate {
@@ -234,110 +319,5 @@ impl Request {
             tokens.insert(0, bos);
         }
         Ok(tokens)
-    }
-}
-
-/// A whole reply.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
-    /// The text.
-    pub text: String,
-    /// What ended it.
-    pub finish_reason: FinishReason,
-    /// Counts and times.
-    pub usage: Usage,
-}
-
-/// A reply in pieces: an iterator of text.
-pub struct ReplyStream {
-    events: Receiver<Event>,
-    end: Option<(FinishReason, Usage)>,
-}
-
-impl ReplyStream {
-    /// What ended the text, after the last piece.
-    pub fn finish_reason(&self) -> Option<FinishReason> {
-        self.end.as_ref().map(|(reason, _)| *reason)
-    }
-
-    /// Counts and times, after the last piece.
-    pub fn usage(&self) -> Option<&Usage> {
-        self.end.as_ref().map(|(_, usage)| usage)
-    }
-
-    fn reply(self, text: String) -> Result<Reply, Error> {
-        let (finish_reason, usage) = self.end.ok_or(Error::WorkerGone)?;
-        Ok(Reply {
-            text,
-            finish_reason,
-            usage,
-        })
-    }
-}
-
-impl Iterator for ReplyStream {
-    type Item = Result<String, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.end.is_some() {
-            return None;
-        }
-        item(
-            self.events.recv_blocking().ok(),
-            &mut self.end,
-            &self.events,
-        )
-    }
-}
-
-/// A reply in pieces: a stream of text.
-pub struct AsyncReplyStream {
-    events: Pin<Box<Receiver<Event>>>,
-    end: Option<(FinishReason, Usage)>,
-}
-
-impl AsyncReplyStream {
-    /// What ended the text, after the last piece.
-    pub fn finish_reason(&self) -> Option<FinishReason> {
-        self.end.as_ref().map(|(reason, _)| *reason)
-    }
-
-    /// Counts and times, after the last piece.
-    pub fn usage(&self) -> Option<&Usage> {
-        self.end.as_ref().map(|(_, usage)| usage)
-    }
-}
-
-impl Stream for AsyncReplyStream {
-    type Item = Result<String, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.end.is_some() {
-            return Poll::Ready(None);
-        }
-        let this = &mut *self;
-        let event = std::task::ready!(this.events.as_mut().poll_next(context));
-        Poll::Ready(item(event, &mut this.end, &this.events))
-    }
-}
-
-/// The stream's item for an event; after an error nothing more comes.
-fn item(
-    event: Option<Event>,
-    end: &mut Option<(FinishReason, Usage)>,
-    events: &Receiver<Event>,
-) -> Option<Result<String, Error>> {
-    match event {
-        Some(Event::Text(text)) => Some(Ok(text)),
-        Some(Event::End(Ok(summary))) => {
-            *end = Some(summary);
-            None
-        }
-        Some(Event::End(Err(error))) => {
-            events.close();
-            Some(Err(error.into()))
-        }
-        // Closed after an error that was given out; a lost worker says nothing more either.
-        None => None,
     }
 }

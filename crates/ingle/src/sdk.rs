@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::EngineStats;
 use engine::hf::SamplerDefaults;
 use model::KvType;
 use tokenizer::{ChatTemplate, Tokenizer};
 
-use crate::worker::Job;
+use crate::worker::Command;
 use crate::{Chat, Error, ModelBuilder, Request, memory};
 
 /// A loaded model. Cloning it is cheap; the weights go when the last clone does.
@@ -20,7 +21,7 @@ pub(crate) struct Shared {
     pub(crate) model: Arc<model::Model>,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) template: Option<ChatTemplate>,
-    pub(crate) jobs: async_channel::Sender<Job>,
+    pub(crate) commands: async_channel::Sender<Command>,
 }
 
 /// Facts about a loaded model.
@@ -40,6 +41,10 @@ pub struct ModelInfo {
     pub max_seq_len: usize,
     /// What keys and values are kept as.
     pub kv_type: KvType,
+    /// Requests that are computed side by side.
+    pub parallel: usize,
+    /// Tokens that keys and values have room for, all sequences and the cache of prefixes together.
+    pub kv_tokens: usize,
     /// Threads that compute.
     pub num_threads: usize,
     /// Level of instructions in use.
@@ -86,6 +91,31 @@ impl Model {
     /// Goes on from a text as it is; special tokens in it are recognised.
     pub fn complete(&self, prompt: impl Into<String>) -> Request {
         Request::complete(self.clone(), prompt.into())
+    }
+
+    /// [`Model::complete`], of ids.
+    pub fn complete_tokens(&self, tokens: Vec<u32>) -> Request {
+        Request::complete_tokens(self.clone(), tokens)
+    }
+
+    /// Counts of what was computed, and what is under way. Waits for the step at hand.
+    ///
+    /// # Errors
+    /// If the model's thread is gone.
+    pub fn stats(&self) -> Result<EngineStats, Error> {
+        let (sender, receiver) = async_channel::bounded(1);
+        let sent = self.0.commands.send_blocking(Command::Stats(sender));
+        sent.map_err(|_| Error::WorkerGone)?;
+        receiver.recv_blocking().map_err(|_| Error::WorkerGone)
+    }
+
+    /// Forgets the prefixes that are cached.
+    ///
+    /// # Errors
+    /// If the model's thread is gone.
+    pub fn clear_cache(&self) -> Result<(), Error> {
+        let sent = self.0.commands.send_blocking(Command::ClearCache);
+        sent.map_err(|_| Error::WorkerGone)
     }
 
     /// Text to ids and back.

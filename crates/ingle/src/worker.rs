@@ -1,47 +1,67 @@
-//! The thread that computes: takes jobs in order, gives pieces of text back as they come.
+//! The thread that computes: takes requests as they come, and computes all of them together, step by step.
 
 use async_channel::{Receiver, Sender};
-use engine::{FinishReason, GenerateRequest, Generator, RequestError, Usage};
+use engine::{Engine, EngineStats, Event, ModelBackend, Request, RequestId, Sink};
 
 use crate::Error;
 
-/// Jobs that may wait.
+/// Requests that may wait for the engine to look at them.
 const MAX_WAITING: usize = 1024;
-/// Pieces that may wait for a slow reader before the computation does.
-const MAX_PIECES: usize = 256;
 
-/// A request, and where its reply goes.
-pub(crate) struct Job {
-    request: GenerateRequest,
-    events: Sender<Event>,
+/// What the thread is asked to do.
+pub(crate) enum Command {
+    /// Requests with one prompt; each has a reader of its own.
+    Generate(Vec<(Request, Sender<Event>)>),
+    /// Counts.
+    Stats(Sender<EngineStats>),
+    /// Forget what is cached.
+    ClearCache,
 }
 
-/// What a reply is made of.
-pub(crate) enum Event {
-    Text(String),
-    End(Result<(FinishReason, Usage), RequestError>),
-}
-
-impl Job {
-    pub(crate) fn new(request: GenerateRequest) -> (Self, Receiver<Event>) {
-        let (events, receiver) = async_channel::bounded(MAX_PIECES);
-        (Self { request, events }, receiver)
+impl Command {
+    /// One command for requests that share their prompt, and the readers' ends.
+    pub(crate) fn generate(requests: Vec<Request>) -> (Self, Vec<Receiver<Event>>) {
+        // As long as a text can be: a reader who is slow, or reads at the end, holds nobody up.
+        let pairs = requests.into_iter().map(|request| {
+            let (sender, receiver) = async_channel::unbounded();
+            ((request, sender), receiver)
+        });
+        let (requests, receivers) = pairs.unzip();
+        (Self::Generate(requests), receivers)
     }
 }
 
-/// Starts the thread; it ends when the last sender is dropped.
-pub(crate) fn start(mut generator: Generator) -> Result<Sender<Job>, Error> {
-    let (sender, jobs) = async_channel::bounded::<Job>(MAX_WAITING);
+struct Channel(Sender<Event>);
+
+impl Sink for Channel {
+    fn send(&mut self, event: Event) {
+        // If nobody listens any more there is nobody to tell; the engine asks and stops.
+        let _ = self.0.try_send(event);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+/// Starts the thread; it ends with the last request after the last sender is dropped.
+pub(crate) fn start(mut engine: Engine<ModelBackend>) -> Result<Sender<Command>, Error> {
+    let (sender, commands) = async_channel::bounded(MAX_WAITING);
     let run = move || {
-        while let Ok(Job { request, events }) = jobs.recv_blocking() {
-            let result = generator.generate(&request, |text| {
-                if text.is_empty() {
-                    return !events.is_closed();
-                }
-                events.send_blocking(Event::Text(text.to_owned())).is_ok()
-            });
-            // If nobody listens any more there is nobody to tell.
-            let _ = events.send_blocking(Event::End(result));
+        loop {
+            if engine.is_idle() {
+                let Ok(command) = commands.recv_blocking() else {
+                    return;
+                };
+                carry_out(&mut engine, command);
+            }
+            // Those that find no place wait in the channel, where their number has a bound.
+            while engine.has_room()
+                && let Ok(command) = commands.try_recv()
+            {
+                carry_out(&mut engine, command);
+            }
+            engine.step();
         }
     };
     let thread = std::thread::Builder::new().name("ingle-engine".into());
@@ -50,4 +70,24 @@ pub(crate) fn start(mut generator: Generator) -> Result<Sender<Job>, Error> {
         error,
     })?;
     Ok(sender)
+}
+
+fn carry_out(engine: &mut Engine<ModelBackend>, command: Command) {
+    match command {
+        Command::Generate(requests) => {
+            let mut leader: Option<RequestId> = None;
+            for (request, events) in requests {
+                let sink = Box::new(Channel(events.clone()));
+                match engine.submit(&request, leader, sink) {
+                    Ok(id) => leader = leader.or(Some(id)),
+                    Err(error) => Channel(events).send(Event::End(Err(error))),
+                }
+            }
+        }
+        Command::Stats(sender) => {
+            // Who asked may have gone.
+            let _ = sender.try_send(engine.stats());
+        }
+        Command::ClearCache => engine.clear_cache(),
+    }
 }

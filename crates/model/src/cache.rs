@@ -25,6 +25,17 @@ impl KvCache {
         self.num_blocks
     }
 
+    /// Makes block `to` hold what `from` does, in every layer.
+    ///
+    /// # Panics
+    /// If there are no such blocks.
+    pub fn copy_block(&mut self, from: usize, to: usize) {
+        assert!(from.max(to) < self.num_blocks, "blocks are of the cache");
+        for layer in &mut self.layers {
+            layer.copy_block(self.num_blocks, from, to);
+        }
+    }
+
     /// Blocks that `num_tokens` positions need.
     pub fn blocks_for(num_tokens: usize) -> usize {
         num_tokens.div_ceil(BLOCK_TOKENS)

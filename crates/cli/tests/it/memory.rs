@@ -44,7 +44,7 @@ fn a_model_runs_in_less_memory_than_it_needs_and_says_the_same() {
     );
     let message = run("1MB").failure(1);
     assert!(
-        message.contains("a context of 256 tokens needs"),
+        message.contains("keys and values of 256 tokens and buffers need"),
         "{message}"
     );
     assert!(run("lots").failure(2).contains("as in 6GB"));

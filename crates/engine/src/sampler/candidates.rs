@@ -60,6 +60,27 @@ impl Candidates {
             }));
     }
 
+    /// Keeps the tokens of a bit set.
+    pub(super) fn keep_set(&mut self, allowed: &[u32]) {
+        let is_allowed = |id: u32| {
+            let word = allowed.get(id as usize / 32);
+            word.is_some_and(|word| word >> (id % 32) & 1 == 1)
+        };
+        self.list.retain(|candidate| is_allowed(candidate.id));
+        assert!(
+            !self.list.is_empty(),
+            "who restricts a choice leaves something to choose"
+        );
+    }
+
+    /// Drops these tokens, unless nothing would be left.
+    pub(super) fn drop_all(&mut self, banned: &[u32]) {
+        let is_banned = |candidate: &Candidate| banned.contains(&candidate.id);
+        if !banned.is_empty() && !self.list.iter().all(is_banned) {
+            self.list.retain(|candidate| !is_banned(candidate));
+        }
+    }
+
     /// The largest logit and its token; the lowest id among equals.
     pub(super) fn best(&self) -> Candidate {
         let mut best = self.list[0];

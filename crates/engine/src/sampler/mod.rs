@@ -105,12 +105,31 @@ impl Sampler {
     /// # Panics
     /// If there are not `vocab_size` logits.
     pub fn sample(&mut self, logits: &[f32], history: &[u32]) -> Sampled {
+        self.sample_among(logits, history, None, &[])
+    }
+
+    /// [`Sampler::sample`] among the tokens of `allowed` only, a bit set (token `i` is bit `i % 32` of word
+    /// `i / 32`), and none of `banned` unless there is nothing else.
+    ///
+    /// # Panics
+    /// As for [`Sampler::sample`], or if `allowed` has no token of the vocabulary.
+    pub fn sample_among(
+        &mut self,
+        logits: &[f32],
+        history: &[u32],
+        allowed: Option<&[u32]>,
+        banned: &[u32],
+    ) -> Sampled {
         assert_eq!(
             logits.len(),
             self.vocab_size,
             "one logit per token of the vocabulary"
         );
         self.candidates.load(logits);
+        if let Some(allowed) = allowed {
+            self.candidates.keep_set(allowed);
+        }
+        self.candidates.drop_all(banned);
         penalties::apply_bias(&mut self.candidates, &self.params.logit_bias);
         let id = match self.params.mirostat {
             Mirostat::Off => {
@@ -120,16 +139,22 @@ impl Sampler {
             }
             version => self.mirostat(version),
         };
-        let (logprob, top_logprobs) = match self.params.logprobs {
-            None => (None, Vec::new()),
-            Some(n) => {
-                let (chosen, best) = logprobs::of(logits, id, n, &mut self.candidates);
-                (Some(chosen), best)
-            }
-        };
+        match self.params.logprobs {
+            None => Sampled {
+                id,
+                logprob: None,
+                top_logprobs: Vec::new(),
+            },
+            Some(n) => self.report(logits, id, n),
+        }
+    }
+
+    /// A token that was not chosen here, with its log-probability and the best `n`.
+    pub fn report(&mut self, logits: &[f32], id: u32, n: usize) -> Sampled {
+        let (logprob, top_logprobs) = logprobs::of(logits, id, n, &mut self.candidates);
         Sampled {
             id,
-            logprob,
+            logprob: Some(logprob),
             top_logprobs,
         }
     }

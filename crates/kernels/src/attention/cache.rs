@@ -102,6 +102,31 @@ impl KvLayer {
         shape.n_kv_heads * head
     }
 
+    /// Makes block `to` hold what block `from` of the `num_blocks` does.
+    pub fn copy_block(&mut self, num_blocks: usize, from: usize, to: usize) {
+        fn copy<T: Copy>(numbers: &mut [T], num_blocks: usize, from: usize, to: usize) {
+            let len = numbers.len() / num_blocks;
+            numbers.copy_within(from * len..(from + 1) * len, to * len);
+        }
+        match &mut self.data {
+            KvData::F16 { keys, values } => {
+                copy(keys, num_blocks, from, to);
+                copy(values, num_blocks, from, to);
+            }
+            KvData::Q8 {
+                keys,
+                values,
+                key_scales,
+                value_scales,
+            } => {
+                copy(keys, num_blocks, from, to);
+                copy(values, num_blocks, from, to);
+                copy(key_scales, num_blocks, from, to);
+                copy(value_scales, num_blocks, from, to);
+            }
+        }
+    }
+
     /// What numbers it holds.
     pub fn kv_type(&self) -> KvType {
         match self.data {

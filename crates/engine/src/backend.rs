@@ -1,0 +1,88 @@
+//! What computes steps: a model with its cache and buffers, or in simulations something that stands for one.
+
+use std::sync::Arc;
+
+use model::{Batch, KvCache, KvType, Model, NoProbe, ReadError, Workspace};
+
+/// Most tokens of one step.
+pub const MAX_STEP_TOKENS: usize = 512;
+
+/// Computes batches over a cache of KV blocks of its own.
+pub trait Backend {
+    /// Logits of a row.
+    fn vocab_size(&self) -> usize;
+    /// KV blocks of the cache.
+    fn num_blocks(&self) -> usize;
+    /// Most tokens of a step.
+    fn max_tokens(&self) -> usize;
+    /// Most rows of logits of a step.
+    fn max_outputs(&self) -> usize;
+    /// Makes KV block `to` hold what `from` does.
+    fn copy_block(&mut self, from: u32, to: u32);
+    /// Computes a batch: logits of its outputs, `[n_outputs, vocab_size]`.
+    ///
+    /// # Errors
+    /// If weights that are not in memory cannot be read. The same batch can be tried again.
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<&[f32], ReadError>;
+}
+
+/// A model on this machine.
+pub struct ModelBackend {
+    model: Arc<Model>,
+    cache: KvCache,
+    workspace: Workspace,
+}
+
+impl ModelBackend {
+    /// A cache of `num_blocks` KV blocks that hold `kv_type`, and buffers for steps of `max_tokens` tokens with
+    /// `max_outputs` rows of logits.
+    pub fn new(
+        model: Arc<Model>,
+        kv_type: KvType,
+        num_blocks: usize,
+        max_tokens: usize,
+        max_outputs: usize,
+    ) -> Self {
+        Self {
+            cache: KvCache::new(model.config(), kv_type, num_blocks),
+            workspace: Workspace::new(model.config(), max_tokens, max_outputs),
+            model,
+        }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+}
+
+impl Backend for ModelBackend {
+    fn vocab_size(&self) -> usize {
+        self.model.config().vocab_size
+    }
+
+    fn num_blocks(&self) -> usize {
+        self.cache.num_blocks()
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.workspace.max_tokens()
+    }
+
+    fn max_outputs(&self) -> usize {
+        self.workspace.max_outputs()
+    }
+
+    fn copy_block(&mut self, from: u32, to: u32) {
+        self.cache.copy_block(from as usize, to as usize);
+    }
+
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<&[f32], ReadError> {
+        let Self {
+            model,
+            cache,
+            workspace,
+        } = self;
+        model.forward(batch, cache, workspace, &mut NoProbe)
+    }
+}

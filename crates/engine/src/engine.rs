@@ -1,0 +1,369 @@
+//! Many requests at once over one model: a step computes for all of them, and each gets its own text.
+//!
+//! What a request gets depends on nothing but the request: not on who else is there, on how its prompt was cut,
+//! on what was cached or preempted (ARCHITECTURE, *The numeric contract*).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::Batch;
+use tokenizer::Tokenizer;
+
+use crate::backend::Backend;
+use crate::pace::Pace;
+use crate::reply::Reply;
+use crate::request::{FinishReason, Request, RequestError, Sink, StopCause};
+use crate::scheduler::{Limits, Plan, Scheduler};
+use crate::sequence::{Sequence, SequenceId};
+use crate::speculate::Costs;
+use crate::task::{End, Rows, Task};
+
+/// Bounds of an engine.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    /// Most tokens of a sequence.
+    pub max_seq_len: usize,
+    /// Sequences that run side by side.
+    pub max_running: usize,
+    /// Requests that may wait.
+    pub max_waiting: usize,
+    /// Whether tokens are guessed from the text so far, where that pays. It changes no text.
+    pub speculate: bool,
+}
+
+/// A request under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(SequenceId);
+
+/// Counts since the start, and the present state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineStats {
+    /// Sequences in the steps now.
+    pub num_running: usize,
+    /// Requests that wait.
+    pub num_waiting: usize,
+    /// KV blocks there are.
+    pub num_blocks: usize,
+    /// KV blocks that sequences hold; the others are free, or cache.
+    pub num_held_blocks: usize,
+    /// Steps so far.
+    pub num_steps: u64,
+    /// Tokens computed.
+    pub num_computed_tokens: u64,
+    /// Tokens of prompts that were asked for.
+    pub prompt_tokens: u64,
+    /// Of these, found in the cache.
+    pub cached_tokens: u64,
+    /// Tokens generated.
+    pub generated_tokens: u64,
+    /// Tokens guessed.
+    pub drafted_tokens: u64,
+    /// Guesses that were right.
+    pub accepted_tokens: u64,
+    /// Sequences that had to give their blocks back for a while.
+    pub num_preemptions: u64,
+}
+
+/// Computes all requests.
+pub struct Engine<B> {
+    backend: B,
+    tokenizer: Arc<Tokenizer>,
+    options: EngineOptions,
+    scheduler: Scheduler,
+    tasks: HashMap<SequenceId, Task>,
+    plan: Plan,
+    /// The lists of the last step, for the next.
+    lists: Batch<'static>,
+    /// Whose readers have gone.
+    closed: Vec<SequenceId>,
+    /// Whose text is over with the step at hand.
+    ended: Vec<(SequenceId, End)>,
+    last_id: u64,
+    pace: Pace,
+    costs: Costs,
+    clock: Box<dyn FnMut() -> Duration + Send>,
+    stats: EngineStats,
+}
+
+impl<B: Backend> Engine<B> {
+    /// An engine over an empty cache.
+    ///
+    /// # Panics
+    /// If the cache cannot hold one sequence of [`EngineOptions::max_seq_len`], or a step not one row of logits for
+    /// each of [`EngineOptions::max_running`].
+    pub fn new(backend: B, tokenizer: Arc<Tokenizer>, options: EngineOptions) -> Self {
+        let start = Instant::now();
+        Self::with_clock(
+            backend,
+            tokenizer,
+            options,
+            Box::new(move || start.elapsed()),
+        )
+    }
+
+    /// [`Engine::new`] with another clock, for simulations.
+    ///
+    /// # Panics
+    /// As for [`Engine::new`].
+    pub fn with_clock(
+        backend: B,
+        tokenizer: Arc<Tokenizer>,
+        options: EngineOptions,
+        clock: Box<dyn FnMut() -> Duration + Send>,
+    ) -> Self {
+        let limits = Limits {
+            max_tokens: backend.max_tokens(),
+            max_outputs: backend.max_outputs(),
+            max_running: options.max_running,
+        };
+        let room = backend.num_blocks() * model::BLOCK_TOKENS;
+        assert!(
+            room >= options.max_seq_len,
+            "the cache holds the longest sequence"
+        );
+        assert!(
+            limits.max_outputs >= options.max_running && limits.max_tokens >= options.max_running,
+            "a step holds a token of every sequence"
+        );
+        Self {
+            scheduler: Scheduler::new(limits, backend.num_blocks()),
+            backend,
+            tokenizer,
+            options,
+            tasks: HashMap::new(),
+            plan: Plan::default(),
+            lists: Batch::default(),
+            closed: Vec::new(),
+            ended: Vec::new(),
+            last_id: 0,
+            pace: Pace::default(),
+            costs: Costs::default(),
+            clock,
+            stats: EngineStats::default(),
+        }
+    }
+
+    /// What computes.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    /// Bounds.
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+
+    /// Counts.
+    pub fn stats(&self) -> EngineStats {
+        EngineStats {
+            num_running: self.scheduler.running.len(),
+            num_waiting: self.scheduler.waiting.len(),
+            num_blocks: self.scheduler.pool.num_blocks(),
+            num_held_blocks: self.scheduler.pool.num_held(),
+            num_preemptions: self.scheduler.num_preemptions,
+            ..self.stats
+        }
+    }
+
+    /// Whether nothing is to be done.
+    pub fn is_idle(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Whether a request would not have to wait behind others that do.
+    pub fn has_room(&self) -> bool {
+        self.scheduler.waiting.len() < self.options.max_running.min(self.options.max_waiting)
+    }
+
+    /// Takes a request; its events go to `sink`. With a `leader` whose prompt is the same, it waits until that has
+    /// been computed and takes it from the cache.
+    ///
+    /// # Errors
+    /// If the request cannot be carried out. The sink has heard nothing then, and is gone.
+    pub fn submit(
+        &mut self,
+        request: &Request,
+        leader: Option<RequestId>,
+        sink: Box<dyn Sink>,
+    ) -> Result<RequestId, RequestError> {
+        let waiting = self.scheduler.waiting.len();
+        if waiting >= self.options.max_waiting {
+            return Err(RequestError::Busy { waiting });
+        }
+        let max_seq_len = self.options.max_seq_len;
+        let vocab_size = self.backend.vocab_size();
+        let sampler = request.check(&self.tokenizer, vocab_size, max_seq_len)?;
+        let now = (self.clock)();
+        let num_prompt = request.prompt.len();
+        let room = max_seq_len - num_prompt;
+        let reply = Reply::new(request, room, &self.tokenizer, now, sink);
+        self.last_id += 1;
+        let id = SequenceId(self.last_id);
+        self.stats.prompt_tokens += num_prompt as u64;
+        if reply.is_full() && request.prompt_logprobs.is_none() {
+            reply.end(FinishReason::Length, None, now);
+            return Ok(RequestId(id));
+        }
+        let mut sequence = Sequence::new(id, &request.prompt, max_seq_len);
+        sequence.takes_cached = request.cache_prompt && request.prompt_logprobs.is_none();
+        if request.prompt_logprobs.is_some() {
+            sequence.outputs_from = 0;
+        }
+        sequence.leader = leader.map(|leader| leader.0);
+        self.scheduler.waiting.push_back(sequence);
+        let task = Task::new(
+            request,
+            sampler,
+            reply,
+            &self.tokenizer,
+            self.options.speculate,
+        );
+        self.tasks.insert(id, task);
+        Ok(RequestId(id))
+    }
+
+    /// Gives a request up; its sink hears of the end. Nothing happens if it has ended already.
+    pub fn cancel(&mut self, request: RequestId) {
+        self.finish(request.0, FinishReason::Cancelled, None);
+    }
+
+    /// Forgets what is cached and nobody holds.
+    pub fn clear_cache(&mut self) {
+        self.scheduler.pool.clear();
+    }
+
+    /// Checks the books: for tests.
+    ///
+    /// # Panics
+    /// If a block is lost, or given out twice.
+    pub fn check(&self) {
+        let running = self.scheduler.running.iter();
+        let all = running.chain(&self.scheduler.waiting);
+        self.scheduler
+            .pool
+            .check(all.map(|sequence| &sequence.table));
+        let known = self.scheduler.running.len() + self.scheduler.waiting.len();
+        assert_eq!(known, self.tasks.len(), "a task for each sequence");
+    }
+
+    /// Computes one step for everybody who has a place in it. Whether there was anything to compute.
+    ///
+    /// Requests whose weights cannot be read end with [`RequestError::Read`]; others are not touched.
+    pub fn step(&mut self) -> bool {
+        self.drop_closed();
+        self.draft();
+        let chunk = self.pace.chunk(self.backend.max_tokens());
+        let mut plan = std::mem::take(&mut self.plan);
+        self.scheduler.plan(&mut plan, chunk);
+        for &(from, to) in &plan.copies {
+            self.backend.copy_block(from, to);
+        }
+        let any = !plan.parts.is_empty();
+        if any {
+            self.compute(&plan);
+        }
+        self.plan = plan;
+        any
+    }
+
+    fn drop_closed(&mut self) {
+        let closed = self.tasks.iter().filter(|(_, task)| task.reply.is_closed());
+        self.closed.extend(closed.map(|(&id, _)| id));
+        while let Some(id) = self.closed.pop() {
+            self.finish(id, FinishReason::Cancelled, None);
+        }
+    }
+
+    /// Guesses for those that are replying.
+    fn draft(&mut self) {
+        let is_replying = |sequence: &&Sequence| !sequence.is_catching_up;
+        let count = self.scheduler.running.iter().filter(is_replying).count();
+        let replying = self.scheduler.running.iter_mut();
+        let replying = replying.filter(|sequence| !sequence.is_catching_up);
+        let mut step = (count, count as f64);
+        for sequence in replying {
+            if let Some(task) = self.tasks.get_mut(&sequence.id) {
+                step = task.draft(sequence, &mut self.costs, step);
+            }
+        }
+    }
+
+    fn compute(&mut self, plan: &Plan) {
+        let start = (self.clock)();
+        let mut batch = std::mem::take(&mut self.lists).recycle();
+        for part in &plan.parts {
+            let sequence = &self.scheduler.running[part.at];
+            let task = self.tasks.get_mut(&part.id).expect("who runs has a task");
+            task.start(start, sequence.num_cached.unwrap_or(0));
+            let row = batch.len();
+            let tokens = &sequence.tokens()[part.start..part.end];
+            batch.push_sequence(tokens, part.start, &sequence.table.blocks);
+            let outputs = part.outputs().map(|at| row + at - part.start);
+            batch.outputs.extend(outputs);
+        }
+        let (num_tokens, vocab_size) = (batch.len(), self.backend.vocab_size());
+        let result = self.backend.forward(&batch);
+        self.lists = batch.recycle();
+        let mut logits = match result {
+            Ok(logits) => logits,
+            Err(error) => return self.fail(plan, RequestError::Read(Arc::new(error))),
+        };
+        let now = (self.clock)();
+        let mut prompts = 0;
+        for part in &plan.parts {
+            let sequence = &mut self.scheduler.running[part.at];
+            if sequence.is_catching_up {
+                prompts += part.end - part.start;
+            }
+            let (rows, rest) = logits.split_at(part.outputs().len() * vocab_size);
+            logits = rest;
+            let rows = Rows {
+                first: part.outputs().start,
+                logits: rows,
+                vocab_size,
+            };
+            let task = self.tasks.get_mut(&part.id).expect("who runs has a task");
+            let drafted = sequence.drafts().len();
+            let accepted = task.reply.usage.accepted_tokens;
+            let end = task.advance(&self.tokenizer, sequence, part.end, rows, now);
+            let accepted = task.reply.usage.accepted_tokens - accepted;
+            task.learn(&mut self.costs, drafted, accepted);
+            let (computed, table) = sequence.computed();
+            self.scheduler.pool.record(table, computed);
+            self.ended.extend(end.map(|end| (part.id, end)));
+        }
+        let (replies, time) = (num_tokens - prompts, now.saturating_sub(start));
+        self.pace.record(replies, prompts, time);
+        if prompts == 0 {
+            self.costs.record_step(replies, time);
+        }
+        self.stats.num_steps += 1;
+        self.stats.num_computed_tokens += num_tokens as u64;
+        while let Some((id, (reason, cause))) = self.ended.pop() {
+            self.finish(id, reason, cause);
+        }
+    }
+
+    fn finish(&mut self, id: SequenceId, reason: FinishReason, cause: Option<StopCause>) {
+        self.scheduler.remove(id);
+        if let Some(task) = self.tasks.remove(&id) {
+            let usage = &task.reply.usage;
+            self.stats.cached_tokens += usage.cached_tokens as u64;
+            self.stats.generated_tokens += usage.generated_tokens as u64;
+            self.stats.drafted_tokens += usage.drafted_tokens as u64;
+            self.stats.accepted_tokens += usage.accepted_tokens as u64;
+            let now = (self.clock)();
+            task.reply.end(reason, cause, now);
+        }
+    }
+
+    fn fail(&mut self, plan: &Plan, error: RequestError) {
+        for part in &plan.parts {
+            self.scheduler.remove(part.id);
+            if let Some(task) = self.tasks.remove(&part.id) {
+                task.reply.fail(error.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a step costs by its number of tokens, and how often guesses are right: how many to make.
+//!
+//! A guess is worth making if the tokens that it is expected to give are worth the time it adds. Both are measured
+//! while the engine runs, so guessing stops by itself where it does not pay. Neither changes a text.
+
+use std::time::Duration;
+
+/// Most guesses in a row.
+pub(crate) const MAX_DRAFT: usize = 15;
+/// Steps of up to so many tokens are timed.
+const MAX_TIMED: usize = 64;
+/// Weight of a new time, and of a new guess's outcome.
+const NEW_TIME: f64 = 0.15;
+const NEW_OUTCOME: f64 = 0.06;
+/// Supposed cost of a token more, as a share of the step, until it is known.
+const SUPPOSED: f64 = 0.06;
+/// What is gained must be more than what timing may be wrong by.
+const MARGIN: f64 = 1.03;
+/// Lengths of matches are told apart up to here, by their logarithm.
+const CLASSES: usize = 7;
+/// How often a guess after a match of each class is right, to begin with.
+const SUPPOSED_RIGHT: [f64; CLASSES] = [0.0, 0.2, 0.3, 0.5, 0.7, 0.8, 0.85];
+/// By how much what was learnt is forgotten whenever no guess is made, so that it is tried again some day.
+const FORGET: f64 = 0.002;
+
+/// Means of what was measured.
+#[derive(Debug)]
+pub(crate) struct Costs {
+    /// Of steps that hold replies only, in seconds, by tokens.
+    times: [Option<f64>; MAX_TIMED + 1],
+    right: [f64; CLASSES],
+}
+
+impl Default for Costs {
+    fn default() -> Self {
+        Self {
+            times: [None; MAX_TIMED + 1],
+            right: SUPPOSED_RIGHT,
+        }
+    }
+}
+
+impl Costs {
+    /// A step of `tokens` tokens took so long.
+    pub(crate) fn record_step(&mut self, tokens: usize, time: Duration) {
+        let Some(mean) = self.times.get_mut(tokens) else {
+            return;
+        };
+        let time = time.as_secs_f64();
+        *mean = Some(mean.map_or(time, |mean| mean + NEW_TIME * (time - mean)));
+    }
+
+    /// Of `drafted` guesses after a match of `len`, the first `accepted` were right.
+    pub(crate) fn record_guesses(&mut self, len: usize, drafted: usize, accepted: usize) {
+        let right = &mut self.right[class(len)];
+        for _ in 0..accepted {
+            *right += NEW_OUTCOME * (1.0 - *right);
+        }
+        if accepted < drafted {
+            *right -= NEW_OUTCOME * *right;
+        }
+    }
+
+    /// How many guesses to make after a match of `len`, at most `most`, beside `tokens` tokens of the step, which is
+    /// expected to give `expected` tokens; that number with these guesses.
+    pub(crate) fn draft_len(
+        &mut self,
+        len: usize,
+        most: usize,
+        tokens: usize,
+        expected: f64,
+    ) -> (usize, f64) {
+        let right = self.right[class(len)];
+        let mut best = (0, expected);
+        let mut rate = expected / self.time(tokens) * MARGIN;
+        let (mut chance, mut gained) = (1.0, expected);
+        for drafts in 1..=most.min(MAX_DRAFT) {
+            chance *= right;
+            gained += chance;
+            let found = gained / self.time(tokens + drafts);
+            if found > rate {
+                (best, rate) = ((drafts, gained), found);
+            }
+        }
+        if best.0 == 0 {
+            let class = class(len);
+            self.right[class] += FORGET * (SUPPOSED_RIGHT[class] - self.right[class]);
+        }
+        best
+    }
+
+    /// Supposed time of a step.
+    fn time(&self, tokens: usize) -> f64 {
+        let tokens = tokens.clamp(1, MAX_TIMED);
+        if let Some(time) = self.times[tokens] {
+            return time;
+        }
+        let below = (1..tokens).rev().find_map(|n| Some((n, self.times[n]?)));
+        let (n, time) = below.unwrap_or((1, 1.0));
+        time * (1.0 + SUPPOSED * (tokens - n) as f64)
+    }
+}
+
+fn class(len: usize) -> usize {
+    (usize::BITS - len.leading_zeros()).min(CLASSES as u32 - 1) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn costs(each: f64) -> Costs {
+        let mut costs = Costs::default();
+        for tokens in 1..=20 {
+            let time = 0.01 * (1.0 + each * (tokens - 1) as f64);
+            costs.record_step(tokens, Duration::from_secs_f64(time));
+        }
+        costs
+    }
+
+    #[test]
+    fn guesses_are_made_as_far_as_they_pay() {
+        let mut cheap = costs(0.02);
+        let (many, expected) = cheap.draft_len(40, 15, 1, 1.0);
+        assert!(many > 5 && expected > 3.0, "{many} {expected}");
+        assert_eq!(cheap.draft_len(40, 3, 1, 1.0).0, 3);
+        assert_eq!(cheap.draft_len(0, 15, 1, 1.0), (0, 1.0));
+        let mut dear = costs(1.0);
+        assert_eq!(dear.draft_len(40, 15, 1, 1.0).0, 0);
+    }
+
+    #[test]
+    fn wrong_guesses_end_and_are_tried_again_some_day() {
+        let mut costs = costs(0.1);
+        let mut wrong = 0;
+        while costs.draft_len(4, 15, 1, 1.0).0 > 0 {
+            costs.record_guesses(4, 1, 0);
+            wrong += 1;
+            assert!(wrong < 50);
+        }
+        assert!(wrong > 2);
+        let mut declined = 0;
+        while costs.draft_len(4, 15, 1, 1.0).0 == 0 {
+            declined += 1;
+            assert!(declined < 5000);
+        }
+        assert!(declined > 20, "{declined}");
+    }
+}

@@ -1,0 +1,183 @@
+//! A request under way: what becomes of the logits that were computed for it.
+
+use std::time::Duration;
+
+use tokenizer::Tokenizer;
+
+use crate::reply::Reply;
+use crate::request::{FinishReason, Request, StopCause, TokenInfo};
+use crate::sampler::{Sampled, Sampler};
+use crate::sequence::Sequence;
+use crate::speculate::{Costs, Lookup, Match};
+
+/// What ended a text.
+pub(crate) type End = (FinishReason, Option<StopCause>);
+
+/// Everything of a request but its tokens.
+pub(crate) struct Task {
+    sampler: Sampler,
+    pub(crate) reply: Reply,
+    num_prompt: usize,
+    /// How many best tokens to report for each of the prompt, and what was reported so far.
+    prompt_logprobs: Option<(usize, Vec<TokenInfo>)>,
+    /// Tokens that may not come while the text is shorter than it must be.
+    enders: Vec<u32>,
+    /// The guesses of the step at hand.
+    guesses: Vec<u32>,
+    /// The text, if guesses are made from it, and what its end matches.
+    lookup: Option<Lookup>,
+    matched: Match,
+}
+
+/// Logits of consecutive positions of a sequence.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    /// The first position.
+    pub(crate) first: usize,
+    /// `[positions, vocab_size]`.
+    pub(crate) logits: &'a [f32],
+    pub(crate) vocab_size: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn at(&self, position: usize) -> &'a [f32] {
+        &self.logits[(position - self.first) * self.vocab_size..][..self.vocab_size]
+    }
+}
+
+impl Task {
+    pub(crate) fn new(
+        request: &Request,
+        sampler: Sampler,
+        reply: Reply,
+        tokenizer: &Tokenizer,
+        speculate: bool,
+    ) -> Self {
+        let max_len = request.prompt.len() + reply.num_left();
+        let enders = tokenizer.eog_ids().iter().chain(&request.stop_tokens);
+        Self {
+            sampler,
+            reply,
+            num_prompt: request.prompt.len(),
+            prompt_logprobs: request.prompt_logprobs.map(|n| (n, Vec::new())),
+            enders: enders.copied().collect(),
+            guesses: Vec::new(),
+            lookup: speculate.then(|| Lookup::with_capacity(max_len)),
+            matched: Match::default(),
+        }
+    }
+
+    /// Guesses what comes next, as far as that is worth its time beside `tokens` tokens of the step, which is expected
+    /// to give `expected`; both with the guesses.
+    pub(crate) fn draft(
+        &mut self,
+        sequence: &mut Sequence,
+        costs: &mut Costs,
+        (tokens, expected): (usize, f64),
+    ) -> (usize, f64) {
+        let Some(lookup) = &mut self.lookup else {
+            return (tokens, expected);
+        };
+        let known = sequence.known();
+        for &token in &known[lookup.len()..] {
+            self.matched = lookup.push(token);
+        }
+        let Match { len, next } = self.matched;
+        // The last token of a text needs no guess after it.
+        let most = (known.len() - next).min(self.reply.num_left().saturating_sub(1));
+        if len == 0 || most == 0 {
+            return (tokens, expected);
+        }
+        let (drafts, expected) = costs.draft_len(len, most, tokens, expected);
+        self.guesses.clear();
+        self.guesses.extend_from_slice(&known[next..next + drafts]);
+        sequence.draft(&self.guesses);
+        (tokens + drafts, expected)
+    }
+
+    /// Says what became of `drafted` guesses.
+    pub(crate) fn learn(&self, costs: &mut Costs, drafted: usize, accepted: usize) {
+        if drafted > 0 {
+            costs.record_guesses(self.matched.len, drafted, accepted);
+        }
+    }
+
+    /// A step for it begins.
+    pub(crate) fn start(&mut self, now: Duration, cached_tokens: usize) {
+        self.reply.start(now, cached_tokens);
+    }
+
+    /// `sequence` was computed up to `end`, which gave `rows`: chooses what follows what is known, as far as guesses
+    /// were right. What ends the text, if something does.
+    pub(crate) fn advance(
+        &mut self,
+        tokenizer: &Tokenizer,
+        sequence: &mut Sequence,
+        end: usize,
+        rows: Rows<'_>,
+        now: Duration,
+    ) -> Option<End> {
+        let known = sequence.known().len();
+        self.report_prompt(sequence, end, rows);
+        if end < known {
+            sequence.num_computed = end;
+            return None;
+        }
+        (sequence.num_computed, sequence.is_catching_up) = (known, false);
+        self.guesses.clear();
+        self.guesses.extend_from_slice(sequence.drafts());
+        sequence.truncate_drafts(0);
+        self.reply.usage.drafted_tokens += self.guesses.len();
+        if self.reply.is_full() {
+            return Some((FinishReason::Length, None));
+        }
+        for at in 0..=self.guesses.len() {
+            let history = sequence.known();
+            let banned = match self.reply.must_go_on() {
+                true => self.enders.as_slice(),
+                false => &[],
+            };
+            let logits = rows.at(history.len() - 1);
+            let chosen = self.sampler.sample_among(logits, history, None, banned);
+            let id = chosen.id;
+            if let Some(end) = self.reply.push(tokenizer, info(chosen), now) {
+                return Some(end);
+            }
+            sequence.push(id);
+            if self.guesses.get(at) != Some(&id) {
+                break;
+            }
+            sequence.num_computed += 1;
+            self.reply.usage.accepted_tokens += 1;
+        }
+        None
+    }
+
+    /// Log-probabilities of the prompt's tokens whose predecessors were computed up to `end`.
+    fn report_prompt(&mut self, sequence: &mut Sequence, end: usize, rows: Rows<'_>) {
+        let Some((n, tokens)) = &mut self.prompt_logprobs else {
+            return;
+        };
+        // A token is told once, though its row may be computed again after a preemption.
+        let first = rows.first.max(tokens.len());
+        for position in first..end.min(self.num_prompt - 1) {
+            let next = sequence.known()[position + 1];
+            let told = self.sampler.report(rows.at(position), next, *n);
+            tokens.push(info(told));
+        }
+        if tokens.len() + 1 == self.num_prompt {
+            let tokens = std::mem::take(tokens);
+            self.prompt_logprobs = None;
+            sequence.outputs_from = usize::MAX;
+            self.reply.send_prompt(tokens);
+        }
+    }
+}
+
+fn info(sampled: Sampled) -> TokenInfo {
+    TokenInfo {
+        id: sampled.id,
+        logprob: sampled.logprob,
+        top_logprobs: sampled.top_logprobs,
+    }
+}

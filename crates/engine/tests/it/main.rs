@@ -1,0 +1,5 @@
+//! The engine over a backend that stands for a model, and over small real ones.
+
+mod fake;
+mod same_bits;
+mod simulation;

@@ -1,0 +1,108 @@
+//! A real model, however small: the same bits alone and among others, cached and not, cut and whole.
+
+use std::sync::Arc;
+
+use engine::sampler::SamplerParams;
+use engine::{Engine, EngineOptions, ModelBackend, Request, TokenInfo};
+use model::{KvCache, KvType, LoadOptions, Model};
+use testkit::{Random, TinyModel};
+
+use crate::fake::{Inbox, VOCAB, tokenizer};
+
+const MAX_SEQ_LEN: usize = 256;
+
+fn model() -> Arc<Model> {
+    let tiny = TinyModel {
+        vocab_size: VOCAB,
+        ..TinyModel::quantized(tensor::DType::Q4_K)
+    };
+    let options = LoadOptions {
+        num_threads: 2,
+        ..LoadOptions::default()
+    };
+    Arc::new(Model::load(&tiny.build(), &options).expect("a sound model"))
+}
+
+fn engine(model: &Arc<Model>, blocks: usize, step: usize, parallel: usize) -> Engine<ModelBackend> {
+    let backend = ModelBackend::new(model.clone(), KvType::F16, blocks, step, parallel + 16);
+    let options = EngineOptions {
+        max_seq_len: MAX_SEQ_LEN,
+        max_running: parallel,
+        max_waiting: 1000,
+        speculate: parallel > 1,
+    };
+    Engine::new(backend, tokenizer(), options)
+}
+
+fn told(inbox: &Inbox) -> Vec<TokenInfo> {
+    let events = inbox.events.lock().expect("no panic");
+    let tokens = events.iter().flat_map(|event| match event {
+        engine::Event::Prompt(tokens) | engine::Event::Piece { tokens, .. } => tokens.clone(),
+        engine::Event::End(_) => Vec::new(),
+    });
+    tokens.collect()
+}
+
+fn run(engine: &mut Engine<ModelBackend>, requests: &[Request]) -> Vec<Vec<TokenInfo>> {
+    let inboxes: Vec<Inbox> = requests.iter().map(|_| Inbox::default()).collect();
+    for (request, inbox) in requests.iter().zip(&inboxes) {
+        let id = engine.submit(request, None, Box::new(inbox.clone()));
+        id.expect("it can be carried out");
+    }
+    while engine.step() {}
+    inboxes.iter().map(told).collect()
+}
+
+/// 200 prompts, some with common starts; log-probabilities are told, which shows the bits of logits.
+#[test]
+fn two_hundred_prompts_alone_and_among_thirty_two() {
+    let model = model();
+    let mut random = Random::new(11);
+    let starts: Vec<Vec<u32>> = (0..5).map(|_| random.tokens(120, VOCAB)).collect();
+    let requests: Vec<Request> = (0..200)
+        .map(|seed| {
+            let mut prompt = starts[random.below(5)][..1 + random.below(120)].to_vec();
+            let own = random.below(30);
+            prompt.extend(random.tokens(own, VOCAB));
+            Request {
+                prompt,
+                sampler: SamplerParams {
+                    seed,
+                    logprobs: Some(3),
+                    ..SamplerParams::default()
+                },
+                max_tokens: Some(1 + random.below(24)),
+                ignore_eos: true,
+                ..Request::default()
+            }
+        })
+        .collect();
+    let whole = KvCache::blocks_for(MAX_SEQ_LEN);
+    let alone: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            let mut fresh = engine(&model, whole, 256, 1);
+            run(&mut fresh, std::slice::from_ref(request)).remove(0)
+        })
+        .collect();
+    for (blocks, step, parallel) in [(200, 256, 33), (40, 40, 33), (whole, 7, 4), (200, 1, 1)] {
+        let mut shared = engine(&model, blocks, step, parallel);
+        let found = run(&mut shared, &requests);
+        for (i, (found, alone)) in found.iter().zip(&alone).enumerate() {
+            assert_eq!(found, alone, "prompt {i}, {blocks} blocks, steps of {step}");
+        }
+        let stats = shared.stats();
+        assert!(stats.cached_tokens > 1000, "starts are shared: {stats:?}");
+    }
+    // And with nothing taken from the cache.
+    let uncached: Vec<Request> = requests
+        .iter()
+        .map(|request| Request {
+            cache_prompt: false,
+            ..request.clone()
+        })
+        .collect();
+    let mut shared = engine(&model, 200, 256, 33);
+    assert_eq!(run(&mut shared, &uncached), alone);
+    assert_eq!(shared.stats().cached_tokens, 0);
+}

@@ -1,0 +1,220 @@
+//! Seeded arrivals, cancellations and tiny caches: every text is that of the request alone, and no block is lost.
+
+use engine::sampler::SamplerParams;
+use engine::{Engine, EngineOptions, FinishReason, Request};
+use testkit::Random;
+
+use crate::fake::{Clock, Fake, Inbox, VOCAB, tokenizer};
+
+const MAX_SEQ_LEN: usize = 400;
+
+fn request(random: &mut Random, prompts: &[Vec<u32>]) -> Request {
+    // Beginnings are shared: of some prompt, a part, and something of its own after it.
+    let base = &prompts[random.below(prompts.len())];
+    let mut prompt = base[..1 + random.below(base.len())].to_vec();
+    let own = random.below(40);
+    prompt.extend((0..own).map(|_| 1 + random.below(VOCAB - 1) as u32));
+    let stops = [vec![], vec!["ab".into(), "q".into()], vec!["zzz".into()]];
+    Request {
+        prompt,
+        sampler: SamplerParams {
+            seed: random.bits(),
+            temp: [0.0, 0.7, 1.5][random.below(3)],
+            repeat_penalty: [1.0, 1.3][random.below(2)],
+            logprobs: [None, Some(2)][random.below(2)],
+            ..SamplerParams::default()
+        },
+        max_tokens: Some(random.below(120)),
+        min_tokens: random.below(8),
+        stop: stops[random.below(3)].clone(),
+        stop_tokens: vec![1 + random.below(VOCAB - 1) as u32; random.below(2)],
+        ignore_eos: random.below(4) == 0,
+        prompt_logprobs: [None, None, None, Some(1)][random.below(4)],
+        cache_prompt: random.below(5) > 0,
+        ..Request::default()
+    }
+}
+
+fn prompts(random: &mut Random) -> Vec<Vec<u32>> {
+    let prompt = |random: &mut Random| {
+        let len = 1 + random.below(200);
+        (0..len)
+            .map(|_| 1 + random.below(VOCAB - 1) as u32)
+            .collect()
+    };
+    (0..4).map(|_| prompt(random)).collect()
+}
+
+fn engine(
+    num_blocks: usize,
+    max_tokens: usize,
+    max_running: usize,
+    habit: f32,
+    speculate: bool,
+) -> Engine<Fake> {
+    let clock = Clock::default();
+    let mut backend = Fake::new(num_blocks, max_tokens, max_running + 6, clock.clone());
+    backend.habit = habit;
+    let options = EngineOptions {
+        max_seq_len: MAX_SEQ_LEN,
+        max_running,
+        max_waiting: 1000,
+        speculate,
+    };
+    Engine::with_clock(backend, tokenizer(), options, clock.read())
+}
+
+/// The request with nobody else there, in whole steps.
+fn alone(request: &Request, habit: f32) -> Inbox {
+    let inbox = Inbox::default();
+    // Without guesses, however strong the habit.
+    let mut engine = engine(7, 512, 1, habit, false);
+    let id = engine.submit(request, None, Box::new(inbox.clone()));
+    id.expect("it can be carried out");
+    while engine.step() {}
+    assert!(engine.is_idle());
+    inbox
+}
+
+/// One life of an engine; the number of its steps.
+fn simulate(seed: u64, num_requests: usize) -> u64 {
+    let mut random = Random::new(seed);
+    let prompts = prompts(&mut random);
+    let max_running = 1 + random.below(9);
+    let max_tokens = max_running + random.below(100);
+    let num_blocks = 7 + random.below(20);
+    let habit = [0.0, 4.0][random.below(2)];
+    let speculate = random.below(3) > 0;
+    let mut engine = engine(num_blocks, max_tokens, max_running, habit, speculate);
+    let mut open: Vec<(Request, Inbox)> = Vec::new();
+    let mut last = None;
+    let (mut sent, mut checked) = (0, 0);
+    while sent < num_requests || !engine.is_idle() {
+        if sent < num_requests && random.below(3) == 0 {
+            let request = request(&mut random, &prompts);
+            // Some are siblings of the one before, with the same prompt.
+            let (request, leader) = match (&last, random.below(4)) {
+                (Some((before, id)), 0) => {
+                    let Request { prompt, .. } = Request::clone(before);
+                    (Request { prompt, ..request }, Some(*id))
+                }
+                _ => (request, None),
+            };
+            let inbox = Inbox::default();
+            let id = engine.submit(&request, leader, Box::new(inbox.clone()));
+            let id = id.expect("it can be carried out");
+            last = Some((request.clone(), id));
+            open.push((request, inbox));
+            sent += 1;
+            match random.below(20) {
+                0 => engine.cancel(id),
+                1 => engine.clear_cache(),
+                _ => {}
+            }
+        }
+        if random.below(50) == 0 && !open.is_empty() {
+            let (_, inbox) = &open[random.below(open.len())];
+            *inbox.closed.lock().expect("no panic") = true;
+        }
+        engine.step();
+        engine.check();
+        open.retain(|(request, inbox)| {
+            let Some(end) = inbox.end() else { return true };
+            let expected = alone(request, habit);
+            let (found, whole) = (inbox.text(), expected.text());
+            if end.reason == FinishReason::Cancelled {
+                assert!(whole.starts_with(&found), "{found} begins {whole}");
+            } else {
+                assert_eq!(found, whole, "seed {seed}");
+                let mut expected = expected.end().expect("it has ended");
+                expected.usage = end.usage.clone();
+                assert_eq!(end, expected, "seed {seed}");
+                assert_eq!(tokens(inbox), tokens(&alone(request, habit)), "seed {seed}");
+                checked += 1;
+            }
+            false
+        });
+    }
+    assert!(open.is_empty(), "all have ended, seed {seed}");
+    assert!(checked > 0, "seed {seed}");
+    assert_eq!(engine.stats().num_held_blocks, 0, "seed {seed}");
+    engine.stats().num_steps
+}
+
+/// All that was told of tokens, however it was cut.
+fn tokens(inbox: &Inbox) -> Vec<engine::TokenInfo> {
+    let events = inbox.events.lock().expect("no panic");
+    let tokens = events.iter().flat_map(|event| match event {
+        engine::Event::Prompt(tokens) | engine::Event::Piece { tokens, .. } => tokens.clone(),
+        engine::Event::End(_) => Vec::new(),
+    });
+    tokens.collect()
+}
+
+#[test]
+fn guesses_save_steps() {
+    let request = Request {
+        prompt: vec![1, 2, 3],
+        sampler: SamplerParams {
+            temp: 0.0,
+            ..SamplerParams::default()
+        },
+        max_tokens: Some(300),
+        ignore_eos: true,
+        ..Request::default()
+    };
+    let steps = |speculate| {
+        let mut engine = engine(7, 64, 1, 8.0, speculate);
+        let inbox = Inbox::default();
+        let id = engine.submit(&request, None, Box::new(inbox.clone()));
+        id.expect("it can be carried out");
+        while engine.step() {}
+        (inbox.text(), engine.stats().num_steps)
+    };
+    let ((with, few), (without, many)) = (steps(true), steps(false));
+    assert_eq!(with, without);
+    assert!(many == 300 && few < 100, "{few} steps instead of {many}");
+}
+
+#[test]
+fn texts_do_not_depend_on_neighbours_caches_or_preemption() {
+    let mut steps = 0;
+    let mut preemptions_possible = 0;
+    for seed in 0..60 {
+        steps += simulate(seed, 60);
+        preemptions_possible += 1;
+    }
+    println!("{steps} steps in {preemptions_possible} lives");
+}
+
+#[test]
+fn small_caches_preempt_and_recompute() {
+    let mut engine = engine(8, 64, 6, 0.0, false);
+    let requests: Vec<Request> = (0..6)
+        .map(|seed| Request {
+            prompt: vec![1 + seed as u32; 70],
+            sampler: SamplerParams {
+                seed,
+                ..SamplerParams::default()
+            },
+            max_tokens: Some(200),
+            ignore_eos: true,
+            ..Request::default()
+        })
+        .collect();
+    let inboxes: Vec<Inbox> = requests.iter().map(|_| Inbox::default()).collect();
+    for (request, inbox) in requests.iter().zip(&inboxes) {
+        let id = engine.submit(request, None, Box::new(inbox.clone()));
+        id.expect("it can be carried out");
+    }
+    while engine.step() {
+        engine.check();
+    }
+    assert!(
+        engine.stats().num_preemptions > 0,
+        "the cache is too small for six"
+    );
+    for (request, inbox) in requests.iter().zip(&inboxes) {
+        assert_eq!(inbox.text(), alone(request, 0.0).text());
+    }
+}
