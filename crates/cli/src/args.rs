@@ -27,6 +27,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Box<cmd::run::Args>),
+    Batch(Box<cmd::batch::Args>),
     Pull(cmd::pull::Args),
     #[command(visible_alias = "ls")]
     List(cmd::list::Args),

@@ -13,7 +13,7 @@ use crate::progress::Download;
 use crate::text;
 
 /// How to load.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LoadArgs {
     /// Context length in tokens: prompt and answer together [default: the model's, if memory allows]
     #[arg(short, long, value_name = "N")]
@@ -39,6 +39,33 @@ pub(crate) struct LoadArgs {
     /// Context and rows of logits a step that a measurement needs, in place of `ctx`.
     #[arg(skip)]
     pub(crate) measuring: Option<(usize, usize)>,
+    /// Requests side by side: most commands have one at a time.
+    #[arg(skip = 1_usize)]
+    pub(crate) parallel: usize,
+    /// Tokens of keys and values that are kept, of all requests and of what later ones may begin with
+    #[arg(long, value_name = "N")]
+    pub(crate) kv_tokens: Option<usize>,
+    /// Do not guess tokens from the text so far; the text is the same either way
+    #[arg(long)]
+    pub(crate) no_speculation: bool,
+}
+
+impl Default for LoadArgs {
+    fn default() -> Self {
+        Self {
+            ctx: None,
+            threads: None,
+            memory: None,
+            kv_type: KvType::default(),
+            quant: None,
+            chat_template_file: None,
+            chat_template_name: None,
+            measuring: None,
+            parallel: 1,
+            kv_tokens: None,
+            no_speculation: false,
+        }
+    }
 }
 
 /// Finds or downloads the model and loads it.
@@ -56,6 +83,11 @@ pub(crate) fn model(app: &App, name: &str, args: &LoadArgs) -> Result<Model, Fai
     }
     if let Some(bytes) = args.memory {
         builder = builder.memory(bytes);
+    }
+    builder = builder.parallel(args.parallel);
+    builder = builder.speculate(!args.no_speculation);
+    if let Some(kv_tokens) = args.kv_tokens {
+        builder = builder.kv_tokens(kv_tokens);
     }
     if let Some((ctx, max_outputs)) = args.measuring {
         builder = builder.measuring(ctx, max_outputs);

@@ -81,7 +81,8 @@ impl BlockPool {
     }
 
     /// How many of the first tokens of `tokens` could be found now, without taking anything.
-    pub(crate) fn peek(&self, tokens: &[u32]) -> usize {
+    #[cfg(test)]
+    fn peek(&self, tokens: &[u32]) -> usize {
         let (mut parent, mut len) = (ROOT, 0);
         while let Some(found) = self.tree.find(parent, &tokens[len..]) {
             len += found.len;

@@ -195,13 +195,10 @@ fn vocabularies_and_weights_of_different_size() {
         .run()
         .unwrap();
     assert_eq!((reply.text.as_str(), reply.usage.generated_tokens), ("", 5));
-    let reply = model
-        .complete("One")
-        .sampler(always(9999))
-        .max_tokens(5)
-        .run();
-    assert!(
-        reply.is_ok(),
-        "a bias on a token that is not there does nothing"
+    let error = model.complete("One").sampler(always(9999)).run();
+    let message = error.expect_err("no such token").to_string();
+    assert_eq!(
+        message,
+        "`logit_bias`: token 9999 is not of the vocabulary, which has 520"
     );
 }

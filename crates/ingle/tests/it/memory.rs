@@ -8,7 +8,13 @@ use crate::files::{TempFile, greedy, stories};
 
 /// Bytes with which about half of the weights are streamed.
 fn too_little() -> u64 {
-    let need = stories().ctx(256).load().unwrap().info().memory;
+    let need = stories()
+        .ctx(256)
+        .kv_tokens(256)
+        .load()
+        .unwrap()
+        .info()
+        .memory;
     need.total() - need.weights / 2
 }
 
@@ -19,8 +25,13 @@ fn reply(model: &Model) -> Result<String, Error> {
 
 #[test]
 fn streamed_weights_give_the_same_text() {
-    let expected = reply(&stories().ctx(256).load().unwrap()).unwrap();
-    let model = stories().ctx(256).memory(too_little()).load().unwrap();
+    let expected = reply(&stories().ctx(256).kv_tokens(256).load().unwrap()).unwrap();
+    let model = stories()
+        .ctx(256)
+        .kv_tokens(256)
+        .memory(too_little())
+        .load()
+        .unwrap();
     let info = model.info();
     assert!(info.memory.total() <= too_little());
     let Placement::Own(plan) = &info.placement else {
@@ -34,7 +45,10 @@ fn streamed_weights_give_the_same_text() {
 fn a_file_that_is_cut_fails_the_request_and_not_the_program() {
     let whole = golden::bytes("models/stories260K-f32.gguf");
     let file = TempFile::new("cut.gguf", &whole);
-    let model = Model::builder(file.name()).ctx(256).memory(too_little());
+    let model = Model::builder(file.name())
+        .ctx(256)
+        .kv_tokens(256)
+        .memory(too_little());
     let model = model.load().unwrap();
     let expected = reply(&model).unwrap();
     let cut = std::fs::File::options().write(true).open(file.name());

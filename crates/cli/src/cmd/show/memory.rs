@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
+use ingle::KvType;
 use ingle::memory::{self, Budget, Estimate, Room};
 use ingle::model::Placement;
 use ingle::model::config::ModelConfig;
 use ingle::model::placement::{OwnMemory, WeightBytes};
-use ingle::{DEFAULT_PARALLEL, KvType};
 use serde_json::{Value, json};
 
 use super::print::{indented, line, list, size};
@@ -35,12 +35,7 @@ impl Plan {
         ctx: usize,
         budget: Option<Budget>,
     ) -> Self {
-        let mut need = Estimate::new(
-            config,
-            kv_type,
-            weights.all,
-            Room::of_requests(ctx, DEFAULT_PARALLEL, ctx),
-        );
+        let mut need = Estimate::new(config, kv_type, weights.all, Room::of_requests(ctx, 1, ctx));
         let sizes = weights.sizes.as_ref();
         let placement = sizes.and_then(|sizes| need.place(sizes, budget).ok());
         Self { need, placement }

@@ -1,0 +1,248 @@
+//! A line of the input: what to do, in the words of OpenAI's API.
+
+use ingle::{Chat, Message, Model, Request, SamplerParams};
+use serde_json::{Map, Value, json};
+
+/// A request of the input.
+pub(crate) struct Job {
+    /// What the user calls it.
+    pub(crate) custom_id: Value,
+    fields: Map<String, Value>,
+}
+
+/// Whose fields are read, besides the prompt.
+const FIELDS: &[&str] = &[
+    "messages",
+    "prompt",
+    "model",
+    "max_tokens",
+    "max_completion_tokens",
+    "min_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "typical_p",
+    "seed",
+    "stop",
+    "n",
+    "best_of",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "frequency_penalty",
+    "presence_penalty",
+    "repeat_penalty",
+    "ignore_eos",
+];
+
+impl Job {
+    /// Reads line `number`: `{"custom_id": …, "body": {…}}` as OpenAI's batches have it, or the body alone.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn parse(line: &str, number: usize) -> Result<Self, String> {
+        let value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let Value::Object(mut object) = value else {
+            return Err("expected an object".into());
+        };
+        let mut custom_id = object.remove("custom_id");
+        let fields = match object.remove("body") {
+            Some(Value::Object(body)) => {
+                only(&object, &["method", "url"])?;
+                body
+            }
+            Some(_) => return Err("`body`: expected an object".into()),
+            None => {
+                custom_id = custom_id.or_else(|| object.remove("id"));
+                object
+            }
+        };
+        only(&fields, FIELDS)?;
+        if fields.contains_key("messages") == fields.contains_key("prompt") {
+            return Err("expected one of `messages` and `prompt`".into());
+        }
+        Ok(Self {
+            custom_id: custom_id.unwrap_or_else(|| json!(format!("line-{number}"))),
+            fields,
+        })
+    }
+
+    pub(crate) fn is_chat(&self) -> bool {
+        self.fields.contains_key("messages")
+    }
+
+    /// The request; what the job does not say is as in `sampler` and `max_tokens`.
+    ///
+    /// # Errors
+    /// What is wrong, with the field's name.
+    pub(crate) fn request(
+        &self,
+        model: &Model,
+        sampler: &SamplerParams,
+        max_tokens: Option<usize>,
+    ) -> Result<Request, String> {
+        let mut request = match (self.get("messages"), self.get("prompt")) {
+            (Some(messages), _) => model.chat(chat(messages)?),
+            (None, Some(Value::String(prompt))) => model.complete(prompt.as_str()),
+            (None, prompt) => match prompt.and_then(tokens) {
+                Some(tokens) => model.complete_tokens(tokens),
+                None => return Err("`prompt`: expected a text or token ids".into()),
+            },
+        };
+        let sampler = self.sampler(sampler.clone())?;
+        request = request.sampler(sampler);
+        let limit = match self.count("max_completion_tokens")? {
+            Some(limit) => Some(limit),
+            None => self.count("max_tokens")?,
+        };
+        if let Some(limit) = limit.or(max_tokens) {
+            request = request.max_tokens(limit);
+        }
+        if let Some(least) = self.count("min_tokens")? {
+            request = request.min_tokens(least);
+        }
+        if let Some(n) = self.count("n")? {
+            request = request.n(n);
+        }
+        if let Some(best_of) = self.count("best_of")? {
+            request = request.best_of(best_of);
+        }
+        if let Some(stop) = self.get("stop") {
+            request = request.stop(texts(stop).ok_or("`stop`: expected a text or several")?);
+        }
+        if let Some(ignore) = self.flag("ignore_eos")? {
+            request = request.ignore_eos(ignore);
+        }
+        Ok(request)
+    }
+
+    fn sampler(&self, mut sampler: SamplerParams) -> Result<SamplerParams, String> {
+        for (name, field) in [
+            ("temperature", &mut sampler.temp),
+            ("top_p", &mut sampler.top_p),
+            ("min_p", &mut sampler.min_p),
+            ("typical_p", &mut sampler.typ_p),
+            ("frequency_penalty", &mut sampler.frequency_penalty),
+            ("presence_penalty", &mut sampler.presence_penalty),
+            ("repeat_penalty", &mut sampler.repeat_penalty),
+        ] {
+            if let Some(value) = self.get(name) {
+                let number = value.as_f64();
+                *field = number.ok_or_else(|| format!("`{name}`: expected a number"))? as f32;
+            }
+        }
+        if let Some(top_k) = self.count("top_k")? {
+            sampler.top_k = top_k;
+        }
+        if let Some(seed) = self.count("seed")? {
+            sampler.seed = seed as u64;
+        }
+        // A chat asks with a flag and a number, a completion with the number alone.
+        let top = self.count("top_logprobs")?;
+        sampler.logprobs = match self.get("logprobs") {
+            Some(Value::Bool(true)) => Some(top.unwrap_or(0)),
+            Some(Value::Bool(false)) | None if top.is_none() => sampler.logprobs,
+            Some(Value::Number(_)) if top.is_none() => self.count("logprobs")?,
+            _ => return Err("`logprobs`: expected true, or a number alone".into()),
+        };
+        if let Some(bias) = self.get("logit_bias") {
+            let pairs = bias.as_object().and_then(|pairs| {
+                let pair =
+                    |(id, bias): (&String, &Value)| Some((id.parse().ok()?, bias.as_f64()? as f32));
+                pairs.iter().map(pair).collect::<Option<Vec<_>>>()
+            });
+            sampler.logit_bias = pairs.ok_or("`logit_bias`: expected token ids and numbers")?;
+        }
+        Ok(sampler)
+    }
+
+    /// A field; null is as good as none.
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name).filter(|value| !value.is_null())
+    }
+
+    fn count(&self, name: &str) -> Result<Option<usize>, String> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let count = value.as_u64().and_then(|count| count.try_into().ok());
+        let count = count.ok_or_else(|| format!("`{name}`: expected a whole number from 0 on"))?;
+        Ok(Some(count))
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, String> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let flag = value.as_bool();
+        Ok(Some(flag.ok_or_else(|| {
+            format!("`{name}`: expected true or false")
+        })?))
+    }
+}
+
+/// Fails if there is a field that nobody reads.
+fn only(object: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
+    match object.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(format!("`{key}`: no such field is supported")),
+        None => Ok(()),
+    }
+}
+
+fn chat(messages: &Value) -> Result<Chat, String> {
+    const EXPECTED: &str = "`messages`: expected a list of `role` and `content`";
+    let messages = messages.as_array().filter(|list| !list.is_empty());
+    let message = |message: &Value| {
+        let object = message.as_object()?;
+        only(object, &["role", "content"]).ok()?;
+        let text = |name| object.get(name).and_then(Value::as_str);
+        Some(Message::new(text("role")?, text("content")?))
+    };
+    let messages: Option<Vec<Message>> = messages.ok_or(EXPECTED)?.iter().map(message).collect();
+    Ok(messages.ok_or(EXPECTED)?.into())
+}
+
+fn tokens(value: &Value) -> Option<Vec<u32>> {
+    let id = |value: &Value| value.as_u64()?.try_into().ok();
+    value.as_array()?.iter().map(id).collect()
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Array(list) => list.iter().map(|t| Some(t.as_str()?.to_owned())).collect(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |line: &str| Job::parse(line, 1).err().unwrap_or_default();
+        assert_eq!(error("[]"), "expected an object");
+        assert!(error("{").contains("EOF"));
+        assert_eq!(error("{}"), "expected one of `messages` and `prompt`");
+        assert_eq!(
+            error(r#"{"prompt": "a", "temprature": 1}"#),
+            "`temprature`: no such field is supported"
+        );
+        assert_eq!(
+            error(r#"{"custom_id": "a", "body": {"prompt": "b"}, "x": 1}"#),
+            "`x`: no such field is supported"
+        );
+    }
+
+    #[test]
+    fn both_forms_are_read() {
+        let id = |line: &str| Job::parse(line, 7).expect("a sound line").custom_id;
+        assert_eq!(id(r#"{"prompt": "a"}"#), "line-7");
+        assert_eq!(id(r#"{"prompt": "a", "id": 3}"#), 3);
+        let line = r#"{"custom_id": "x", "method": "POST", "url": "/v1/completions",
+            "body": {"prompt": "a"}}"#;
+        assert_eq!(id(line), "x");
+    }
+}
