@@ -1,13 +1,151 @@
 //! `ingle batch`: nothing is lost, nothing done twice, nothing ignored.
 
 use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Home, stories};
+use crate::support::{folder, ingle, model, outcome};
 
-fn lines(path: &std::path::Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).expect("it is there");
-    let line = |line: &str| serde_json::from_str(line).expect("a line of JSON");
-    text.lines().map(line).collect()
+fn input(home: &Path, lines: &[Value]) {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(home.join("in.jsonl"), text).expect("the folder is writable");
+}
+
+/// The results, by line.
+fn results(home: &Path, name: &str) -> Vec<Value> {
+    let text = fs::read_to_string(home.join(name)).unwrap_or_default();
+    let parsed = text.lines().map(serde_json::from_str);
+    let mut values: Vec<Value> = parsed.collect::<Result<_, _>>().expect("lines of JSON");
+    values.sort_by_key(|value| value["line"].as_u64());
+    values
+}
+
+fn story(n: usize) -> Value {
+    json!({ "prompt": format!("{n} friends went"), "max_tokens": 40, "temperature": 0.8, "seed": n })
+}
+
+fn args(model: &str) -> Vec<&str> {
+    vec!["batch", "in.jsonl", "out.jsonl", "-m", model, "-c", "128"]
+}
+
+#[test]
+fn many_at_once_say_what_each_says_alone() {
+    let home = folder("batch-many");
+    let model = model();
+    let lines: Vec<Value> = (0..12).map(story).collect();
+    input(&home, &lines);
+    let run = outcome(&mut ingle(&home, &args(&model)));
+    assert_eq!(run.text(), "", "answers are in the file");
+    let together = results(&home, "out.jsonl");
+    assert_eq!(together.len(), 12);
+    fs::remove_file(home.join("out.jsonl")).expect("it is there");
+    let alone = [&args(&model)[..], &["--parallel", "1", "--no-speculation"]].concat();
+    outcome(&mut ingle(&home, &alone)).text();
+    let text = |values: &[Value]| -> Vec<Value> {
+        let choice = |value: &Value| value["response"]["body"]["choices"].clone();
+        values.iter().map(choice).collect()
+    };
+    assert_eq!(text(&together), text(&results(&home, "out.jsonl")));
+    assert_eq!(together[4]["custom_id"], "line-5");
+    assert_eq!(
+        together[4]["response"]["body"]["usage"]["completion_tokens"],
+        40
+    );
+}
+
+#[test]
+fn a_killed_run_goes_on() {
+    let home = folder("batch-killed");
+    let model = model();
+    let lines: Vec<Value> = (0..200).map(story).collect();
+    input(&home, &lines);
+    let mut child = ingle(&home, &args(&model)).spawn().expect("it starts");
+    let begun = Instant::now();
+    while results_so_far(&home) < 5 {
+        assert!(begun.elapsed() < Duration::from_secs(120), "it gets on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    // As a kill in the middle of a line would leave it.
+    let whole = fs::read_to_string(home.join("out.jsonl")).expect("it is there");
+    let begun = whole.matches('\n').count();
+    assert!(begun < 200, "it was stopped");
+    fs::write(
+        home.join("out.jsonl"),
+        format!("{whole}{{\"line\": 7, \"resp"),
+    )
+    .expect("writable");
+    let run = outcome(&mut ingle(&home, &args(&model)));
+    assert!(
+        run.stderr.contains("of 200 lines are done already"),
+        "{}",
+        run.stderr
+    );
+    let found = results(&home, "out.jsonl");
+    let numbers: Vec<u64> = found
+        .iter()
+        .filter_map(|value| value["line"].as_u64())
+        .collect();
+    assert_eq!(numbers, (1..=200).collect::<Vec<u64>>(), "each once");
+}
+
+fn results_so_far(home: &Path) -> usize {
+    let text = fs::read_to_string(home.join("out.jsonl")).unwrap_or_default();
+    text.matches('\n').count()
+}
+
+#[test]
+fn bad_lines_are_put_aside() {
+    let home = folder("batch-bad");
+    let model = model();
+    let bad = [
+        json!({ "prompt": "a", "temprature": 1 }),
+        json!({ "prompt": "a", "top_p": 2 }),
+        json!({ "prompt": "a ".repeat(500) }),
+        json!({ "prompt": [99999] }),
+        json!({ "messages": [{ "role": "user", "content": "no template" }] }),
+        json!({ "prompt": "a", "n": 0 }),
+        json!({ "prompt": "a", "logit_bias": { "99999": 1 } }),
+    ];
+    let mut lines = bad.to_vec();
+    lines.insert(3, story(1));
+    input(&home, &lines);
+    let run = outcome(&mut ingle(&home, &args(&model)));
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr.contains("7 lines could not be carried out"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(results(&home, "out.jsonl").len(), 1);
+    let rejected = results(&home, "out.jsonl.rejected");
+    let expected = [
+        "`temprature`",
+        "`top_p`",
+        "the context has room for 128",
+        "`prompt`: token 99999",
+        "no chat template",
+        "`n` = 0",
+        "`logit_bias`: token 99999",
+    ];
+    assert_eq!(rejected.len(), expected.len());
+    for (value, expected) in rejected.iter().zip(expected) {
+        let error = value["error"].as_str().unwrap_or_default();
+        assert!(error.contains(expected), "{error} says {expected}");
+        assert!(value["input"].is_string());
+    }
+    // An output that is somebody else's is left alone.
+    fs::write(home.join("out.jsonl"), "hello\n").expect("writable");
+    let message = outcome(&mut ingle(&home, &args(&model))).failure(1);
+    assert!(
+        message.contains("expected results of an earlier run"),
+        "{message}"
+    );
+    assert_eq!(
+        fs::read_to_string(home.join("out.jsonl")).expect("there"),
+        "hello\n"
+    );
 }

@@ -1,5 +1,6 @@
 //! The built program as its users see it: arguments in, text, exit code and files out.
 
+mod batch;
 mod bench;
 mod folders;
 mod list;

@@ -178,13 +178,8 @@ fn guesses_save_steps() {
 
 #[test]
 fn texts_do_not_depend_on_neighbours_caches_or_preemption() {
-    let mut steps = 0;
-    let mut preemptions_possible = 0;
-    for seed in 0..60 {
-        steps += simulate(seed, 60);
-        preemptions_possible += 1;
-    }
-    println!("{steps} steps in {preemptions_possible} lives");
+    let steps: u64 = (0..60).map(|seed| simulate(seed, 60)).sum();
+    assert!(steps > 20_000, "{steps} steps in all");
 }
 
 #[test]
