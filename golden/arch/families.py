@@ -56,6 +56,8 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "phi3": ("Phi3", dict(pad_token_id=0)),
     "phi3-longrope": ("Phi3", dict(pad_token_id=0, original_max_position_embeddings=64, rope_parameters=dict(rope_type="longrope",
         rope_theta=10000.0, short_factor=[1 + i / 8 for i in range(8)], long_factor=[1 + i / 2 for i in range(8)]))),
+    "phi3-longrope-short": ("Phi3", dict(pad_token_id=0, original_max_position_embeddings=128, rope_parameters=dict(rope_type="longrope",
+        rope_theta=10000.0, short_factor=[1 + i / 8 for i in range(8)], long_factor=[1 + i / 2 for i in range(8)])), dict(ctx=128)),
     "olmo": ("Olmo", dict(clip_qkv=1.5), PERMUTED),
     "olmo2": ("Olmo2", dict()),
     "olmo3": ("Olmo3", dict(sliding_window=24, layer_types=["sliding_attention", "full_attention"])),

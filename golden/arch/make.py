@@ -11,7 +11,8 @@ For each name a folder is written here:
                                    something out
   taps.gguf                        (not where weights are quantised: then only both forms are compared)
                                    tensors `TAP` and `TAP-LAYER` (llama.cpp's names), F32 [positions, width]; metadata
-                                   `golden.tokens`, `golden.positions`: the tokens fed, and the positions that are kept
+                                   `golden.tokens`, `golden.positions`: the tokens fed, and the positions that are kept;
+                                   `golden.ctx`: the context in use, if the model is to know
 
 One sequence of 100 tokens is computed; attention looks back only, so its rows hold for every shorter one.
 Kept positions lie at the edges of tiles (4, 8, 16), on both sides of the KV block's (64), and where the window
@@ -103,7 +104,7 @@ def make(name, class_name, settings, options):
         for tap in found:
             if tap.startswith(("Qcur", "Kcur")):
                 found[tap] = permute(found[tap], config)
-    write_taps(folder / "taps.gguf", tokens[0], found)
+    write_taps(folder / "taps.gguf", tokens[0], found, options)
 
 
 def put_experts(model, first, package, class_name, settings):
@@ -235,10 +236,12 @@ def permute(x, config):
     return x.reshape(len(x), -1, 2, dim // 2).transpose(2, 3).reshape(len(x), -1)
 
 
-def write_taps(path, tokens, found):
+def write_taps(path, tokens, found, options):
     writer = gguf.GGUFWriter(path, "taps")
     writer.add_array("golden.tokens", tokens.tolist())
     writer.add_array("golden.positions", POSITIONS)
+    if "ctx" in options:
+        writer.add_uint32("golden.ctx", options["ctx"])
     for name, x in found.items():
         writer.add_tensor(name, np.ascontiguousarray(x[POSITIONS].numpy(), np.float32))
     writer.write_header_to_file()

@@ -215,6 +215,7 @@ impl ModelBuilder {
             }
         }
         let placement = memory.place(&model.weight_bytes(), budget)?;
+        model.set_ctx(ctx);
         model.place(&placement)?;
         let model = Arc::new(model);
         let info = ModelInfo {

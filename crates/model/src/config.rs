@@ -376,9 +376,27 @@ pub struct RopeConfig {
     pub frequencies: Vec<f64>,
     /// Factor on both cosine and sine.
     pub magnitude: f32,
+    /// Other frequencies, for contexts that are short.
+    pub short: Option<ShortRope>,
+}
+
+/// Frequencies for contexts up to a length.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShortRope {
+    /// That length.
+    pub max_ctx: usize,
+    /// Radians per position of each pair: `[rope_dim / 2]`.
+    pub frequencies: Vec<f64>,
 }
 
 impl RopeConfig {
+    /// Takes the frequencies for a context of this length.
+    pub(crate) fn set_ctx(&mut self, ctx: usize) {
+        if let Some(short) = self.short.take_if(|short| ctx <= short.max_ctx) {
+            self.frequencies = short.frequencies;
+        }
+    }
+
     /// Elements of a head that turn.
     pub fn rope_dim(&self) -> usize {
         2 * self.frequencies.len()

@@ -97,6 +97,13 @@ impl Model {
         })
     }
 
+    /// Says how long sequences may get, before any is computed: rotary positions may depend on it.
+    ///
+    /// Without it they are those of the longest context the model was trained for.
+    pub fn set_ctx(&mut self, ctx: usize) {
+        self.ropes.iter_mut().for_each(|rope| rope.set_ctx(ctx));
+    }
+
     /// Sizes of the matrices, to plan their places.
     pub fn weight_bytes(&self) -> WeightBytes {
         let size = |linear: &Linear| linear.size_bytes() as u64;

@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use kernels::Pairing;
 
 use crate::LoadError;
-use crate::config::RopeConfig;
+use crate::config::{RopeConfig, ShortRope};
 use crate::hparams::Hparams;
 use crate::names::Role;
 use crate::weights::Loader;
@@ -64,6 +64,7 @@ impl RopeConfig {
             pairing,
             frequencies: (0..rope_dim / 2).map(frequency).collect(),
             magnitude: 1.0,
+            short: None,
         }
     }
 }
@@ -163,22 +164,28 @@ fn yarn(h: &Hparams<'_>, theta: f64, rope: &mut RopeConfig, whole: bool) -> Resu
     Ok(())
 }
 
-/// Divisors for contexts longer than the model was first trained for, or for shorter ones.
+/// Divisors for contexts longer than the model was first trained for, and others for shorter ones.
 ///
-/// One list serves for all positions, as a cache cannot be turned again: the long one if the model's context is
-/// longer than the original.
+/// One list serves for all positions, as a cache cannot be turned again. It is chosen as llama.cpp does, by the context
+/// in use ([`crate::Model::set_ctx`]): the long one if that is longer than the original. transformers takes the short
+/// one as long as a sequence is short, and then the long one for what comes, beside keys that the short one turned.
 fn longrope(h: &Hparams<'_>, loader: &Loader<'_>, rope: &mut RopeConfig) -> Result<(), LoadError> {
     let context = h.size("context_length")?;
     let original = h.size_or("rope.scaling.original_context_length", context)?;
-    let role = if context > original {
-        Role::RopeLong
+    let mut short = rope.clone();
+    if loader.has(Role::RopeShort, 0) || context <= original {
+        divide(&mut short, Role::RopeShort, loader)?;
+    }
+    if context > original {
+        divide(rope, Role::RopeLong, loader)?;
+        rope.short = loader.has(Role::RopeShort, 0).then_some(ShortRope {
+            max_ctx: original,
+            frequencies: short.frequencies,
+        });
     } else {
-        Role::RopeShort
-    };
-    divide(rope, role, loader)?;
-    // Known and not needed.
-    for role in [Role::RopeLong, Role::RopeShort] {
-        loader.ignore(&format!("{}.weight", role.gguf(0)));
+        *rope = short;
+        // Known and not needed.
+        loader.ignore(&format!("{}.weight", Role::RopeLong.gguf(0)));
     }
     let stretch = context as f64 / original as f64;
     let magnitude = if stretch > 1.0 {

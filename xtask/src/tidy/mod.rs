@@ -4,6 +4,7 @@
 //! the rule, with their reason.
 
 mod deps;
+mod families;
 mod files;
 mod links;
 mod names;
@@ -26,6 +27,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     broken.extend(deps::budgets(root)?);
     broken.extend(unsafety::check(&sources));
     broken.extend(names::check(root, &sources)?);
+    let families = families::check(&sources);
+    broken.extend_from_slice(&families.broken);
     broken.extend(files::check_sources(&sources));
     broken.extend(files::check_all(root, &tracked));
     broken.extend(links::check(root, &tracked));
@@ -37,6 +40,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
         deps::locked(root)?.len(),
         deps::closure(root, "engine")?.len(),
     );
+    println!("tidy: {families}");
     match broken.len() {
         0 => Ok(()),
         n => Err(format!("{}\ntidy: {n} rules broken", broken.join("\n"))),

@@ -10,7 +10,7 @@ use super::source::Source;
 use crate::Failure;
 
 /// Where the families live.
-const ARCH: &str = "crates/model/src/arch/";
+pub(super) const ARCH: &str = "crates/model/src/arch/";
 
 /// Families that other people's engines know by name.
 const FAMILIES: &[&str] = &[

@@ -6,18 +6,24 @@
 use super::llama;
 use super::prelude::*;
 
+pub(super) const NAMES: &[(Role, &str)] = &[
+    (Role::TokenEmbedding, "model.word_embeddings"),
+    (
+        Role::AttentionQkv,
+        "model.layers.{i}.attention.query_key_value",
+    ),
+    (Role::AttentionOutput, "model.layers.{i}.attention.dense"),
+];
+
 pub(super) const FAMILY: Family = Family {
     gguf_name: "bailingmoe",
     models: "Ling lite, plus (1, 1.5)",
     config: llama::config,
     hf: &[HuggingFace {
         names: &[
-            (Role::TokenEmbedding, "model.word_embeddings"),
-            (
-                Role::AttentionQkv,
-                "model.layers.{i}.attention.query_key_value",
-            ),
-            (Role::AttentionOutput, "model.layers.{i}.attention.dense"),
+            NAMES[0],
+            NAMES[1],
+            NAMES[2],
             SHARED_EXPERTS[0],
             SHARED_EXPERTS[1],
             SHARED_EXPERTS[2],

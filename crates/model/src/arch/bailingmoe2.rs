@@ -3,8 +3,8 @@
 //!
 //! Differs from Qwen 3 so: part of a head turns; experts as in DeepSeek-V3; query, key and value are one matrix.
 
-use super::dots1;
 use super::prelude::*;
+use super::{bailingmoe, dots1};
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "bailingmoe2",
@@ -12,17 +12,14 @@ pub(super) const FAMILY: Family = Family {
     config: dots1::config,
     hf: &[HuggingFace {
         names: &[
-            (Role::TokenEmbedding, "model.word_embeddings"),
-            (
-                Role::AttentionQkv,
-                "model.layers.{i}.attention.query_key_value",
-            ),
+            bailingmoe::NAMES[0],
+            bailingmoe::NAMES[1],
+            bailingmoe::NAMES[2],
             (
                 Role::QueryNorm,
                 "model.layers.{i}.attention.query_layernorm",
             ),
             (Role::KeyNorm, "model.layers.{i}.attention.key_layernorm"),
-            (Role::AttentionOutput, "model.layers.{i}.attention.dense"),
             (Role::RouterBias, "model.layers.{i}.mlp.gate.expert_bias"),
             SHARED_EXPERTS[0],
             SHARED_EXPERTS[1],

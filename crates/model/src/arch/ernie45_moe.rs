@@ -15,18 +15,9 @@ pub(super) const FAMILY: Family = Family {
                 Role::RouterBias,
                 "model.layers.{i}.mlp.moe_statics.e_score_correction_bias",
             ),
-            (
-                Role::SharedGate,
-                "model.layers.{i}.mlp.shared_experts.gate_proj",
-            ),
-            (
-                Role::SharedUp,
-                "model.layers.{i}.mlp.shared_experts.up_proj",
-            ),
-            (
-                Role::SharedDown,
-                "model.layers.{i}.mlp.shared_experts.down_proj",
-            ),
+            SHARED_EXPERTS[0],
+            SHARED_EXPERTS[1],
+            SHARED_EXPERTS[2],
         ],
         keys: &[
             ("moe_num_experts", "expert_count"),

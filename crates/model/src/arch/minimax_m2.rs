@@ -1,10 +1,10 @@
 //! MiniMax M2 (MiniMax 2025). Reference: transformers `modeling_minimax_m2.py`.
 //!
-//! Differs from Llama so: part of a head turns, `i` with `i + dim / 2`; all heads of query and key together are normed;
-//! experts, each with a score of its own and a bias for the choice.
+//! Differs from OLMoE so: part of a head turns; experts have a score each for itself and a bias for the choice, and
+//! weights are divided by their sum.
 
-use super::llama;
 use super::prelude::*;
+use super::{llama, olmoe};
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "minimax-m2",
@@ -33,11 +33,10 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
-    let mut config = llama::config(h, loader)?;
-    config.set_pairing(Pairing::HalfSplit);
-    config.set_qk_norm(QkNormOver::All);
+    let mut config = olmoe::config(h, loader)?;
     for experts in config.experts_mut() {
         experts.gating = Gating::Sigmoid;
+        experts.normalise = true;
     }
     Ok(config)
 }

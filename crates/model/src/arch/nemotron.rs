@@ -1,9 +1,9 @@
 //! Nemotron 4 and Minitron (arXiv:2402.16819, arXiv:2407.14679). Reference: transformers `modeling_nemotron.py`.
 //!
-//! Differs from Llama so: LayerNorm, whose gain is stored without its 1 in folders; only part of a head turns,
-//! `i` with `i + dim / 2`; the FFN has no gate and a squared ReLU.
+//! Differs from Orion so: norms' gains are stored without their 1 in folders; only part of a head turns; the FFN has no
+//! gate and a squared ReLU.
 
-use super::llama;
+use super::orion;
 use super::prelude::*;
 
 pub(super) const FAMILY: Family = Family {
@@ -18,10 +18,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
-    let mut config = llama::config(h, loader)?;
-    config.set_pairing(Pairing::HalfSplit);
-    let eps = h.positive("attention.layer_norm_epsilon")?;
-    config.set_norms(NormConfig::Layer { eps });
+    let mut config = orion::config(h, loader)?;
     config.set_plain_ffn(Activation::ReluSquared);
     Ok(config)
 }

@@ -17,7 +17,7 @@ pub(super) const FAMILY: Family = Family {
     }],
 };
 
-fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
+pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = llama::config(h, loader)?;
     config.set_pairing(Pairing::HalfSplit);
     let eps = h.positive("attention.layer_norm_epsilon")?;

@@ -3,21 +3,15 @@
 //! Differs from Llama so: rotary positions turn `i` with `i + dim / 2` (of part of a head in 4-mini), stretched by
 //! LongRoPE; query, key and value are one matrix, and gate and up another.
 
-use super::llama;
 use super::prelude::*;
+use super::qwen2;
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "phi3",
     models: "Phi 3, 3.5, 4, 4-mini",
-    config,
+    config: qwen2::config,
     hf: &[HuggingFace {
         names: &[(Role::FfnUp, "model.layers.{i}.mlp.gate_up_proj")],
         ..HuggingFace::new("Phi3ForCausalLM")
     }],
 };
-
-pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
-    let mut config = llama::config(h, loader)?;
-    config.set_pairing(Pairing::HalfSplit);
-    Ok(config)
-}

@@ -5,7 +5,7 @@
 //! by a softmax over all instead.
 
 use super::prelude::*;
-use super::{llama, phi3};
+use super::{llama, qwen2};
 
 /// How far below the best a score may lie, by half of it; in folders `router_jitter_noise`.
 const JITTER: f32 = 0.01;
@@ -26,7 +26,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
-    let mut config = phi3::config(h, loader)?;
+    let mut config = qwen2::config(h, loader)?;
     let eps = h.positive("attention.layer_norm_rms_epsilon")?;
     config.set_norms(NormConfig::Layer { eps });
     let jitter = h.own("router_jitter")?.unwrap_or(JITTER);

@@ -156,7 +156,13 @@ impl Golden {
             num_threads: 2,
             level: Some(level()),
         };
-        Model::load(gguf, &options).map_err(|error| format!("{}: {error}", self.name))
+        let model = Model::load(gguf, &options);
+        let mut model = model.map_err(|error| format!("{}: {error}", self.name))?;
+        let ctx = self.taps.metadata().opt("golden.ctx").expect("a number");
+        if let Some(ctx) = ctx {
+            model.set_ctx(ctx);
+        }
+        Ok(model)
     }
 
     /// Fails if the folder gives other bits than the GGUF.

@@ -5,5 +5,6 @@ mod folders;
 mod invariance;
 mod placement;
 mod quantized;
+mod roles;
 mod run;
 mod taps;

@@ -1,0 +1,99 @@
+//! Every tensor of every family has a role, a role has a name in either form, and its shape is held to.
+
+use std::collections::{BTreeMap, HashSet};
+
+use formats::hf::Folder;
+use formats::{Gguf, Tensor};
+use model::names::{NAMES, Role};
+use model::{LoadError, LoadOptions, Model};
+use testkit::golden;
+
+/// Roles whose tensors no golden has, and why.
+const UNSEEN: &[(Role, &str)] = &[
+    (Role::ExpertGate, "GGUF files of today stack experts"),
+    (Role::ExpertUp, "likewise"),
+    (Role::ExpertDown, "likewise"),
+];
+
+/// The models of all goldens, from the GGUF if there is one.
+fn models() -> impl Iterator<Item = (String, Gguf)> {
+    let entries = golden::path("arch").read_dir().expect("a folder");
+    entries.filter_map(|entry| {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        let file = path.join("model.gguf");
+        let model = match file.exists() {
+            true => Gguf::open(file).expect("a golden"),
+            false => model::hf::to_gguf(&Folder::open(path).ok()?).expect("a golden"),
+        };
+        Some((name, model))
+    })
+}
+
+fn role(name: &str) -> Option<Role> {
+    let base = name
+        .strip_suffix(".weight")
+        .or(name.strip_suffix(".bias"))?;
+    let mut numbers = ["{i}", "{e}"].into_iter();
+    let words = base.split('.').map(|word| match word.parse::<usize>() {
+        Ok(_) => numbers.next().unwrap_or(word),
+        Err(_) => word,
+    });
+    let pattern = words.collect::<Vec<_>>().join(".");
+    let row = NAMES.iter().find(|(_, gguf, _)| *gguf == pattern);
+    row.map(|&(role, ..)| role)
+}
+
+fn load(model: &Gguf, tensors: Vec<Tensor>) -> Result<Model, LoadError> {
+    let changed = Gguf::from_parts(model.metadata().clone(), tensors).expect("other shapes");
+    let options = LoadOptions {
+        num_threads: 1,
+        level: None,
+    };
+    Model::load(&changed, &options)
+}
+
+#[test]
+fn every_role_of_every_family_has_both_names_and_a_shape() {
+    let (mut wrong, mut seen) = (Vec::new(), HashSet::new());
+    for (golden, model) in models() {
+        // One tensor of each role and part is enough.
+        let mut parts = BTreeMap::new();
+        for (i, tensor) in model.tensors().iter().enumerate() {
+            let Some(role) = role(&tensor.name) else {
+                wrong.push(format!("{golden}: `{}` has no role", tensor.name));
+                continue;
+            };
+            seen.insert(role);
+            parts.insert((role.pattern(), tensor.name.ends_with(".bias")), i);
+        }
+        for i in parts.into_values() {
+            let mut tensors = model.tensors().to_vec();
+            let tensor = &mut tensors[i];
+            let len = tensor.shape.iter().product();
+            tensor.shape = match tensor.dtype.block_len() {
+                1 => vec![len, 1],
+                _ => vec![len],
+            };
+            let name = tensor.name.clone();
+            match load(&model, tensors) {
+                Err(LoadError::Shape { name: found, .. }) if found == name => {}
+                Err(other) => wrong.push(format!("{golden}, `{name}` of another shape: {other}")),
+                Ok(_) => wrong.push(format!("{golden}: `{name}` may have any shape")),
+            }
+        }
+    }
+    for (role, gguf, hf) in NAMES {
+        if gguf.is_empty() || hf.is_empty() {
+            wrong.push(format!("{role:?} lacks a name"));
+        }
+        let excused = UNSEEN.iter().any(|(other, _)| other == role);
+        if seen.contains(role) == excused {
+            wrong.push(format!(
+                "{role:?}: in a golden {}, excused {excused}",
+                !excused
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
