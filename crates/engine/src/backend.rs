@@ -13,6 +13,11 @@ pub trait Backend {
     fn vocab_size(&self) -> usize;
     /// KV blocks of the cache.
     fn num_blocks(&self) -> usize;
+    /// Slots for states of sequences; none if the model keeps no state. With one, a sequence cannot be cut back, and
+    /// what others computed is of no use to it.
+    fn num_states(&self) -> Option<usize> {
+        None
+    }
     /// Most tokens of a step.
     fn max_tokens(&self) -> usize;
     /// Most rows of logits of a step.
@@ -22,7 +27,8 @@ pub trait Backend {
     /// Computes a batch: logits of its outputs, `[n_outputs, vocab_size]`.
     ///
     /// # Errors
-    /// If weights that are not in memory cannot be read. The same batch can be tried again.
+    /// If weights that are not in memory cannot be read. The same batch can be tried again, unless sequences have a
+    /// state: those must begin anew.
     fn forward(&mut self, batch: &Batch<'_>) -> Result<&[f32], ReadError>;
 }
 
@@ -34,17 +40,17 @@ pub struct ModelBackend {
 }
 
 impl ModelBackend {
-    /// A cache of `num_blocks` KV blocks that hold `kv_type`, and buffers for steps of `max_tokens` tokens with
+    /// A cache of `num_blocks` KV blocks that hold `kv_type` and `num_states` slots for states, and buffers for steps of `max_tokens` tokens with
     /// `max_outputs` rows of logits.
     pub fn new(
         model: Arc<Model>,
         kv_type: KvType,
-        num_blocks: usize,
+        (num_blocks, num_states): (usize, usize),
         max_tokens: usize,
         max_outputs: usize,
     ) -> Self {
         Self {
-            cache: KvCache::new(model.config(), kv_type, num_blocks),
+            cache: KvCache::new(model.config(), kv_type, num_blocks, num_states),
             workspace: Workspace::new(model.config(), max_tokens, max_outputs),
             model,
         }
@@ -63,6 +69,11 @@ impl Backend for ModelBackend {
 
     fn num_blocks(&self) -> usize {
         self.cache.num_blocks()
+    }
+
+    fn num_states(&self) -> Option<usize> {
+        let has_state = self.model.config().has_state();
+        has_state.then(|| self.cache.num_states())
     }
 
     fn max_tokens(&self) -> usize {

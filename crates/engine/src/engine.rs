@@ -91,7 +91,7 @@ impl<B: Backend> Engine<B> {
     ///
     /// # Panics
     /// If the cache cannot hold one sequence of [`EngineOptions::max_seq_len`], or a step not one row of logits for
-    /// each of [`EngineOptions::max_running`].
+    /// each of [`EngineOptions::max_running`], nor the cache a state for each.
     pub fn new(backend: B, tokenizer: Arc<Tokenizer>, options: EngineOptions) -> Self {
         let start = Instant::now();
         Self::with_clock(
@@ -125,6 +125,11 @@ impl<B: Backend> Engine<B> {
         assert!(
             limits.max_outputs >= options.max_running && limits.max_tokens >= options.max_running,
             "a step holds a token of every sequence"
+        );
+        let states = backend.num_states();
+        assert!(
+            states.is_none_or(|states| states >= options.max_running),
+            "a state for each that runs"
         );
         Self {
             scheduler: Scheduler::new(limits, backend.num_blocks()),
@@ -206,10 +211,14 @@ impl<B: Backend> Engine<B> {
             return Ok(RequestId(id));
         }
         let mut sequence = Sequence::new(id, &request.prompt, max_seq_len);
-        sequence.takes_cached = request.cache_prompt && request.prompt_logprobs.is_none();
+        // A state is of one position only: what is cached of others' texts, and guesses, take one of each position.
+        let has_state = self.backend.num_states().is_some();
+        sequence.takes_cached =
+            request.cache_prompt && request.prompt_logprobs.is_none() && !has_state;
         if request.prompt_logprobs.is_some() {
             sequence.outputs_from = 0;
         }
+        let leader = leader.filter(|_| !has_state);
         sequence.leader = leader.map(|leader| leader.0);
         self.scheduler.waiting.push_back(sequence);
         let task = Task::new(
@@ -217,7 +226,7 @@ impl<B: Backend> Engine<B> {
             sampler,
             reply,
             &self.tokenizer,
-            self.options.speculate,
+            self.options.speculate && !has_state,
         );
         self.tasks.insert(id, task);
         Ok(RequestId(id))
@@ -298,7 +307,8 @@ impl<B: Backend> Engine<B> {
             task.start(start, sequence.num_cached.unwrap_or(0));
             let row = batch.len();
             let tokens = &sequence.tokens()[part.start..part.end];
-            batch.push_sequence(tokens, part.start, &sequence.table.blocks);
+            let table = &sequence.table.blocks;
+            batch.push_sequence(tokens, part.start, table, sequence.state);
             let outputs = part.outputs().map(|at| row + at - part.start);
             batch.outputs.extend(outputs);
         }

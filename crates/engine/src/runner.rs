@@ -14,6 +14,8 @@ use crate::backend::{Backend, MAX_STEP_TOKENS, ModelBackend};
 pub struct Text {
     tokens: Vec<u32>,
     num_computed: usize,
+    /// Whether the model keeps a state, which is of the last computed token and no earlier one.
+    has_state: bool,
 }
 
 impl Text {
@@ -21,7 +23,7 @@ impl Text {
     pub fn with_capacity(max_seq_len: usize) -> Self {
         Self {
             tokens: Vec::with_capacity(max_seq_len),
-            num_computed: 0,
+            ..Self::default()
         }
     }
 
@@ -37,7 +39,8 @@ impl Text {
 
     /// Becomes `tokens`, keeping what is computed of a common start; returns how many tokens that is.
     ///
-    /// The last token is always computed anew, for its logits.
+    /// The last token is always computed anew, for its logits. A model with a state begins anew unless `tokens` go on
+    /// from all that is computed.
     pub fn replace(&mut self, tokens: &[u32]) -> usize {
         let common = self
             .tokens
@@ -45,10 +48,11 @@ impl Text {
             .zip(tokens)
             .take_while(|(a, b)| a == b)
             .count();
-        self.num_computed = self
-            .num_computed
-            .min(common)
-            .min(tokens.len().saturating_sub(1));
+        let kept = common.min(tokens.len().saturating_sub(1));
+        self.num_computed = match self.has_state {
+            true if self.num_computed > kept => 0,
+            _ => self.num_computed.min(kept),
+        };
         tokens.clone_into(&mut self.tokens);
         self.num_computed
     }
@@ -71,7 +75,7 @@ impl Runner {
         let step = MAX_STEP_TOKENS.min(max_seq_len).max(1);
         let block_table = (0..num_blocks as u32).collect();
         Self {
-            backend: ModelBackend::new(model, kv_type, num_blocks, step, max_outputs),
+            backend: ModelBackend::new(model, kv_type, (num_blocks, 1), step, max_outputs),
             block_table,
             lists: Batch::default(),
             max_seq_len,
@@ -91,7 +95,8 @@ impl Runner {
     /// Computes at most one step of what is left of `sequence`; logits once nothing is left.
     ///
     /// # Errors
-    /// If weights that are not in memory cannot be read; the sequence is as it was.
+    /// If weights that are not in memory cannot be read; the sequence is as it was, or begins anew if the model keeps
+    /// a state.
     ///
     /// # Panics
     /// If nothing is left to begin with, the sequence is too long, or a token is not of the vocabulary:
@@ -104,8 +109,7 @@ impl Runner {
         );
         let end = total.min(start + self.backend.max_tokens());
         let outputs = if end == total { end - 1..end } else { end..end };
-        let logits = self.forward(&sequence.tokens[..end], start, outputs)?;
-        sequence.num_computed = end;
+        let logits = self.compute(sequence, start..end, outputs)?;
         Ok((end == total).then_some(logits))
     }
 
@@ -123,9 +127,7 @@ impl Runner {
             start < total && total <= self.max_seq_len,
             "{start} of {total} tokens computed"
         );
-        let logits = self.forward(&sequence.tokens, start, start..total)?;
-        sequence.num_computed = total;
-        Ok(logits)
+        self.compute(sequence, start..total, start..total)
     }
 
     /// Computes `tokens` from position 0 and calls `f(position, logits)` for each position of `outputs`.
@@ -167,6 +169,22 @@ impl Runner {
         Ok(())
     }
 
+    /// Computes tokens `range` of `sequence`, and logits of the positions `outputs`.
+    fn compute(
+        &mut self,
+        sequence: &mut Sequence,
+        range: Range<usize>,
+        outputs: Range<usize>,
+    ) -> Result<&[f32], ReadError> {
+        sequence.has_state = self.model.config().has_state();
+        // A step that fails half way leaves layers' states at different tokens: then nothing counts as computed.
+        let before = if sequence.has_state { 0 } else { range.start };
+        sequence.num_computed = before;
+        let logits = self.forward(&sequence.tokens[..range.end], range.start, outputs)?;
+        sequence.num_computed = range.end;
+        Ok(logits)
+    }
+
     /// Computes what of `tokens` comes from `start` on, and the logits of the positions `outputs`.
     fn forward(
         &mut self,
@@ -175,7 +193,7 @@ impl Runner {
         outputs: Range<usize>,
     ) -> Result<&[f32], ReadError> {
         let mut batch = std::mem::take(&mut self.lists).recycle();
-        batch.push_sequence(&tokens[start..], start, &self.block_table);
+        batch.push_sequence(&tokens[start..], start, &self.block_table, 0);
         batch.outputs.extend(outputs.map(|p| p - start));
         let logits = self.backend.forward(&batch);
         self.lists = batch.recycle();

@@ -59,6 +59,8 @@ pub(crate) struct Scheduler {
     /// In the order in which they were taken up: the oldest first.
     pub(crate) running: Vec<Sequence>,
     pub(crate) waiting: VecDeque<Sequence>,
+    /// Slots of states that nobody who runs has.
+    states: Vec<u32>,
     pub(crate) num_preemptions: u64,
 }
 
@@ -69,6 +71,7 @@ impl Scheduler {
             pool: BlockPool::new(num_blocks),
             running: Vec::with_capacity(limits.max_running),
             waiting: VecDeque::new(),
+            states: (0..limits.max_running as u32).rev().collect(),
             num_preemptions: 0,
         }
     }
@@ -77,7 +80,10 @@ impl Scheduler {
     pub(crate) fn remove(&mut self, id: SequenceId) -> Option<Sequence> {
         let at = self.running.iter().position(|sequence| sequence.id == id);
         let mut sequence = match at {
-            Some(at) => self.running.remove(at),
+            Some(at) => {
+                self.states.push(self.running[at].state);
+                self.running.remove(at)
+            }
             None => {
                 let at = self.waiting.iter().position(|sequence| sequence.id == id)?;
                 self.waiting.remove(at)?
@@ -185,6 +191,8 @@ impl Scheduler {
             sequence.num_cached.get_or_insert(hit.num_tokens);
             sequence.leader = None;
             plan.copies.extend(hit.copy);
+            let state = self.states.pop();
+            sequence.state = state.expect("there is one for each that may run");
             self.running.push(sequence);
             self.chunk(plan, self.running.len() - 1, most);
         }
@@ -247,6 +255,7 @@ impl Scheduler {
             part.id != sequence.id
         });
         self.pool.release(&mut sequence.table);
+        self.states.push(sequence.state);
         sequence.truncate_drafts(0);
         (sequence.num_computed, sequence.is_catching_up) = (0, true);
         self.waiting.push_front(sequence);

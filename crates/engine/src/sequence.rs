@@ -27,6 +27,8 @@ pub(crate) struct Sequence {
     /// Computes the same prompt; this one waits for it.
     pub(crate) leader: Option<SequenceId>,
     pub(crate) table: BlockTable,
+    /// Slot of its state, while it runs.
+    pub(crate) state: u32,
 }
 
 impl Sequence {
@@ -49,6 +51,7 @@ impl Sequence {
             takes_cached: true,
             leader: None,
             table: BlockTable::with_capacity(max_seq_len),
+            state: 0,
         }
     }
 

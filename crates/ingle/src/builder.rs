@@ -239,7 +239,7 @@ impl ModelBuilder {
         let backend = ModelBackend::new(
             model.clone(),
             kv_type,
-            KvCache::blocks_for(kv_tokens),
+            (KvCache::blocks_for(kv_tokens), room.states),
             room.step_tokens,
             room.max_outputs,
         );

@@ -95,6 +95,8 @@ pub struct Estimate {
     pub weights: u64,
     /// Keys and values.
     pub kv: u64,
+    /// States of layers that recur.
+    pub state: u64,
     /// Buffers of a step.
     pub workspace: u64,
     /// The program, its vocabulary, and the page tables of all this.
@@ -106,6 +108,8 @@ pub struct Estimate {
 pub struct Room {
     /// Tokens of all keys and values.
     pub kv_tokens: usize,
+    /// States, of models that keep one for each sequence.
+    pub states: usize,
     /// Tokens of a step.
     pub step_tokens: usize,
     /// Rows of logits of a step.
@@ -121,6 +125,7 @@ impl Room {
         let step_tokens = MAX_STEP_TOKENS.min(ctx).max(parallel);
         Self {
             kv_tokens,
+            states: parallel,
             step_tokens,
             max_outputs: (parallel + GUESSED_ROWS).min(step_tokens),
         }
@@ -130,6 +135,7 @@ impl Room {
     pub fn of_one(ctx: usize, max_outputs: usize) -> Self {
         Self {
             kv_tokens: ctx,
+            states: 1,
             step_tokens: MAX_STEP_TOKENS.min(ctx),
             max_outputs,
         }
@@ -147,6 +153,7 @@ impl Estimate {
         Self {
             weights,
             kv,
+            state: (KvCache::state_bytes(config) as u64).saturating_mul(room.states as u64),
             workspace: Workspace::size_bytes(config, step, outputs) as u64,
             // An entry of 8 bytes for every page.
             process: PROCESS + weights.saturating_add(kv) / 512,
@@ -160,7 +167,8 @@ impl Estimate {
 
     /// All but the weights.
     pub fn besides(&self) -> u64 {
-        let sum = self.kv.saturating_add(self.workspace);
+        let sum = self.kv.saturating_add(self.state);
+        let sum = sum.saturating_add(self.workspace);
         sum.saturating_add(self.process)
     }
 

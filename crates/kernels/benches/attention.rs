@@ -172,6 +172,7 @@ fn filled(context: &Context, shape: &AttentionShape, kv_type: KvType, len: usize
             positions: &positions,
             sequences: &[0; PROMPT],
             block_tables: &[&table],
+            states: &[],
         };
         store_kv(context, shape, batch, (&kv, &kv), &mut layer);
     }
@@ -193,6 +194,7 @@ fn step(
         positions: &positions,
         sequences: &vec![0; num_tokens],
         block_tables: &[&table],
+        states: &[],
     };
     let q = numbers(num_tokens * shape.n_heads * shape.head_dim, 3);
     let mut out = vec![0.0; q.len()];

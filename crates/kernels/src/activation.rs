@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::isa::{Isa, LANES, Op, dispatch};
-use crate::vector::{exp, padded};
+use crate::vector::{exp, padded, tanh};
 
 /// Elements worth one claim of a thread.
 const CLAIM: usize = 4096;
@@ -30,6 +30,12 @@ pub enum Activation {
     },
     /// `1 / (1 + e^-x)`.
     Sigmoid,
+    /// `ln(1 + e^x)`.
+    Softplus,
+    /// `e^x`.
+    Exp,
+    /// `tanh x`.
+    Tanh,
 }
 
 /// `x = f(x)`.
@@ -74,6 +80,9 @@ fn run(context: &Context, f: Activation, x: &mut [f32], up: &[f32]) {
             each(context, x, up, ClampedSwiglu { alpha, limit });
         }
         Activation::Sigmoid => each(context, x, up, Sigmoid),
+        Activation::Softplus => each(context, x, up, Softplus),
+        Activation::Exp => each(context, x, up, Exp),
+        Activation::Tanh => each(context, x, up, Tanh),
     }
 }
 
@@ -148,6 +157,46 @@ impl Unary for Sigmoid {
     #[inline(always)]
     fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
         sigmoid_times(isa, x, isa.splat(1.0))
+    }
+}
+
+/// `max(x, 0) + ln(1 + z)` with `z = e^-|x|`, and `ln(1 + z) = 2 atanh(z / (2 + z))` by its series: the argument is a
+/// third at most, so that seven terms are enough.
+#[derive(Clone, Copy)]
+struct Softplus;
+
+impl Unary for Softplus {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        let zero = isa.splat(0.0);
+        let z = exp(isa, isa.sub(zero, isa.abs(x)));
+        let s = isa.div(z, isa.add(isa.splat(2.0), z));
+        let square = isa.mul(s, s);
+        let mut p = isa.splat(2.0 / 13.0);
+        for c in [2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0, 2.0] {
+            p = isa.mul_add(p, square, isa.splat(c));
+        }
+        isa.mul_add(p, s, isa.max(x, zero))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Exp;
+
+impl Unary for Exp {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        exp(isa, x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Tanh;
+
+impl Unary for Tanh {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        tanh(isa, x)
     }
 }
 

@@ -44,6 +44,14 @@ pub fn add(context: &Context, x: &mut [f32], y: &[f32]) {
     zip(context, Add, x, y);
 }
 
+/// `x = x * y`.
+///
+/// # Panics
+/// If lengths differ.
+pub fn mul(context: &Context, x: &mut [f32], y: &[f32]) {
+    zip(context, Mul, x, y);
+}
+
 fn zip<P: Pointwise + Sync>(context: &Context, f: P, x: &mut [f32], y: &[f32]) {
     assert_eq!(x.len(), y.len(), "both have one shape");
     if x.len() <= 2 * CLAIM {
@@ -132,5 +140,15 @@ impl Pointwise for Add {
     #[inline(always)]
     fn apply<I: Isa>(self, isa: I, a: I::F32, b: I::F32) -> I::F32 {
         isa.add(a, b)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Mul;
+
+impl Pointwise for Mul {
+    #[inline(always)]
+    fn apply<I: Isa>(self, isa: I, a: I::F32, b: I::F32) -> I::F32 {
+        isa.mul(a, b)
     }
 }

@@ -18,6 +18,7 @@ mod norm;
 mod pace;
 mod pool;
 mod quant;
+mod recurrence;
 mod rope;
 mod vector;
 
@@ -27,12 +28,16 @@ pub use activation::{Activation, activate, activate_gate, clamp, scale};
 pub use attention::{
     AttentionShape, BLOCK_TOKENS, BatchView, HeadTerms, KvLayer, KvType, attention, store_kv,
 };
-pub use elementwise::{add, gelu_mul, silu_mul, softcap};
+pub use elementwise::{add, gelu_mul, mul, silu_mul, softcap};
 pub use isa::Level;
 pub use layer_norm::layer_norm;
 pub use matmul::{Activations, MatmulKernel, Weight, XKind, matmul};
 pub use norm::rms_norm;
 pub use pool::{Grid, Pool, Tile};
+pub use recurrence::{
+    ChannelScan, Columns, ConvWeights, GatedDelta, HeadScan, Heads, StateLayer, Wkv, WkvRule,
+    causal_conv, channel_scan, gated_delta, head_scan, wkv,
+};
 pub use rope::{Pairing, RopeTable, rope};
 
 /// Upper bounds that the threads' scratch room is made for, at load.

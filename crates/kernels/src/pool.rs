@@ -247,6 +247,52 @@ impl Pool {
         });
     }
 
+    /// Cuts two outputs into tiles, as many of one as of the other, and runs `f([tile, tile], thread)` for the two of
+    /// each number; on this thread only if `alone`.
+    ///
+    /// # Panics
+    /// If an output's data is not whole rows, a step is 0, they are cut into different numbers, or `f` panics.
+    pub fn pairs<F>(&self, mut outputs: [Grid<'_>; 2], alone: bool, f: F)
+    where
+        F: Fn([Tile<'_>; 2], usize) + Sync,
+    {
+        for grid in &outputs {
+            assert!(
+                grid.row_step > 0 && grid.col_step > 0,
+                "tile steps are positive"
+            );
+            assert_eq!(grid.data.len() % grid.row_len, 0, "an output is whole rows");
+        }
+        let num_tiles = outputs[0].num_tiles();
+        assert_eq!(num_tiles, outputs[1].num_tiles(), "tiles are pairs");
+        let bases = outputs.each_mut().map(|grid| Base(grid.data.as_mut_ptr()));
+        let (grids, bases) = (&outputs, &bases);
+        // A number is drawn once, so no two pairs overlap.
+        let pair = |ticket: usize| {
+            [0, 1].map(|i| {
+                let (rows, cols) = grids[i].tile(ticket);
+                Tile {
+                    rows,
+                    cols,
+                    base: bases[i].0,
+                    row_len: grids[i].row_len,
+                    data: PhantomData,
+                }
+            })
+        };
+        let next = AtomicUsize::new(0);
+        let work = |thread| {
+            loop {
+                let ticket = next.fetch_add(1, Ordering::Relaxed);
+                if ticket >= num_tiles {
+                    break;
+                }
+                f(pair(ticket), thread);
+            }
+        };
+        if alone { work(0) } else { self.share(&work) }
+    }
+
     /// Runs `f(item, thread)` for every item, on all threads, in no fixed order.
     pub fn each<T: Send>(
         &self,

@@ -2,6 +2,8 @@
 
 use kernels::{BLOCK_TOKENS, BatchView};
 
+use crate::cache::KvCache;
+
 /// A list of tokens. There is no prefill and no decode: a prompt is many tokens, a reply one at a time.
 ///
 /// A sequence's tokens must come in order of position, and everything before them must have been
@@ -18,20 +20,31 @@ pub struct Batch<'a> {
     pub outputs: Vec<usize>,
     /// For each sequence, its KV blocks in order.
     pub block_tables: Vec<&'a [u32]>,
+    /// For each sequence, the slot of its state; of no meaning if the model has none.
+    pub states: Vec<u32>,
 }
 
 impl<'a> Batch<'a> {
-    /// A batch of consecutive tokens of one sequence, the first at `position`.
+    /// A batch of consecutive tokens of one sequence, the first at `position`, its state in slot 0.
     pub fn of_sequence(tokens: &[u32], position: usize, block_table: &'a [u32]) -> Self {
         let mut batch = Self::default();
-        batch.push_sequence(tokens, position, block_table);
+        batch.push_sequence(tokens, position, block_table, 0);
         batch
     }
 
-    /// Adds consecutive tokens of one more sequence.
-    pub fn push_sequence(&mut self, tokens: &[u32], position: usize, block_table: &'a [u32]) {
+    /// Adds consecutive tokens of one more sequence, whose state is in slot `state`.
+    ///
+    /// A state must be what the tokens before `position` left; at position 0 it may be anything.
+    pub fn push_sequence(
+        &mut self,
+        tokens: &[u32],
+        position: usize,
+        block_table: &'a [u32],
+        state: u32,
+    ) {
         let sequence = self.block_tables.len() as u32;
         self.block_tables.push(block_table);
+        self.states.push(state);
         self.tokens.extend_from_slice(tokens);
         self.positions
             .extend((position..position + tokens.len()).map(|p| p as u32));
@@ -47,6 +60,7 @@ impl<'a> Batch<'a> {
         self.sequences.clear();
         self.outputs.clear();
         self.block_tables.clear();
+        self.states.clear();
         // Of no elements, but it keeps the room: the two types have one layout, so it is collected in place.
         let block_tables = self.block_tables.into_iter().map(|_| &[][..]).collect();
         Batch {
@@ -55,6 +69,7 @@ impl<'a> Batch<'a> {
             sequences: self.sequences,
             outputs: self.outputs,
             block_tables,
+            states: self.states,
         }
     }
 
@@ -73,12 +88,13 @@ impl<'a> Batch<'a> {
             positions: &self.positions,
             sequences: &self.sequences,
             block_tables: &self.block_tables,
+            states: &self.states,
         }
     }
 
     /// # Panics
     /// If the batch does not fit the model: the engine makes batches, users do not.
-    pub(crate) fn check(&self, vocab_size: usize, num_blocks: usize) {
+    pub(crate) fn check(&self, vocab_size: usize, cache: &KvCache) {
         let n = self.tokens.len();
         assert_eq!(
             (self.positions.len(), self.sequences.len()),
@@ -93,6 +109,14 @@ impl<'a> Batch<'a> {
             self.outputs.iter().all(|&row| row < n),
             "outputs are rows of the batch"
         );
+        assert_eq!(
+            self.states.len(),
+            self.block_tables.len(),
+            "a state for each sequence"
+        );
+        if cache.has_state() {
+            self.check_states(cache.num_states());
+        }
         for (&position, &sequence) in self.positions.iter().zip(&self.sequences) {
             let blocks = self.block_tables[sequence as usize];
             assert!(
@@ -102,8 +126,21 @@ impl<'a> Batch<'a> {
         }
         let all = self.block_tables.iter().copied().flatten();
         assert!(
-            all.copied().all(|b| (b as usize) < num_blocks),
+            all.copied().all(|b| (b as usize) < cache.num_blocks()),
             "KV blocks are of the cache"
         );
+    }
+
+    fn check_states(&self, num_states: usize) {
+        for (i, slot) in self.states.iter().enumerate() {
+            assert!(
+                (*slot as usize) < num_states,
+                "slots of states are of the cache"
+            );
+            assert!(
+                !self.states[..i].contains(slot),
+                "each sequence has a state of its own"
+            );
+        }
     }
 }

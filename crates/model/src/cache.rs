@@ -1,23 +1,69 @@
-//! Keys and values of all sequences: one pool of KV blocks, of a size fixed when it is made.
+//! What is kept of all sequences: keys and values in one pool of KV blocks, and states in slots; of a size fixed when
+//! it is made.
+//!
+//! Attention keeps keys and values of every position. A recurrent layer keeps a *state* of one size, which every
+//! token overwrites: a sequence goes back to an earlier position only with a copy of the state it had there
+//! ([`KvCache::copy_state`] to a slot that nobody uses, and back).
 
-use kernels::{BLOCK_TOKENS, KvLayer, KvType};
+use kernels::{AttentionShape, BLOCK_TOKENS, KvLayer, KvType, StateLayer};
 
-use crate::config::{LayerConfig, ModelConfig};
+use crate::config::ModelConfig;
 
-/// The KV blocks of every layer. Block `b` holds the same positions of the same sequence in each layer.
+/// The KV blocks and states of every layer. Block `b` holds the same positions of the same sequence in each layer.
 pub struct KvCache {
     num_blocks: usize,
-    pub(crate) layers: Vec<KvLayer>,
+    num_states: usize,
+    pub(crate) layers: Vec<LayerCache>,
+}
+
+/// What one layer keeps.
+pub(crate) struct LayerCache {
+    kv: Option<KvLayer>,
+    /// As [`crate::config::Mixer::state_lens`] lists them.
+    states: [StateLayer; 2],
+}
+
+impl LayerCache {
+    /// Keys and values.
+    ///
+    /// # Panics
+    /// If the layer has no attention: only attention asks.
+    pub(crate) fn kv(&mut self) -> &mut KvLayer {
+        self.kv.as_mut().expect("a layer with attention")
+    }
+
+    /// A convolution's last inputs, and what else recurs.
+    pub(crate) fn states(&mut self) -> &mut [StateLayer; 2] {
+        &mut self.states
+    }
 }
 
 impl KvCache {
-    /// A cache of `num_blocks` blocks of [`BLOCK_TOKENS`] positions.
+    /// A cache of `num_blocks` blocks of [`BLOCK_TOKENS`] positions, and of `num_states` slots for states.
     ///
-    /// Memory is asked for here and touched as blocks are first used.
-    pub fn new(config: &ModelConfig, kv_type: KvType, num_blocks: usize) -> Self {
-        let layer = |layer: &LayerConfig| KvLayer::new(&layer.mixer.shape(), kv_type, num_blocks);
-        let layers = config.layers.iter().map(layer).collect();
-        Self { num_blocks, layers }
+    /// Memory is asked for here and touched as blocks and slots are first used. A layer without attention takes none
+    /// for blocks, one without a state none for slots.
+    pub fn new(
+        config: &ModelConfig,
+        kv_type: KvType,
+        num_blocks: usize,
+        num_states: usize,
+    ) -> Self {
+        let layers = config.layers.iter().map(|layer| LayerCache {
+            kv: layer
+                .mixer
+                .shape()
+                .map(|shape| KvLayer::new(&shape, kv_type, num_blocks)),
+            states: layer
+                .mixer
+                .state_lens()
+                .map(|len| StateLayer::new(len, num_states)),
+        });
+        Self {
+            num_blocks,
+            num_states,
+            layers: layers.collect(),
+        }
     }
 
     /// How many blocks there are.
@@ -32,8 +78,65 @@ impl KvCache {
     pub fn copy_block(&mut self, from: usize, to: usize) {
         assert!(from.max(to) < self.num_blocks, "blocks are of the cache");
         for layer in &mut self.layers {
-            layer.copy_block(self.num_blocks, from, to);
+            if let Some(kv) = &mut layer.kv {
+                kv.copy_block(self.num_blocks, from, to);
+            }
         }
+    }
+
+    /// How many slots for states there are.
+    pub fn num_states(&self) -> usize {
+        self.num_states
+    }
+
+    /// Whether slots hold anything.
+    pub(crate) fn has_state(&self) -> bool {
+        self.state_layers().any(|layer| layer.slot_len() > 0)
+    }
+
+    /// Slot `to` becomes what slot `from` is: a snapshot, or the way back to one.
+    ///
+    /// # Panics
+    /// If there are no such slots.
+    pub fn copy_state(&mut self, from: usize, to: usize) {
+        self.check_slot(from);
+        self.check_slot(to);
+        for layer in &mut self.layers {
+            for state in &mut layer.states {
+                state.copy(from, to);
+            }
+        }
+    }
+
+    /// What slot `slot` holds, [`KvCache::state_bytes`] long: numbers of 4 bytes, lowest first.
+    ///
+    /// # Panics
+    /// If there is no such slot.
+    pub fn state(&self, slot: usize) -> Vec<u8> {
+        self.check_slot(slot);
+        let numbers = self.state_layers().flat_map(|layer| layer.slot(slot));
+        numbers.flat_map(|x| x.to_le_bytes()).collect()
+    }
+
+    /// Fills slot `slot` with what [`KvCache::state`] gave, of this model.
+    ///
+    /// # Panics
+    /// If there is no such slot, or `bytes` is not as long as a state.
+    pub fn set_state(&mut self, slot: usize, bytes: &[u8]) {
+        self.check_slot(slot);
+        let layers = self.layers.iter_mut().flat_map(|layer| &mut layer.states);
+        let mut rest = bytes;
+        for layer in layers {
+            let numbers = layer.slot_mut(slot);
+            let (bytes, after) = rest
+                .split_at_checked(4 * numbers.len())
+                .expect("as long as a state");
+            for (x, bytes) in numbers.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *x = f32::from_le_bytes(*bytes);
+            }
+            rest = after;
+        }
+        assert!(rest.is_empty(), "as long as a state");
     }
 
     /// Blocks that `num_tokens` positions need.
@@ -41,26 +144,48 @@ impl KvCache {
         num_tokens.div_ceil(BLOCK_TOKENS)
     }
 
-    /// Bytes of a cache with room for `num_tokens` positions.
+    /// Bytes of the KV blocks of a cache with room for `num_tokens` positions.
     pub fn size_bytes(config: &ModelConfig, kv_type: KvType, num_tokens: usize) -> usize {
-        let per_block = config
-            .layers
-            .iter()
-            .map(|layer| KvLayer::block_bytes(&layer.mixer.shape(), kv_type));
+        let per_block = shapes(config).map(|shape| KvLayer::block_bytes(&shape, kv_type));
         per_block
             .sum::<usize>()
             .saturating_mul(Self::blocks_for(num_tokens))
     }
 
-    /// Bytes of keys and values that a token at `position` reads, its own included.
+    /// Bytes of one slot; 0 if the model has no state.
+    pub fn state_bytes(config: &ModelConfig) -> usize {
+        let lens = config
+            .layers
+            .iter()
+            .flat_map(|layer| layer.mixer.state_lens());
+        lens.sum::<usize>().saturating_mul(size_of::<f32>())
+    }
+
+    /// Bytes that a token at `position` reads, its own keys and values included, and a state.
     pub fn read_bytes(config: &ModelConfig, kv_type: KvType, position: usize) -> usize {
-        let per_layer = config.layers.iter().map(|layer| {
-            let shape = layer.mixer.shape();
+        let per_layer = shapes(config).map(|shape| {
             let seen = shape
                 .window
                 .map_or(position + 1, |window| window.min(position + 1));
             KvLayer::block_bytes(&shape, kv_type) / BLOCK_TOKENS * seen
         });
-        per_layer.sum()
+        per_layer.sum::<usize>() + Self::state_bytes(config)
     }
+
+    fn state_layers(&self) -> impl Iterator<Item = &StateLayer> {
+        self.layers.iter().flat_map(|layer| &layer.states)
+    }
+
+    fn check_slot(&self, slot: usize) {
+        assert!(
+            slot < self.num_states,
+            "slot {slot} of {} states",
+            self.num_states
+        );
+    }
+}
+
+/// Attention of the layers that have it.
+fn shapes(config: &ModelConfig) -> impl Iterator<Item = AttentionShape> {
+    config.layers.iter().filter_map(|layer| layer.mixer.shape())
 }

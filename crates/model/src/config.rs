@@ -31,13 +31,20 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// Whether a layer keeps a state: then a sequence cannot be cut back without a copy of an earlier one.
+    pub fn has_state(&self) -> bool {
+        self.layers
+            .iter()
+            .any(|layer| layer.mixer.state_lens() != [0; 2])
+    }
+
     /// The layers' attention, where they have it.
     pub fn attentions_mut(&mut self) -> impl Iterator<Item = &mut AttentionConfig> {
         self.layers
             .iter_mut()
             .filter_map(|layer| match &mut layer.mixer {
                 Mixer::Attention(attention) => Some(attention),
-                Mixer::Latent(_) => None,
+                Mixer::Latent(_) | Mixer::ShortConv(_) => None,
             })
     }
 
@@ -214,14 +221,25 @@ pub enum Mixer {
     Attention(AttentionConfig),
     /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434).
     Latent(LatentConfig),
+    /// A convolution over the last few tokens, between two gates (LFM2).
+    ShortConv(ShortConvConfig),
 }
 
 impl Mixer {
-    /// What attention over the cache looks like.
-    pub fn shape(&self) -> AttentionShape {
+    /// What attention over the cache looks like; none if there is no attention.
+    pub fn shape(&self) -> Option<AttentionShape> {
         match self {
-            Self::Attention(config) => config.shape(),
-            Self::Latent(config) => config.shape(),
+            Self::Attention(config) => Some(config.shape()),
+            Self::Latent(config) => Some(config.shape()),
+            Self::ShortConv(_) => None,
+        }
+    }
+
+    /// Numbers that it keeps of a sequence, however long: a convolution's last inputs, and what else recurs.
+    pub fn state_lens(&self) -> [usize; 2] {
+        match self {
+            Self::Attention(_) | Self::Latent(_) => [0, 0],
+            Self::ShortConv(config) => [(config.width - 1) * config.channels, 0],
         }
     }
 
@@ -230,6 +248,7 @@ impl Mixer {
         match self {
             Self::Attention(config) => config.rope.as_ref(),
             Self::Latent(config) => Some(&config.rope),
+            Self::ShortConv(_) => None,
         }
     }
 }
@@ -334,6 +353,15 @@ impl LatentConfig {
             softcap: None,
         }
     }
+}
+
+/// A layer's short convolution: `output(c * conv(b * x))`, `b`, `c` and `x` being parts of one matrix's product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortConvConfig {
+    /// Channels.
+    pub channels: usize,
+    /// Tokens that count, the current one included.
+    pub width: usize,
 }
 
 /// Norm of queries and keys.

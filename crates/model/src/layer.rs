@@ -1,8 +1,9 @@
 //! One layer, whatever the family: a mixer and a feed-forward network around the residual stream.
 
-use kernels::{BatchView, KvLayer};
+use kernels::BatchView;
 
 use crate::LoadError;
+use crate::cache::LayerCache;
 use crate::config::{LayerConfig, ModelConfig, Wiring};
 use crate::ffn::FfnWeights;
 use crate::mixer::MixerWeights;
@@ -82,13 +83,13 @@ impl Layer {
         linears
     }
 
-    /// `w.x` `[n_tokens, d_model]` goes through the layer in place; keys and values go to `cache`.
+    /// `w.x` `[n_tokens, d_model]` goes through the layer in place; keys, values and states go to `cache`.
     pub(crate) fn forward(
         &self,
         index: usize,
         ops: &Ops<'_>,
         batch: BatchView<'_>,
-        cache: &mut KvLayer,
+        cache: &mut LayerCache,
         w: &mut Workspace,
         probe: &mut dyn Probe,
     ) {

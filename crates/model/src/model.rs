@@ -74,10 +74,8 @@ impl Model {
         let embedding_norm = Norm::opt(norm, role, 0, d, &loader)?;
         let output_norm = Norm::load(config.output_norm, Role::OutputNorm, 0, d, &loader)?;
         loader.finish()?;
-        let heads = config
-            .layers
-            .iter()
-            .map(|layer| layer.mixer.shape().head_dim);
+        let shapes = config.layers.iter().filter_map(|layer| layer.mixer.shape());
+        let heads = shapes.map(|shape| shape.head_dim);
         let sizes = Sizes {
             max_k: max_k(&config),
             max_head_dim: heads.max().unwrap_or(0),
@@ -167,11 +165,12 @@ impl Model {
             .chain([&self.output])
     }
 
-    /// Computes a batch: keys and values go to `cache`, and the logits of `batch.outputs` are returned,
+    /// Computes a batch: keys, values and states go to `cache`, and the logits of `batch.outputs` are returned,
     /// `[n_outputs, vocab_size]`.
     ///
     /// # Errors
-    /// If weights that are not in memory cannot be read. The same batch can be tried again.
+    /// If weights that are not in memory cannot be read. The same batch can be tried again; if the model has a
+    /// state ([`ModelConfig::has_state`]), after its slots were given back what they held.
     ///
     /// # Panics
     /// If the batch is larger than the workspace, or does not fit the model or the cache: the engine
@@ -193,7 +192,7 @@ impl Model {
             batch.outputs.len() <= w.max_outputs,
             "more outputs than the workspace has room for"
         );
-        batch.check(self.config.vocab_size, cache.num_blocks());
+        batch.check(self.config.vocab_size, cache);
         for (table, rope) in w.ropes.iter_mut().zip(&self.ropes) {
             table.fill(
                 batch.positions.iter().copied(),

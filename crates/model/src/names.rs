@@ -55,6 +55,12 @@ pub enum Role {
     AttentionSubNorm,
     /// `[d_model, q_dim]`.
     AttentionOutput,
+    /// `[3 channels, d_model]`: what goes into a short convolution, and its two gates.
+    ShortConvIn,
+    /// `[channels, width]`.
+    ShortConv,
+    /// `[d_model, channels]`.
+    ShortConvOut,
     /// `[d_model]`: of what the mixer gives.
     MixerPostNorm,
     /// `[d_model]`.
@@ -204,6 +210,21 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         "model.layers.{i}.self_attn.o_proj",
     ),
     (
+        Role::ShortConvIn,
+        "blk.{i}.shortconv.in_proj",
+        "model.layers.{i}.conv.in_proj",
+    ),
+    (
+        Role::ShortConv,
+        "blk.{i}.shortconv.conv",
+        "model.layers.{i}.conv.conv",
+    ),
+    (
+        Role::ShortConvOut,
+        "blk.{i}.shortconv.out_proj",
+        "model.layers.{i}.conv.out_proj",
+    ),
+    (
         Role::MixerPostNorm,
         "blk.{i}.post_attention_norm",
         "model.layers.{i}.post_attention_layernorm",
@@ -327,7 +348,7 @@ impl Role {
     pub fn is_small(self) -> bool {
         matches!(
             self,
-            Self::Router | Self::RouterBias | Self::SharedRouter | Self::Sinks
+            Self::Router | Self::RouterBias | Self::SharedRouter | Self::Sinks | Self::ShortConv
         )
     }
 

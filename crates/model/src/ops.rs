@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use formats::ReadError;
 use kernels::{
-    Activation, Activations, AttentionShape, BatchView, Context, HeadTerms, KvLayer, Level,
-    Pairing, RopeTable, Sizes,
+    Activation, Activations, AttentionShape, BatchView, Context, ConvWeights, HeadTerms, KvLayer,
+    Level, Pairing, RopeTable, Sizes, StateLayer,
 };
 
 use crate::config::{AttentionConfig, NormConfig};
@@ -199,6 +199,23 @@ impl Ops<'_> {
     /// `x = cap * tanh(x / cap)`.
     pub(crate) fn softcap(&self, x: &mut [f32], cap: f32) {
         kernels::softcap(&self.context, x, cap);
+    }
+
+    /// `out = conv(x)`, channel by channel over the last few tokens.
+    pub(crate) fn causal_conv(
+        &self,
+        batch: BatchView<'_>,
+        weights: ConvWeights<'_>,
+        x: &[f32],
+        state: &mut StateLayer,
+        out: &mut [f32],
+    ) {
+        kernels::causal_conv(&self.context, batch, weights, x, state, out);
+    }
+
+    /// `x = x * y`.
+    pub(crate) fn mul(&self, x: &mut [f32], y: &[f32]) {
+        kernels::mul(&self.context, x, y);
     }
 
     /// `x += delta`.

@@ -273,6 +273,23 @@ impl<'a> Loader<'a> {
         self.floats(&format!("{}.weight", role.gguf(layer)), &[n, k])
     }
 
+    /// Weights of a convolution over tokens as f32, `[channels, width]` (`[channels, 1, width]` in folders).
+    pub fn conv(
+        &self,
+        role: Role,
+        layer: usize,
+        channels: usize,
+        width: usize,
+    ) -> Result<Vec<f32>, LoadError> {
+        let name = format!("{}.weight", role.gguf(layer));
+        match self.gguf.tensor(&name) {
+            Some(tensor) if tensor.shape == [channels, 1, width] => {
+                self.floats(&name, &[channels, 1, width])
+            }
+            _ => self.floats(&name, &[channels, width]),
+        }
+    }
+
     /// A stack of matrices `[len, n, k]` as one of `len * n` rows.
     pub fn stack(
         &self,

@@ -1,6 +1,6 @@
 //! The buffers of a step, made once and reused: nothing grows with tokens.
 
-use kernels::{Activations, RopeTable};
+use kernels::{Activations, AttentionShape, RopeTable};
 
 use crate::config::{Ffn, Mixer, ModelConfig, RopeConfig, Wiring};
 
@@ -75,11 +75,23 @@ impl Widths {
         };
         for layer in &config.layers {
             let shape = layer.mixer.shape();
-            let attended = shape.n_heads * shape.head_dim;
+            let heads = |n: fn(&AttentionShape) -> usize| {
+                let heads = shape.as_ref().map(|shape| n(shape) * shape.head_dim);
+                heads.unwrap_or(0)
+            };
+            let (attended, kv_dim) = (
+                heads(|shape| shape.n_heads),
+                heads(|shape| shape.n_kv_heads),
+            );
             widths.attended = widths.attended.max(attended);
-            widths.kv_dim = widths.kv_dim.max(shape.n_kv_heads * shape.head_dim);
+            widths.kv_dim = widths.kv_dim.max(kv_dim);
             let q_dim = match &layer.mixer {
                 Mixer::Attention(_) => attended,
+                Mixer::ShortConv(conv) => {
+                    widths.attended = widths.attended.max(conv.channels);
+                    widths.kv_dim = widths.kv_dim.max(conv.channels);
+                    conv.channels
+                }
                 Mixer::Latent(latent) => {
                     widths.latent_q = widths.latent_q.max(attended);
                     let (kept, rank) = (latent.kept_dim(), latent.q_rank.unwrap_or(0));

@@ -33,7 +33,7 @@ fn streamed_weights_take_what_was_planned() {
     MEMORY.reset_peak_usage();
     model.place(&plan).expect("readable");
     drop(gguf);
-    let mut cache = KvCache::new(model.config(), KvType::F16, 1);
+    let mut cache = KvCache::new(model.config(), KvType::F16, 1, 1);
     let mut workspace = Workspace::new(model.config(), 32, 1);
     let buffers = KvCache::size_bytes(model.config(), KvType::F16, 32)
         + Workspace::size_bytes(model.config(), 32, 1);

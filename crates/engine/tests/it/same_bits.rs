@@ -24,7 +24,13 @@ fn model() -> Arc<Model> {
 }
 
 fn engine(model: &Arc<Model>, blocks: usize, step: usize, parallel: usize) -> Engine<ModelBackend> {
-    let backend = ModelBackend::new(model.clone(), KvType::F16, blocks, step, parallel + 16);
+    let backend = ModelBackend::new(
+        model.clone(),
+        KvType::F16,
+        (blocks, parallel),
+        step,
+        parallel + 16,
+    );
     let options = EngineOptions {
         max_seq_len: MAX_SEQ_LEN,
         max_running: parallel,

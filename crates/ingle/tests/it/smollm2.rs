@@ -47,7 +47,7 @@ fn continuations(weights: &Weights, prompts: &[Vec<u32>]) -> Vec<Vec<(u32, f32)>
     let tables: Vec<Vec<u32>> = (0..prompts.len() as u32)
         .map(|i| (i * blocks..(i + 1) * blocks).collect())
         .collect();
-    let mut cache = KvCache::new(config, KvType::F16, tables.len() * blocks as usize);
+    let mut cache = KvCache::new(config, KvType::F16, tables.len() * blocks as usize, 1);
     let mut workspace = Workspace::new(config, prompts.concat().len(), prompts.len());
     let mut done = vec![0; prompts.len()];
     let mut next = prompts.to_vec();
@@ -55,7 +55,7 @@ fn continuations(weights: &Weights, prompts: &[Vec<u32>]) -> Vec<Vec<(u32, f32)>
     for _ in 0..STEPS {
         let mut batch = Batch::default();
         for ((tokens, done), table) in next.iter().zip(&mut done).zip(&tables) {
-            batch.push_sequence(tokens, *done, table);
+            batch.push_sequence(tokens, *done, table, 0);
             batch.outputs.push(batch.len() - 1);
             *done += tokens.len();
         }
@@ -110,7 +110,7 @@ fn our_logits(weights: &Weights, exact: &Value) -> Vec<f32> {
         .as_array()
         .expect("a list")
         .len();
-    let mut cache = KvCache::new(weights.config(), KvType::F16, 1);
+    let mut cache = KvCache::new(weights.config(), KvType::F16, 1, 1);
     let mut workspace = Workspace::new(weights.config(), tokens.len(), tokens.len());
     let mut batch = Batch::of_sequence(&tokens, 0, &[0]);
     batch.outputs = (0..tokens.len()).collect();

@@ -81,6 +81,8 @@ pub struct BatchView<'a> {
     pub sequences: &'a [u32],
     /// For each sequence, the KV blocks that hold its positions, in order.
     pub block_tables: &'a [&'a [u32]],
+    /// For each sequence, its slot of the states; empty if no layer keeps a state.
+    pub states: &'a [u32],
 }
 
 impl BatchView<'_> {

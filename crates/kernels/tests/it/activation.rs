@@ -4,7 +4,7 @@ use kernels::{Activation, Context, Level, Sizes, activate, activate_gate, clamp,
 
 use crate::levels::{references, same_as};
 
-const ALL: [Activation; 7] = [
+const ALL: [Activation; 10] = [
     Activation::Silu,
     Activation::GeluTanh,
     Activation::Gelu,
@@ -15,6 +15,9 @@ const ALL: [Activation; 7] = [
         limit: 7.0,
     },
     Activation::Sigmoid,
+    Activation::Softplus,
+    Activation::Exp,
+    Activation::Tanh,
 ];
 
 fn context(level: Level, num_threads: usize) -> Context {
@@ -49,6 +52,9 @@ fn exact(f: Activation, x: f64) -> f64 {
     match f {
         Activation::Silu => x * sigmoid(x),
         Activation::Sigmoid => sigmoid(x),
+        Activation::Softplus => x.exp().ln_1p(),
+        Activation::Exp => x.exp(),
+        Activation::Tanh => x.tanh(),
         Activation::GeluTanh => {
             let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
             x / 2.0 * (1.0 + u.tanh())

@@ -101,6 +101,7 @@ impl Case {
                 positions: &positions,
                 sequences: &sequences,
                 block_tables: &tables,
+                states: &[],
             };
             store_kv(&context, shape, batch, (&k, &v), &mut layer);
             let mut y = vec![f32::NAN; q.len()];
@@ -133,6 +134,7 @@ impl Case {
                 positions: &(0..len as u32).collect::<Vec<_>>(),
                 sequences: &vec![sequence as u32; len],
                 block_tables: tables,
+                states: &[],
             };
             let nans = vec![f32::NAN; len * width];
             store_kv(context, &self.shape, batch, (&nans, &nans), layer);

@@ -13,4 +13,5 @@ mod pace;
 #[cfg(not(target_family = "wasm"))]
 mod pool;
 mod random;
+mod recurrence;
 mod rope;

@@ -156,7 +156,7 @@ fn what_a_cache_held_before_does_not_matter() {
         random.tokens(40, tiny.vocab_size),
     );
     let expected = logits(&model, &new, 40);
-    let mut cache = KvCache::new(model.config(), KvType::F16, 2);
+    let mut cache = KvCache::new(model.config(), KvType::F16, 2, 1);
     let mut workspace = Workspace::new(model.config(), 60, 60);
     let table = [1, 0];
     let batch = Batch::of_sequence(&old, 0, &table);

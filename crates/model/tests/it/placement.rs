@@ -130,7 +130,7 @@ fn a_file_cut_short_is_an_error_that_passes() {
         // What was read ahead by now is still good, so it may be a few steps until it is noticed.
         cut.set_len(whole.len() as u64 / 4).expect("writable");
         let step = || {
-            let mut cache = KvCache::new(model.config(), KvType::F16, 1);
+            let mut cache = KvCache::new(model.config(), KvType::F16, 1, 1);
             let mut workspace = Workspace::new(model.config(), 9, 9);
             let mut batch = Batch::of_sequence(&tokens, 0, &[0]);
             batch.outputs = (0..9).collect();

@@ -35,7 +35,7 @@ pub(crate) fn logits_kept_as(
 ) -> Vec<f32> {
     let num_blocks = KvCache::blocks_for(tokens.len());
     let table: Vec<u32> = (0..num_blocks as u32).collect();
-    let mut cache = KvCache::new(model.config(), kv_type, num_blocks);
+    let mut cache = KvCache::new(model.config(), kv_type, num_blocks, 1);
     let mut workspace = Workspace::new(model.config(), step, step);
     let mut all = Vec::new();
     for (i, tokens) in tokens.chunks(step).enumerate() {
@@ -68,7 +68,7 @@ pub(crate) fn ragged(
         .map(|s| (0..per_sequence).map(|index| block(s, index)).collect())
         .collect();
     let num_blocks = 1 + tables.iter().flatten().copied().max().unwrap_or(0) as usize;
-    let mut cache = KvCache::new(model.config(), kv_type, num_blocks);
+    let mut cache = KvCache::new(model.config(), kv_type, num_blocks, sequences.len());
     let room: usize = sequences.iter().map(|s| s.step).sum();
     let mut workspace = Workspace::new(model.config(), room, room);
     let mut done = vec![0; sequences.len()];
@@ -78,7 +78,8 @@ pub(crate) fn ragged(
         for (i, sequence) in sequences.iter().enumerate() {
             let end = sequence.tokens.len().min(done[i] + sequence.step);
             // A sequence that is finished keeps its number, with no tokens.
-            batch.push_sequence(&sequence.tokens[done[i]..end], done[i], &tables[i]);
+            let state = (sequences.len() - 1 - i) as u32;
+            batch.push_sequence(&sequence.tokens[done[i]..end], done[i], &tables[i], state);
             done[i] = end;
         }
         if batch.is_empty() {
@@ -117,7 +118,7 @@ impl Probe for Recorder {
 pub(crate) fn taps(model: &Model, tokens: &[u32], step: usize) -> Recorder {
     let num_blocks = KvCache::blocks_for(tokens.len());
     let table: Vec<u32> = (0..num_blocks as u32).collect();
-    let mut cache = KvCache::new(model.config(), KvType::F16, num_blocks);
+    let mut cache = KvCache::new(model.config(), KvType::F16, num_blocks, 1);
     let mut workspace = Workspace::new(model.config(), step, step);
     let mut recorder = Recorder::default();
     for (i, tokens) in tokens.chunks(step).enumerate() {

@@ -96,6 +96,7 @@ pub(super) fn collect(
         "own": own,
         "kv_cache": chosen.need.kv,
         "kv_type": kv_type.name(),
+        "state": chosen.need.state,
         "workspace": chosen.need.workspace,
         "process": chosen.need.process,
         "needed": chosen.need.total(),
@@ -143,13 +144,18 @@ pub(super) fn print(facts: &Value, out: &mut dyn Write) -> io::Result<()> {
     let rows = [
         ("weights", weights(facts)),
         ("kv cache", kv),
+        ("state", size(&facts["state"])),
         ("workspace", size(&facts["workspace"])),
         ("program", size(&facts["process"])),
         ("needed", format!("{}: {verdict}", size(&facts["needed"]))),
         ("budget", budget(facts)),
         ("longest", longest(facts)),
     ];
+    let has_state = facts["state"].as_u64() != Some(0);
     for (name, value) in rows {
+        if name == "state" && !has_state {
+            continue;
+        }
         writeln!(out, "  {name:<14} {value}")?;
     }
     let names = ["context", "kv cache", "needed", ""].map(str::to_owned);
