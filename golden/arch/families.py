@@ -30,6 +30,13 @@ LING2 = {key: value for key, value in DEEPSEEK.items() if key not in ("n_routed_
 LING2 |= dict(num_experts=8, num_shared_experts=2)
 LING = dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=8, num_shared_experts=2, first_k_dense_replace=0,
             norm_topk_prob=True)
+LFM2 = dict(intermediate_size=48, block_auto_adjust_ff_dim=False, norm_eps=1e-5, layer_types=["conv", "full_attention"])
+LFM2_PARTS = dict(cache="config", seed=2)
+MAMBA = dict(hidden_size=40, num_attention_heads=None, num_key_value_heads=None, intermediate_size=None, max_position_embeddings=None)
+# Two heads of values for each key head, and heads of keys that are not as wide as those of attention.
+DELTA = dict(hidden_size=40, intermediate_size=40, num_attention_heads=2, num_key_value_heads=1, head_dim=16, linear_key_head_dim=12,
+             linear_value_head_dim=12, linear_num_key_heads=2, linear_num_value_heads=4, linear_conv_kernel_dim=4,
+             layer_types=["linear_attention", "full_attention"])
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -127,6 +134,18 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "glm4-lite": ("Glm4MoeLite", dict(LATENT, n_group=1, topk_group=1), dict(drop=["Kcur", "Vcur", "Qcur"])),
     "starcoder": ("GPTBigCode", dict(n_embd=40, n_layer=2, n_head=4, num_key_value_heads=None, n_positions=104, hidden_size=None,
         num_hidden_layers=None, num_attention_heads=None, intermediate_size=None, max_position_embeddings=None)),
+    # Recurrent layers, alone and between others.
+    "lfm2": ("Lfm2", dict(LFM2, tie_word_embeddings=False), LFM2_PARTS),
+    "lfm2moe": ("Lfm2Moe", dict(LFM2, moe_intermediate_size=16, num_dense_layers=1, num_experts=4, num_experts_per_tok=2,
+        use_expert_bias=True), LFM2_PARTS),
+    "mamba": ("Mamba", dict(MAMBA, state_size=16, time_step_rank=3), dict(cache="none")),
+    "falcon-mamba": ("FalconMamba", dict(MAMBA, state_size=16, time_step_rank=3, mixer_rms_eps=1e-5), dict(cache="none")),
+    "mamba2": ("Mamba2", dict(MAMBA, num_heads=4, head_dim=20, n_groups=2, state_size=16, chunk_size=32), dict(cache="none")),
+    "qwen3next": ("Qwen3Next", dict(DELTA, moe_intermediate_size=8, shared_expert_intermediate_size=12, num_experts=4, num_experts_per_tok=2),
+        dict(cache="config", adds_one=True)),
+    "qwen35": ("Qwen3_5", dict(DELTA), dict(cache="config", adds_one=True, config_class="Qwen3_5TextConfig")),
+    "qwen35moe": ("Qwen3_5Moe", dict(DELTA, moe_intermediate_size=8, shared_expert_intermediate_size=12, num_experts=4, num_experts_per_tok=2),
+        dict(cache="config", adds_one=True, config_class="Qwen3_5MoeTextConfig")),
     # Not in `transformers`: layers of another class that computes the same, under their own names.
     "xverse": ("Llama", dict(), PERMUTED | dict(config=dict(architectures=["XverseForCausalLM"]))),
     "orion": ("StableLm", dict(partial_rotary_factor=1.0),

@@ -44,11 +44,11 @@ POSITIONS = [0, 1, 4, 8, 16, 24, 55, 63, 64, 99]
 # What a family may call each part; the first that is there counts.
 DECODERS = ["model", "transformer", "gpt_neox", "backbone"]
 LAYERS = ["layers", "h", "blocks"]
-OUTPUT_NORMS = ["norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f"]
-ATTENTIONS = ["self_attn", "attn", "attention", "self_attention"]
+OUTPUT_NORMS = ["norm", "embedding_norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f"]
+ATTENTIONS = ["self_attn", "attn", "attention", "self_attention", "conv", "mixer", "linear_attn", "mamba"]
 FFNS = ["mlp", "block_sparse_moe", "feed_forward", "ffn", "moe"]
-MIXER_NORMS = ["input_layernorm", "ln_1", "norm_1", "ln_attn"]
-FFN_NORMS = ["pre_feedforward_layernorm", "post_attention_layernorm", "ln_2", "norm_2", "ln_mlp"]
+MIXER_NORMS = ["input_layernorm", "operator_norm", "ln_1", "norm_1", "ln_attn", "norm"]
+FFN_NORMS = ["pre_feedforward_layernorm", "ffn_norm", "post_attention_layernorm", "ln_2", "norm_2", "ln_mlp"]
 
 
 def main():
@@ -80,7 +80,12 @@ def make(name, class_name, settings, options):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with tempfile.TemporaryDirectory() as saved:
-        model.half().save_pretrained(saved)
+        model.half()
+        for parameter, tensor in model.named_parameters():
+            if parameter.endswith("A_log"):
+                # As files have it: the converter takes the exponential in the type that it finds.
+                tensor.data = tensor.data.float()
+        model.save_pretrained(saved)
         for file in ["config.json", "model.safetensors"]:
             shutil.copy(pathlib.Path(saved) / file, folder)
     if "tensors" in options:
@@ -128,25 +133,34 @@ def randomize(model, options):
         if tensor.dim() == 1:
             # Gains are about 1, or about 0 where 1 is added to them; biases are about 0.
             is_gain = "norm" in name or "ln_" in name
-            centre = 1.0 if is_gain and not name.endswith("bias") and not adds_one else 0.0
+            adds = adds_one and "linear_attn" not in name
+            centre = 1.0 if is_gain and not name.endswith("bias") and not adds else 0.0
             random = centre + 0.3 * random
-            if adds_one:
+            if adds:
                 # The converter adds in f16: let the sum be exact there.
                 random = torch.round(random * 512) / 512
         elif not any(part in name for part in ("embed_tokens", "wte", "wpe", "embed_in", "word_embeddings")):
             random *= (2 if "q_proj" in name or "k_proj" in name else 1) / tensor.shape[-1] ** 0.5
         tensor.data.copy_(random.half())
+        if name.endswith("A_log"):
+            tensor.data.copy_(decays(random))
     for name, buffer in model.named_buffers():
-        if name.endswith("e_score_correction_bias") and "moe" not in options:
+        if name.endswith(("e_score_correction_bias", "expert_bias")) and "moe" not in options:
             # Large enough to change the choice.
             buffer.copy_((0.3 * torch.randn_like(buffer)).half())
+
+
+def decays(random):
+    """Logarithms exact in F16, whose exponentials `torch` rounds correctly, so that others get the same."""
+    logs = (0.5 * random).half().float()
+    return torch.where(logs.exp() == logs.double().exp().float(), logs, 0.0)
 
 
 class F16Cache(transformers.DynamicCache):
     """Gives keys and values back as a cache in f16 holds them, and shows them to `keep`."""
 
-    def __init__(self, keep):
-        super().__init__()
+    def __init__(self, keep, **settings):
+        super().__init__(**settings)
         self.keep = keep
 
     def update(self, key, value, layer, *arguments, **settings):
@@ -224,7 +238,10 @@ def taps(model, tokens, options):
         watch(layer, f"l_out-{i}")
     watch(first(decoder, OUTPUT_NORMS), "result_norm")
     with torch.no_grad():
-        keep("result_output", model(tokens, past_key_values=F16Cache(keep), use_cache=True).logits)
+        # One that knows the layers' kinds has room for states too; without attention none is needed.
+        cache = F16Cache(keep, **(dict(config=model.config) if options.get("cache") == "config" else {}))
+        cache = dict(use_cache=False) if options.get("cache") == "none" else dict(past_key_values=cache, use_cache=True)
+        keep("result_output", model(tokens, **cache).logits)
     if eager:
         code.eager_attention_forward = eager
     return found

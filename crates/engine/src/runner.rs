@@ -209,6 +209,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_state_is_not_cut_back() {
+        let path = testkit::golden::path("arch/lfm2/model.gguf");
+        let gguf = formats::Gguf::open(path).expect("a golden");
+        let model = Model::load(&gguf, &LoadOptions::default()).expect("it loads");
+        let model = Arc::new(model);
+        let tokens = Random::new(4).tokens(30, model.config().vocab_size);
+        let fresh = |tokens: &[u32]| {
+            let mut runner = Runner::new(model.clone(), KvType::F16, 40, 1);
+            let mut sequence = Sequence::default();
+            sequence.replace(tokens);
+            let logits = runner.step(&mut sequence).expect("all is in memory");
+            logits.expect("nothing is left").to_vec()
+        };
+        let mut runner = Runner::new(model.clone(), KvType::F16, 40, 1);
+        let mut sequence = Sequence::default();
+        let mut other = tokens[..15].to_vec();
+        other.push((other[0] + 1) % 40);
+        // From nothing, on from what is computed, back to a common start, and the same once more.
+        let prompts = [
+            (&tokens[..20], 0),
+            (&tokens[..], 20),
+            (&other[..], 0),
+            (&other[..], 0),
+        ];
+        for (prompt, kept) in prompts {
+            assert_eq!(sequence.replace(prompt), kept);
+            let logits = runner.step(&mut sequence).expect("all is in memory");
+            assert_eq!(logits.expect("nothing is left"), fresh(prompt));
+        }
+    }
+
+    #[test]
     fn logits_of_all_tokens_are_those_of_each() {
         let tiny = TinyModel::default();
         let model = Model::load(&tiny.build(), &LoadOptions::default()).expect("it loads");

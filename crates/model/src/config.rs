@@ -3,6 +3,12 @@
 //! A family file in [`crate::arch`] fills these types while a model is loaded; what can be seen from
 //! the tensors that are present (biases, an own output matrix, sinks) is not repeated here.
 
+mod recurrent;
+
+pub use recurrent::{
+    ChannelScanConfig, DeltaNetConfig, HeadScanConfig, InnerNorms, ShortConvConfig,
+};
+
 use kernels::{Activation, AttentionShape, Pairing};
 
 /// A whole decoder.
@@ -33,9 +39,7 @@ pub struct ModelConfig {
 impl ModelConfig {
     /// Whether a layer keeps a state: then a sequence cannot be cut back without a copy of an earlier one.
     pub fn has_state(&self) -> bool {
-        self.layers
-            .iter()
-            .any(|layer| layer.mixer.state_lens() != [0; 2])
+        self.layers.iter().any(|layer| layer.mixer.has_state())
     }
 
     /// The layers' attention, where they have it.
@@ -44,7 +48,7 @@ impl ModelConfig {
             .iter_mut()
             .filter_map(|layer| match &mut layer.mixer {
                 Mixer::Attention(attention) => Some(attention),
-                Mixer::Latent(_) | Mixer::ShortConv(_) => None,
+                _ => None,
             })
     }
 
@@ -223,6 +227,14 @@ pub enum Mixer {
     Latent(LatentConfig),
     /// A convolution over the last few tokens, between two gates (LFM2).
     ShortConv(ShortConvConfig),
+    /// A state space model of channels.
+    ChannelScan(ChannelScanConfig),
+    /// A state space model of heads.
+    HeadScan(HeadScanConfig),
+    /// Linear attention with the gated delta rule.
+    DeltaNet(DeltaNetConfig),
+    /// Attention and a state space model side by side: the sum of what they give.
+    Both(Box<(AttentionConfig, HeadScanConfig)>),
 }
 
 impl Mixer {
@@ -231,15 +243,27 @@ impl Mixer {
         match self {
             Self::Attention(config) => Some(config.shape()),
             Self::Latent(config) => Some(config.shape()),
-            Self::ShortConv(_) => None,
+            Self::Both(both) => Some(both.0.shape()),
+            Self::ShortConv(_) | Self::ChannelScan(_) | Self::HeadScan(_) | Self::DeltaNet(_) => {
+                None
+            }
         }
+    }
+
+    /// Whether it keeps a state.
+    pub fn has_state(&self) -> bool {
+        self.state_lens() != [0; 2]
     }
 
     /// Numbers that it keeps of a sequence, however long: a convolution's last inputs, and what else recurs.
     pub fn state_lens(&self) -> [usize; 2] {
         match self {
             Self::Attention(_) | Self::Latent(_) => [0, 0],
-            Self::ShortConv(config) => [(config.width - 1) * config.channels, 0],
+            Self::ShortConv(config) => config.state_lens(),
+            Self::ChannelScan(config) => config.state_lens(),
+            Self::HeadScan(config) => config.state_lens(),
+            Self::DeltaNet(config) => config.state_lens(),
+            Self::Both(both) => both.1.state_lens(),
         }
     }
 
@@ -248,7 +272,10 @@ impl Mixer {
         match self {
             Self::Attention(config) => config.rope.as_ref(),
             Self::Latent(config) => Some(&config.rope),
-            Self::ShortConv(_) => None,
+            Self::Both(both) => both.0.rope.as_ref(),
+            Self::ShortConv(_) | Self::ChannelScan(_) | Self::HeadScan(_) | Self::DeltaNet(_) => {
+                None
+            }
         }
     }
 }
@@ -280,6 +307,8 @@ pub struct AttentionConfig {
     pub temperature: Option<Temperature>,
     /// Norm of what attention gives, before its output matrix.
     pub sub_norm: Option<NormConfig>,
+    /// Whether the query's matrix gives a gate beside each head, whose sigmoid multiplies what the head gives.
+    pub gated: bool,
 }
 
 impl AttentionConfig {
@@ -353,15 +382,6 @@ impl LatentConfig {
             softcap: None,
         }
     }
-}
-
-/// A layer's short convolution: `output(c * conv(b * x))`, `b`, `c` and `x` being parts of one matrix's product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShortConvConfig {
-    /// Channels.
-    pub channels: usize,
-    /// Tokens that count, the current one included.
-    pub width: usize,
 }
 
 /// Norm of queries and keys.
@@ -450,16 +470,19 @@ pub enum Ffn {
         /// In the middle.
         activation: Activation,
     },
+    /// Nothing.
+    None,
     /// A few of many networks, chosen for each token (Shazeer et al. 2017, arXiv:1701.06538).
     Experts(ExpertsConfig),
 }
 
 impl Ffn {
-    /// What bends it.
-    pub fn activation(&self) -> Activation {
+    /// What bends it; none if there is no network.
+    pub fn activation(&self) -> Option<Activation> {
         match self {
-            Self::Gated { activation, .. } | Self::Plain { activation, .. } => *activation,
-            Self::Experts(experts) => experts.activation,
+            Self::None => None,
+            Self::Gated { activation, .. } | Self::Plain { activation, .. } => Some(*activation),
+            Self::Experts(experts) => Some(experts.activation),
         }
     }
 }

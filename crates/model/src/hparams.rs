@@ -84,10 +84,13 @@ impl<'a> Hparams<'a> {
         Ok(n - extra)
     }
 
-    /// A size for each layer: one number for all, or an array with one for each.
-    pub fn size_per_layer(&self, key: &str, n_layers: usize) -> Result<Vec<usize>, LoadError> {
+    /// A number for each layer, or 0: one for all, or an array with one for each.
+    pub fn count_per_layer(&self, key: &str, n_layers: usize) -> Result<Vec<usize>, LoadError> {
         if !matches!(self.metadata.get(&self.key(key)), Some(Value::Array(_))) {
-            return Ok(vec![self.size(key)?; n_layers]);
+            let count = self.metadata.require::<usize>(&self.key(key))?;
+            let sane = count <= MAX_WIDTH;
+            self.check(key, count, "a number from 1 to 16777216", sane)?;
+            return Ok(vec![count; n_layers]);
         }
         let sizes = self.metadata.require::<Vec<usize>>(&self.key(key))?;
         let len = sizes.len();
@@ -97,9 +100,24 @@ impl<'a> Hparams<'a> {
             &format!("{n_layers} numbers"),
             len == n_layers,
         )?;
-        let ok = sizes.iter().all(|size| (1..=MAX_WIDTH).contains(size));
+        let ok = sizes.iter().all(|&size| size <= MAX_WIDTH);
         self.check(key, format!("{sizes:?}"), "numbers from 1 to 16777216", ok)?;
         Ok(sizes)
+    }
+
+    /// What [`Hparams::count_per_layer`] gave for a layer that cannot do without.
+    pub fn of_layer(&self, key: &str, counts: &[usize], layer: usize) -> Result<usize, LoadError> {
+        let count = counts[layer];
+        if count == 0 {
+            let all = counts.iter().all(|&count| count == 0);
+            let found = if all {
+                "0".into()
+            } else {
+                format!("{counts:?}")
+            };
+            self.check(key, found, "numbers from 1 to 16777216", false)?;
+        }
+        Ok(count)
     }
 
     /// A positive, finite float.
@@ -206,21 +224,9 @@ impl<'a> Hparams<'a> {
     /// Which layers see a window only: as the file says, else all but the last of every `period`.
     pub fn windowed_layers(&self, n_layers: usize, period: usize) -> Result<Vec<bool>, LoadError> {
         let key = "attention.sliding_window_pattern";
-        let key = &self.key(key);
-        let by_period = |period: usize| {
-            let windowed = (0..n_layers).map(|layer| (layer + 1) % period != 0);
-            windowed.collect::<Vec<bool>>()
-        };
-        match self.metadata.get(key) {
-            Some(Value::Array(_)) => {
-                let layers: Vec<bool> = self.metadata.require(key)?;
-                let (found, expected) = (layers.len(), format!("{n_layers} truth values"));
-                let all = found == n_layers;
-                self.check("attention.sliding_window_pattern", found, &expected, all)?;
-                Ok(layers)
-            }
-            Some(_) => Ok(by_period(self.size("attention.sliding_window_pattern")?)),
-            None => Ok(by_period(period)),
+        match self.metadata.get(&self.key(key)) {
+            Some(Value::Array(_)) | None => self.layers(key, n_layers, period),
+            Some(_) => Ok(all_but_last(n_layers, self.size(key)?)),
         }
     }
 
@@ -233,6 +239,22 @@ impl<'a> Hparams<'a> {
             Some(Value::Array(_)) => self.windowed_layers(n_layers, 1),
             _ => Ok(vec![true; n_layers]),
         }
+    }
+
+    /// Which layers a list of truth values names; if it is not there, all but the last of every `period`.
+    pub fn layers(
+        &self,
+        key: &str,
+        n_layers: usize,
+        period: usize,
+    ) -> Result<Vec<bool>, LoadError> {
+        if !self.has(key) {
+            return Ok(all_but_last(n_layers, period));
+        }
+        let layers: Vec<bool> = self.metadata.require(&self.key(key))?;
+        let (found, expected) = (layers.len(), format!("{n_layers} truth values"));
+        self.check(key, found, &expected, found == n_layers)?;
+        Ok(layers)
     }
 
     /// Which elements of a head turn together in Llama's layers, whose rows GGUF permutes.
@@ -283,7 +305,8 @@ impl<'a> Hparams<'a> {
             "relu2" => activation == Activation::ReluSquared,
             _ => false,
         };
-        let mut ffns = config.layers.iter().map(|layer| layer.ffn.activation());
+        let ffns = config.layers.iter();
+        let mut ffns = ffns.filter_map(|layer| layer.ffn.activation());
         match ffns.find(|&activation| !fits(activation)) {
             None => Ok(()),
             Some(other) => Err(LoadError::Hyperparameter {
@@ -292,6 +315,12 @@ impl<'a> Hparams<'a> {
                 found: name,
             }),
         }
+    }
+
+    /// Tokens that a short convolution sees.
+    pub fn conv_width(&self, key: &str) -> Result<usize, LoadError> {
+        let width = self.size(key)?;
+        self.check(key, width, "2 to 64 tokens", (2..=64).contains(&width))
     }
 
     /// Checks that heads can be grouped and a head can be turned in pairs.
@@ -336,4 +365,10 @@ impl<'a> Hparams<'a> {
             found,
         })
     }
+}
+
+/// Whether each layer is another than the last of every `period`.
+fn all_but_last(n_layers: usize, period: usize) -> Vec<bool> {
+    let layers = (0..n_layers).map(|layer| !(layer + 1).is_multiple_of(period));
+    layers.collect()
 }

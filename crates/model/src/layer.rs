@@ -108,6 +108,10 @@ impl Layer {
         tap("attn_out", &w.delta[..width]);
         let post = ("attn_post_norm", self.mixer_post_norm.as_ref());
         self.post(post, ops, width, w, &mut tap);
+        if self.ffn.is_none() {
+            ops.add(&mut w.x[..width], &w.delta[..width]);
+            return tap("l_out", &w.x[..width]);
+        }
         let parallel = self.wiring == Wiring::Parallel;
         if parallel {
             // The sum of both waits here; `x` is still what both see.

@@ -72,7 +72,16 @@ impl Model {
         };
         let (norm, role) = (config.embedding_norm, Role::EmbeddingNorm);
         let embedding_norm = Norm::opt(norm, role, 0, d, &loader)?;
-        let output_norm = Norm::load(config.output_norm, Role::OutputNorm, 0, d, &loader)?;
+        // Some files give the norm before the output the name of one after the embedding.
+        let is_misnamed = embedding_norm.is_none()
+            && loader.has(Role::EmbeddingNorm, 0)
+            && !loader.has(Role::OutputNorm, 0);
+        let role = if is_misnamed {
+            Role::EmbeddingNorm
+        } else {
+            Role::OutputNorm
+        };
+        let output_norm = Norm::load(config.output_norm, role, 0, d, &loader)?;
         loader.finish()?;
         let shapes = config.layers.iter().filter_map(|layer| layer.mixer.shape());
         let heads = shapes.map(|shape| shape.head_dim);

@@ -55,6 +55,36 @@ pub enum Role {
     AttentionSubNorm,
     /// `[d_model, q_dim]`.
     AttentionOutput,
+    /// `[d_inner + …, d_model]`: everything that goes into a state space model.
+    ScanIn,
+    /// `[channels, width]`: of its convolution.
+    ScanConv,
+    /// `[rank + 2 n_state, channels]`: what makes the step, writes the state and reads it.
+    ScanProjection,
+    /// `[rank]`: of what makes the step.
+    ScanStepNorm,
+    /// `[n_state]`: of what writes the state.
+    ScanInNorm,
+    /// `[n_state]`: of what reads it.
+    ScanOutNorm,
+    /// `[channels, rank]`, with a bias; or a bias alone, one for each head.
+    ScanStep,
+    /// `[channels, n_state]` or one for each head: how the state decays, negative.
+    ScanDecay,
+    /// One for each channel or head: what goes past the state.
+    ScanSkip,
+    /// `[n_groups, d_inner / n_groups]`, or one head's: of what it gives.
+    ScanGroupNorm,
+    /// `[d_model, d_inner]`.
+    ScanOut,
+    /// `[d_value, d_model]`: what gates the values of linear attention.
+    DeltaGate,
+    /// `[2 n_heads, d_model]`: how much is replaced and how much decays, by key head.
+    DeltaBetaAlpha,
+    /// `[n_heads, d_model]`: how much is replaced.
+    DeltaBeta,
+    /// `[n_heads, d_model]`: how much decays.
+    DeltaAlpha,
     /// `[3 channels, d_model]`: what goes into a short convolution, and its two gates.
     ShortConvIn,
     /// `[channels, width]`.
@@ -210,6 +240,81 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         "model.layers.{i}.self_attn.o_proj",
     ),
     (
+        Role::ScanIn,
+        "blk.{i}.ssm_in",
+        "backbone.layers.{i}.mixer.in_proj",
+    ),
+    (
+        Role::ScanConv,
+        "blk.{i}.ssm_conv1d",
+        "backbone.layers.{i}.mixer.conv1d",
+    ),
+    (
+        Role::ScanProjection,
+        "blk.{i}.ssm_x",
+        "backbone.layers.{i}.mixer.x_proj",
+    ),
+    (
+        Role::ScanStepNorm,
+        "blk.{i}.ssm_dt_norm",
+        "backbone.layers.{i}.mixer.dt_layernorm",
+    ),
+    (
+        Role::ScanInNorm,
+        "blk.{i}.ssm_b_norm",
+        "backbone.layers.{i}.mixer.b_layernorm",
+    ),
+    (
+        Role::ScanOutNorm,
+        "blk.{i}.ssm_c_norm",
+        "backbone.layers.{i}.mixer.c_layernorm",
+    ),
+    (
+        Role::ScanStep,
+        "blk.{i}.ssm_dt",
+        "backbone.layers.{i}.mixer.dt_proj",
+    ),
+    (
+        Role::ScanDecay,
+        "blk.{i}.ssm_a",
+        "backbone.layers.{i}.mixer.A_log",
+    ),
+    (
+        Role::ScanSkip,
+        "blk.{i}.ssm_d",
+        "backbone.layers.{i}.mixer.D",
+    ),
+    (
+        Role::ScanGroupNorm,
+        "blk.{i}.ssm_norm",
+        "backbone.layers.{i}.mixer.norm",
+    ),
+    (
+        Role::ScanOut,
+        "blk.{i}.ssm_out",
+        "backbone.layers.{i}.mixer.out_proj",
+    ),
+    (
+        Role::DeltaGate,
+        "blk.{i}.attn_gate",
+        "model.layers.{i}.linear_attn.in_proj_z",
+    ),
+    (
+        Role::DeltaBetaAlpha,
+        "blk.{i}.ssm_ba",
+        "model.layers.{i}.linear_attn.in_proj_ba",
+    ),
+    (
+        Role::DeltaBeta,
+        "blk.{i}.ssm_beta",
+        "model.layers.{i}.linear_attn.in_proj_b",
+    ),
+    (
+        Role::DeltaAlpha,
+        "blk.{i}.ssm_alpha",
+        "model.layers.{i}.linear_attn.in_proj_a",
+    ),
+    (
         Role::ShortConvIn,
         "blk.{i}.shortconv.in_proj",
         "model.layers.{i}.conv.in_proj",
@@ -348,8 +453,19 @@ impl Role {
     pub fn is_small(self) -> bool {
         matches!(
             self,
-            Self::Router | Self::RouterBias | Self::SharedRouter | Self::Sinks | Self::ShortConv
+            Self::Router
+                | Self::RouterBias
+                | Self::SharedRouter
+                | Self::Sinks
+                | Self::ShortConv
+                | Self::ScanConv
+                | Self::ScanSkip
         )
+    }
+
+    /// Whether files name it without a suffix.
+    pub fn is_bare(self) -> bool {
+        matches!(self, Self::ScanDecay | Self::ScanSkip)
     }
 
     /// Whether it is the gain of a norm.
@@ -371,6 +487,10 @@ impl Role {
             FfnNorm,
             FfnSubNorm,
             FfnPostNorm,
+            ScanStepNorm,
+            ScanInNorm,
+            ScanOutNorm,
+            ScanGroupNorm,
         ];
         norms.contains(&self) || more.contains(&self)
     }

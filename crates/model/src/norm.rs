@@ -29,12 +29,21 @@ impl Norm {
                 loader.vector(role, layer, len)?,
                 loader.bias(role, layer, len)?.unwrap_or_default(),
             ),
-            NormConfig::Plain { .. } => (vec![1.0; len], Vec::new()),
+            NormConfig::Plain { .. } => return Ok(Self::unit(config, len)),
         };
         Ok(Self { config, gain, bias })
     }
 
-    /// The same, if there is a config.
+    /// A norm without a gain.
+    pub(crate) fn unit(config: NormConfig, len: usize) -> Self {
+        Self {
+            config,
+            gain: vec![1.0; len],
+            bias: Vec::new(),
+        }
+    }
+
+    /// [`Norm::load`], if there is a config.
     pub(crate) fn opt(
         config: Option<NormConfig>,
         role: Role,

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use formats::ReadError;
 use kernels::{
-    Activation, Activations, AttentionShape, BatchView, Context, ConvWeights, HeadTerms, KvLayer,
-    Level, Pairing, RopeTable, Sizes, StateLayer,
+    Activation, Activations, AttentionShape, BatchView, ChannelScan, Context, ConvWeights,
+    GatedDelta, HeadScan, HeadTerms, KvLayer, Level, Pairing, RopeTable, Sizes, StateLayer,
 };
 
 use crate::config::{AttentionConfig, NormConfig};
@@ -117,9 +117,7 @@ impl Ops<'_> {
         kernels::matmul(&self.context, &mut jobs, x, activations);
         for (linear, out) in products {
             if let Some(bias) = &linear.bias {
-                for row in out.chunks_exact_mut(linear.n) {
-                    kernels::add(&self.context, row, bias);
-                }
+                self.add_row(out, bias);
             }
         }
     }
@@ -211,6 +209,53 @@ impl Ops<'_> {
         out: &mut [f32],
     ) {
         kernels::causal_conv(&self.context, batch, weights, x, state, out);
+    }
+
+    /// A state space model of channels.
+    pub(crate) fn channel_scan(
+        &self,
+        batch: BatchView<'_>,
+        scan: ChannelScan<'_>,
+        state: &mut StateLayer,
+        out: &mut [f32],
+    ) {
+        kernels::channel_scan(&self.context, batch, scan, state, out);
+    }
+
+    /// Linear attention with the gated delta rule.
+    pub(crate) fn gated_delta(
+        &self,
+        batch: BatchView<'_>,
+        rule: GatedDelta<'_>,
+        state: &mut StateLayer,
+        out: &mut [f32],
+    ) {
+        kernels::gated_delta(&self.context, batch, rule, state, out);
+    }
+
+    /// A state space model of heads.
+    pub(crate) fn head_scan(
+        &self,
+        batch: BatchView<'_>,
+        scan: HeadScan<'_>,
+        state: &mut StateLayer,
+        out: &mut [f32],
+    ) {
+        kernels::head_scan(&self.context, batch, scan, state, out);
+    }
+
+    /// `x[t] += row` for each token.
+    pub(crate) fn add_row(&self, x: &mut [f32], row: &[f32]) {
+        for x in x.chunks_exact_mut(row.len()) {
+            kernels::add(&self.context, x, row);
+        }
+    }
+
+    /// `x[t] = x[t] * row` for each token.
+    pub(crate) fn mul_row(&self, x: &mut [f32], row: &[f32]) {
+        for x in x.chunks_exact_mut(row.len()) {
+            kernels::mul(&self.context, x, row);
+        }
     }
 
     /// `x = x * y`.

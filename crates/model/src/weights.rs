@@ -237,6 +237,22 @@ impl<'a> Loader<'a> {
         self.floats(&format!("{}.weight", role.gguf(layer)), &[len])
     }
 
+    /// A bias where there is no matrix, `[len]`.
+    pub fn bias_only(&self, role: Role, layer: usize, len: usize) -> Result<Vec<f32>, LoadError> {
+        self.floats(&format!("{}.bias", role.gguf(layer)), &[len])
+    }
+
+    /// A role whose tensor's name has no suffix; files may add a last dimension of 1.
+    pub fn bare(&self, role: Role, layer: usize, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
+        let name = role.gguf(layer);
+        match self.gguf.tensor(&name) {
+            Some(tensor) if tensor.shape.split_last() == Some((&1, shape)) => {
+                self.floats(&name, &tensor.shape)
+            }
+            _ => self.floats(&name, shape),
+        }
+    }
+
     /// The vector of a role, `[len]`, or `[1, len]`: files have both for what is a matrix of one row.
     pub fn row(&self, role: Role, layer: usize, len: usize) -> Result<Vec<f32>, LoadError> {
         let name = format!("{}.weight", role.gguf(layer));

@@ -86,11 +86,28 @@ impl Widths {
             widths.attended = widths.attended.max(attended);
             widths.kv_dim = widths.kv_dim.max(kv_dim);
             let q_dim = match &layer.mixer {
-                Mixer::Attention(_) => attended,
-                Mixer::ShortConv(conv) => {
-                    widths.attended = widths.attended.max(conv.channels);
-                    widths.kv_dim = widths.kv_dim.max(conv.channels);
-                    conv.channels
+                Mixer::Attention(attention) => {
+                    let both = if attention.gated { 2 * attended } else { 0 };
+                    widths.gathered = widths.gathered.max(both);
+                    attended
+                }
+                Mixer::ShortConv(conv) => widths.recurrent(conv.channels, conv.channels, 0),
+                Mixer::ChannelScan(scan) => {
+                    widths.gathered = widths.gathered.max(2 * scan.n_state);
+                    widths.recurrent(scan.channels, scan.channels, scan.rank)
+                }
+                Mixer::HeadScan(scan) => {
+                    widths.recurrent(scan.d_inner(), scan.d_conv(), scan.heads.n_heads)
+                }
+                Mixer::DeltaNet(net) => {
+                    widths.gathered = widths.gathered.max(2 * net.heads.n_heads);
+                    widths.recurrent(net.d_value(), net.d_conv(), 2 * net.heads.n_heads)
+                }
+                Mixer::Both(both) => {
+                    widths.both = d_model;
+                    let scan = &both.1;
+                    let inner = widths.recurrent(scan.d_inner(), scan.d_conv(), scan.heads.n_heads);
+                    inner.max(attended)
                 }
                 Mixer::Latent(latent) => {
                     widths.latent_q = widths.latent_q.max(attended);
@@ -109,6 +126,7 @@ impl Widths {
                 Ffn::Gated { d_ff, .. } | Ffn::Plain { d_ff, .. } => {
                     widths.d_ff = widths.d_ff.max(d_ff);
                 }
+                Ffn::None => {}
                 Ffn::Experts(experts) => {
                     let d_ff = experts.d_ff.max(experts.shared_d_ff.unwrap_or(0));
                     widths.d_ff = widths.d_ff.max(d_ff);
@@ -119,6 +137,14 @@ impl Widths {
             }
         }
         widths
+    }
+
+    /// Room for a recurrent mixer's output, what its convolution takes and gives, and numbers of heads; the first again.
+    fn recurrent(&mut self, d_inner: usize, d_conv: usize, per_head: usize) -> usize {
+        self.attended = self.attended.max(d_inner);
+        self.kv_dim = self.kv_dim.max(d_conv);
+        self.latents = self.latents.max(per_head);
+        d_inner
     }
 
     /// Widest row that is copied aside.

@@ -300,8 +300,8 @@ fn others() -> Vec<Case> {
         set(ARCHITECTURE, Value::U32(3), &[ARCHITECTURE, "3"]),
         set(
             ARCHITECTURE,
-            Value::String("mamba".into()),
-            &["`mamba`", "llama"],
+            Value::String("grok".into()),
+            &["`grok`", "llama"],
         ),
         set(
             ARCHITECTURE,

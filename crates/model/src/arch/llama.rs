@@ -8,7 +8,7 @@
 use super::prelude::*;
 
 /// What other families start from.
-pub(super) use crate::decoder::config;
+pub(super) use crate::decoder::{config, hybrid};
 
 /// What Mixtral's folders call a router and its experts.
 pub(super) const MIXTRAL_EXPERTS: &[(Role, &str)] = &[

@@ -32,7 +32,11 @@ mod granitemoe;
 mod hunyuan;
 mod hunyuan_moe;
 mod internlm2;
+mod lfm2;
+mod lfm2moe;
 mod llama;
+mod mamba;
+mod mamba2;
 mod minicpm;
 mod minimax_m2;
 mod mistral3;
@@ -49,7 +53,10 @@ mod qwen;
 mod qwen2;
 mod qwen2moe;
 mod qwen3;
+mod qwen35;
+mod qwen35moe;
 mod qwen3moe;
+mod qwen3next;
 mod seed_oss;
 mod smollm3;
 mod stablelm;
@@ -127,7 +134,7 @@ mod prelude {
 
     pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS};
     pub(super) use crate::LoadError;
-    pub(super) use crate::config::{Ffn, Gating, ModelConfig, NormConfig, QkNormOver};
+    pub(super) use crate::config::{Ffn, Gating, Mixer, ModelConfig, NormConfig, QkNormOver};
     pub(super) use crate::decoder::set_rms_norms;
     pub(super) use crate::hf::{Fields, Rows};
     pub(super) use crate::hparams::Hparams;
@@ -209,6 +216,13 @@ pub const FAMILIES: &[Family] = &[
     seed_oss::FAMILY,
     dots1::FAMILY,
     bitnet::FAMILY,
+    lfm2::FAMILY,
+    lfm2moe::FAMILY,
+    mamba::FAMILY,
+    mamba2::FAMILY,
+    qwen3next::FAMILY,
+    qwen35::FAMILY,
+    qwen35moe::FAMILY,
 ];
 
 /// The config of the model that `metadata` describes.

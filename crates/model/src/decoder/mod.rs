@@ -21,19 +21,31 @@ use crate::weights::Loader;
 /// # Errors
 /// If a key is missing or makes no sense.
 pub(crate) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
+    hybrid(h, loader, |_, _| Ok(None))
+}
+
+/// The same, where `other` may say what stands in a layer instead of attention; it is given the layer and its KV heads.
+///
+/// # Errors
+/// As for [`config`], or `other`'s.
+pub(crate) fn hybrid(
+    h: &Hparams<'_>,
+    loader: &Loader<'_>,
+    other: impl Fn(usize, usize) -> Result<Option<Mixer>, LoadError>,
+) -> Result<ModelConfig, LoadError> {
     let n_layers = h.n_layers()?;
     let d_model = h.size("embedding_length")?;
     let norm = norm(h)?;
-    let n_heads = h.size_per_layer("attention.head_count", n_layers)?;
+    let n_heads = h.count_per_layer("attention.head_count", n_layers)?;
     let n_kv_heads = if h.has("attention.head_count_kv") {
-        h.size_per_layer("attention.head_count_kv", n_layers)?
+        h.count_per_layer("attention.head_count_kv", n_layers)?
     } else {
         n_heads.clone()
     };
     let experts = h.experts()?;
     let d_ff = match experts {
         Some(_) if !h.has("feed_forward_length") => vec![0; n_layers],
-        _ => h.size_per_layer("feed_forward_length", n_layers)?,
+        _ => h.count_per_layer("feed_forward_length", n_layers)?,
     };
     let first_experts = h.opt::<usize>("leading_dense_block_count")?.unwrap_or(0);
     let step = h.size_or("interleave_moe_layer_step", 1)?;
@@ -43,45 +55,41 @@ pub(crate) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
     let window = h
         .opt::<usize>("attention.sliding_window")?
         .filter(|&window| window > 0);
-    let clamp = h
-        .opt("attention.clamp_kqv")?
-        .filter(|&bound: &f32| bound > 0.0);
     let windowed = h.listed_windows(n_layers)?;
     let mut layers = Vec::with_capacity(n_layers);
     for layer in 0..n_layers {
-        let head_dim = h.head_dim(d_model, n_heads[layer])?;
-        h.check_heads(n_heads[layer], n_kv_heads[layer], head_dim)?;
-        let rope = rope_config(h, loader, head_dim, h.pairing()?)?;
-        let dense = Ffn::Gated {
-            d_ff: d_ff[layer],
-            activation: Activation::Silu,
-            sub_norm: None,
+        let mixer = match other(layer, n_kv_heads[layer])? {
+            Some(mixer) => mixer,
+            None => {
+                let n_heads = h.of_layer("attention.head_count", &n_heads, layer)?;
+                let n_kv_heads = h.of_layer("attention.head_count_kv", &n_kv_heads, layer)?;
+                let attention = attention(h, loader, d_model, (n_heads, n_kv_heads))?;
+                let window = window.filter(|_| windowed[layer]);
+                Mixer::Attention(AttentionConfig {
+                    window,
+                    ..attention
+                })
+            }
+        };
+        let ffn = match experts {
+            Some(experts) if layer >= first_experts && (layer + 1).is_multiple_of(step) => {
+                Ffn::Experts(experts)
+            }
+            // Recurrent layers may do without.
+            _ if d_ff[layer] == 0 && mixer.has_state() => Ffn::None,
+            _ => Ffn::Gated {
+                d_ff: h.of_layer("feed_forward_length", &d_ff, layer)?,
+                activation: Activation::Silu,
+                sub_norm: None,
+            },
         };
         layers.push(LayerConfig {
             wiring: Wiring::Sequential,
             mixer_norm: Some(norm),
-            mixer: Mixer::Attention(AttentionConfig {
-                n_heads: n_heads[layer],
-                n_kv_heads: n_kv_heads[layer],
-                head_dim,
-                scale: 1.0 / (head_dim as f32).sqrt(),
-                rope: Some(rope),
-                window: window.filter(|_| windowed[layer]),
-                softcap: None,
-                qk_norm: None,
-                clamp,
-                slopes: Vec::new(),
-                temperature: None,
-                sub_norm: None,
-            }),
+            mixer,
             mixer_post_norm: None,
-            ffn_norm: Some(norm),
-            ffn: match experts {
-                Some(experts) if layer >= first_experts && (layer + 1).is_multiple_of(step) => {
-                    Ffn::Experts(experts)
-                }
-                _ => dense,
-            },
+            ffn_norm: Some(norm).filter(|_| ffn != Ffn::None),
+            ffn,
             ffn_post_norm: None,
             residual_scale: None,
         });
@@ -108,6 +116,33 @@ pub(crate) fn set_rms_norms(config: &mut ModelConfig, h: &Hparams<'_>) -> Result
         config.set_norms(NormConfig::Rms { eps });
     }
     Ok(())
+}
+
+/// A layer's attention, with `(n_heads, n_kv_heads)`.
+pub(crate) fn attention(
+    h: &Hparams<'_>,
+    loader: &Loader<'_>,
+    d_model: usize,
+    (n_heads, n_kv_heads): (usize, usize),
+) -> Result<AttentionConfig, LoadError> {
+    let head_dim = h.head_dim(d_model, n_heads)?;
+    h.check_heads(n_heads, n_kv_heads, head_dim)?;
+    let clamp = h.opt("attention.clamp_kqv")?;
+    Ok(AttentionConfig {
+        n_heads,
+        n_kv_heads,
+        head_dim,
+        scale: 1.0 / (head_dim as f32).sqrt(),
+        rope: Some(rope_config(h, loader, head_dim, h.pairing()?)?),
+        window: None,
+        softcap: None,
+        qk_norm: None,
+        clamp: clamp.filter(|&bound: &f32| bound > 0.0),
+        slopes: Vec::new(),
+        temperature: None,
+        sub_norm: None,
+        gated: false,
+    })
 }
 
 /// Which norm a file has is seen from the key of its epsilon.

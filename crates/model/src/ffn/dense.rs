@@ -29,7 +29,7 @@ pub(super) fn roles() -> Roles {
 
 impl DenseWeights {
     /// # Panics
-    /// If the config is for experts.
+    /// If the config is for experts, or none.
     pub(super) fn load(
         config: &Ffn,
         Roles([gate, up, down]): Roles,
@@ -45,7 +45,7 @@ impl DenseWeights {
                 sub_norm,
             } => (d_ff, activation, sub_norm),
             Ffn::Plain { d_ff, activation } => (d_ff, activation, None),
-            Ffn::Experts(_) => unreachable!("experts are not dense"),
+            Ffn::Experts(_) | Ffn::None => unreachable!("a dense one was asked for"),
         };
         let is_gated = matches!(config, Ffn::Gated { .. });
         let (gate, up) = if is_gated && !loader.has(gate, layer) {

@@ -13,6 +13,7 @@ use dense::{DenseWeights, roles};
 use experts::ExpertsWeights;
 
 pub(crate) enum FfnWeights {
+    None,
     Dense(Box<DenseWeights>),
     Experts(Box<ExpertsWeights>),
 }
@@ -25,6 +26,7 @@ impl FfnWeights {
         loader: &Loader<'_>,
     ) -> Result<Self, LoadError> {
         Ok(match config {
+            Ffn::None => Self::None,
             Ffn::Experts(config) => {
                 let weights = ExpertsWeights::load(*config, d_model, layer, loader)?;
                 Self::Experts(Box::new(weights))
@@ -36,8 +38,14 @@ impl FfnWeights {
         })
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
     pub(crate) fn linears(&self) -> Vec<&Linear> {
         match self {
+            Self::None => Vec::new(),
             Self::Dense(weights) => weights.linears(),
             Self::Experts(weights) => weights.linears(),
         }
@@ -45,12 +53,13 @@ impl FfnWeights {
 
     pub(crate) fn linears_mut(&mut self) -> Vec<&mut Linear> {
         match self {
+            Self::None => Vec::new(),
             Self::Dense(weights) => weights.linears_mut(),
             Self::Experts(weights) => weights.linears_mut(),
         }
     }
 
-    /// `delta = ffn(normed)` for `m` tokens.
+    /// `delta = ffn(normed)` for `m` tokens; nothing if there is none.
     pub(crate) fn forward(
         &self,
         ops: &Ops<'_>,
@@ -59,6 +68,7 @@ impl FfnWeights {
         tap: &mut impl FnMut(&'static str, &[f32]),
     ) {
         match self {
+            Self::None => {}
             Self::Dense(weights) => weights.forward(ops, m, w),
             Self::Experts(weights) => weights.forward(ops, m, w, tap),
         }

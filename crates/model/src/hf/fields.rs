@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use formats::Tensor;
-use formats::gguf::{Metadata, Value};
+use formats::gguf::{Array, Metadata, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::LoadError;
@@ -171,6 +171,30 @@ impl<'a> Fields<'a> {
     /// An error that names a key.
     pub fn wrong(&self, key: &str, expected: &str) -> LoadError {
         wrong(key, expected, self.peek(key))
+    }
+
+    /// Writes which layers `layer_types` calls `kind`, if it is there.
+    pub fn layers_of(&mut self, kind: &str, key: &str) -> Result<(), LoadError> {
+        let Some(types) = self.get("layer_types") else {
+            return Ok(());
+        };
+        let list = types.as_array();
+        let list = list.ok_or_else(|| wrong("layer_types", "a list", Some(types)))?;
+        let layers = list.iter().map(|found| found == kind).collect();
+        self.set(key, Value::Array(Array::Bool(layers)));
+        Ok(())
+    }
+
+    /// Says that layers have KV heads as `layer_types` calls them `attention`, and none else.
+    pub fn kv_heads_of(&mut self, attention: &str) -> Result<(), LoadError> {
+        let types = self.get("layer_types").and_then(Json::as_array);
+        let expected = "a list with one kind for each layer";
+        let types = types.ok_or_else(|| wrong("layer_types", expected, self.get("layer_types")))?;
+        let heads = self.written("attention.head_count_kv").unwrap_or(0);
+        let of_layer = |kind: &Json| if kind == attention { heads } else { 0 };
+        let heads = types.iter().map(of_layer).collect();
+        self.set("attention.head_count_kv", Value::Array(Array::U32(heads)));
+        Ok(())
     }
 
     /// Fails unless `key` is absent or one of `supported`, for what changes the computation.

@@ -7,6 +7,7 @@
 //! [`kernels::Pairing::HalfSplitToInterleaved`].
 
 mod common;
+mod delta;
 mod explain;
 mod fields;
 mod latent;
@@ -102,7 +103,7 @@ pub(crate) struct Place {
     pub(crate) role: Role,
     pub(crate) layer: usize,
     pub(crate) expert: usize,
-    /// `.weight`, `.bias`, or nothing.
+    /// In GGUF: `.weight`, `.bias`, or nothing.
     pub(crate) suffix: &'static str,
 }
 
@@ -135,6 +136,12 @@ impl Place {
                 }
             }
             if let Some(&role) = patterns.get(pattern.as_str()) {
+                // Parameters without a suffix are biases if they are called so, and else weights in GGUF.
+                let suffix = match suffix {
+                    "" if base.ends_with("bias") => ".bias",
+                    "" if !role.is_bare() => ".weight",
+                    suffix => suffix,
+                };
                 return Ok(Self {
                     role,
                     layer: numbers[0],
@@ -148,16 +155,8 @@ impl Place {
 
     /// The name in GGUF.
     pub(crate) fn gguf(&self) -> String {
-        let suffix = match (self.suffix, self.role) {
-            // Stored as parameters without a suffix, named like weights or biases in GGUF.
-            ("", Role::RouterBias) => ".bias",
-            ("", _) => ".weight",
-            (suffix, _) => suffix,
-        };
-        format!(
-            "{}{suffix}",
-            self.role.gguf_of_expert(self.layer, self.expert)
-        )
+        let name = self.role.gguf_of_expert(self.layer, self.expert);
+        format!("{name}{}", self.suffix)
     }
 }
 

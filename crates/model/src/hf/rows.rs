@@ -4,7 +4,7 @@ use formats::Tensor;
 use formats::gguf::Metadata;
 use tensor::DType;
 
-use super::{Place, named};
+use super::{Place, delta, named};
 use crate::LoadError;
 use crate::arch::HuggingFace;
 use crate::hparams::Hparams;
@@ -20,6 +20,16 @@ pub enum Rows {
     /// Latent attention's `[n_heads, nope_dim + value_dim, kv_rank]`, instead of the first part transposed and the
     /// second.
     LatentB,
+    /// Logarithms of what GGUF has negated.
+    NegatedExp,
+    /// Linear attention's query, key, value and gate by key head, instead of one after the other and the gate by itself.
+    DeltaByHead,
+    /// Linear attention's heads of values that share a key head as neighbours, instead of apart.
+    DeltaApart,
+    /// Both this and [`Rows::NegatedExp`].
+    DeltaApartDecay,
+    /// A vector as this many rows, which metadata has under the key.
+    InRows(&'static str),
     /// `[n_experts, …]` in one tensor, where each expert has several roles one after the other in equal parts.
     ExpertsInOne(&'static [Role]),
     /// `[n_experts, in, out]`, or `[n_experts, out, in]` where weights are in blocks; outputs belong to several roles in
@@ -53,6 +63,25 @@ pub(super) fn convert(
             let order = by_head(tensor, metadata)?;
             tensors.push(reordered(tensor, place.gguf(), &order));
         }
+        Some(Rows::NegatedExp) => tensors.push(negated_exp(tensor, place.gguf())?),
+        Some(Rows::DeltaByHead) => delta::by_head(tensor, place, metadata, tensors)?,
+        Some(Rows::DeltaApart) => tensors.push(delta::apart(tensor, place, metadata)?),
+        Some(Rows::DeltaApartDecay) => {
+            let apart = delta::apart(tensor, place, metadata)?;
+            tensors.push(negated_exp(&apart, place.gguf())?);
+        }
+        Some(Rows::InRows(key)) => {
+            let (values, architecture) = (floats(tensor)?, architecture(metadata)?);
+            let rows = Hparams::new(metadata, &architecture).size_or(key, 1)?;
+            if !values.len().is_multiple_of(rows) {
+                return Err(wrong_shape(
+                    tensor,
+                    vec![values.len().next_multiple_of(rows)],
+                ));
+            }
+            let shape = vec![rows, values.len() / rows];
+            tensors.push(f32s(place.gguf(), shape, values));
+        }
         Some(Rows::LatentB) => tensors.extend(latent_b(tensor, place, metadata)?),
         Some(Rows::ExpertsTransposed(roles)) => in_turn(tensor, place, roles, tensors)?,
         Some(Rows::ExpertsInOne(roles)) => split(tensor, place, roles, 1, tensors)?,
@@ -60,9 +89,20 @@ pub(super) fn convert(
     Ok(())
 }
 
+/// `-e^x`, as near as f32 comes: others take the exponential in f32.
+fn negated_exp(tensor: &Tensor, name: String) -> Result<Tensor, LoadError> {
+    let values = floats(tensor)?;
+    let values = values.into_iter().map(|x| -f64::from(x).exp() as f32);
+    Ok(f32s(name, tensor.shape.clone(), values))
+}
+
+pub(super) fn architecture(metadata: &Metadata) -> Result<String, LoadError> {
+    Ok(metadata.require("general.architecture")?)
+}
+
 /// The order in which rows by head come one after the other: query, key, value.
 fn by_head(tensor: &Tensor, metadata: &Metadata) -> Result<Vec<usize>, LoadError> {
-    let architecture: String = metadata.require("general.architecture")?;
+    let architecture = architecture(metadata)?;
     let h = Hparams::new(metadata, &architecture);
     let n_heads = h.size("attention.head_count")?;
     let n_kv_heads = h.size_or("attention.head_count_kv", n_heads)?;
@@ -88,7 +128,7 @@ fn by_head(tensor: &Tensor, metadata: &Metadata) -> Result<Vec<usize>, LoadError
 
 /// `k_b` `[n_heads, kv_rank, nope_dim]` and `v_b` `[n_heads, value_dim, kv_rank]`; copies.
 fn latent_b(tensor: &Tensor, place: &Place, metadata: &Metadata) -> Result<[Tensor; 2], LoadError> {
-    let architecture: String = metadata.require("general.architecture")?;
+    let architecture = architecture(metadata)?;
     let h = Hparams::new(metadata, &architecture);
     let (heads, rank) = (
         h.size("attention.head_count")?,
@@ -127,17 +167,20 @@ fn latent_b(tensor: &Tensor, place: &Place, metadata: &Metadata) -> Result<[Tens
     ])
 }
 
-/// Rows in another order; copies.
-fn reordered(tensor: &Tensor, name: String, order: &[usize]) -> Tensor {
+/// Some rows in another order; copies.
+pub(super) fn reordered(tensor: &Tensor, name: String, order: &[usize]) -> Tensor {
     let row_bytes = tensor.data.len() / tensor.shape[0].max(1);
     let rows = order
         .iter()
         .flat_map(|&row| &tensor.data[row * row_bytes..][..row_bytes]);
     let data: Vec<u8> = rows.copied().collect();
+    let mut shape = tensor.shape.clone();
+    shape[0] = order.len();
     Tensor {
         name,
+        shape,
         data: data.into(),
-        ..tensor.clone()
+        ..*tensor
     }
 }
 
@@ -272,7 +315,7 @@ pub(super) fn f32s(
     }
 }
 
-fn wrong_shape(tensor: &Tensor, expected: Vec<usize>) -> LoadError {
+pub(super) fn wrong_shape(tensor: &Tensor, expected: Vec<usize>) -> LoadError {
     LoadError::Shape {
         name: tensor.name.clone(),
         expected,

@@ -22,7 +22,8 @@ const HARMLESS: &[&str] = &[
      pretraining_tp tensor_parallel* tp_plan base_model_* ep_size cache_implementation use_fused_* verbose \
      masked_softmax_fusion bias_dropout_fusion tf_legacy_loss use_triton",
     // Training.
-    "initializer_* init_std init_config *dropout* *_pdrop *aux_loss* *z_loss* seq_aux \
+    "time_step_min time_step_max time_step_floor time_step_init_scheme time_step_scale chunk_size \
+     residual_in_fp32 initializer_* init_std init_config *dropout* *_pdrop *aux_loss* *z_loss* seq_aux \
      output_router_logits output_attentions output_hidden_states *_jitter_noise label_smoothing* loss_* \
      rescale_prenorm_residual moe_capacity* tie_encoder_decoder",
     // Heads and tasks other than the next token.
@@ -65,6 +66,9 @@ const QKV: &[Role] = &[Role::AttentionQ, Role::AttentionQkv];
 const OUT: &[Role] = &[Role::AttentionOutput];
 const LATENT: &[Role] = &[Role::LatentQA, Role::LatentKvA];
 const FFN: &[Role] = &[Role::FfnUp, Role::FfnDown];
+const CONV: &[Role] = &[Role::ScanConv];
+const SHORT_CONV: &[Role] = &[Role::ShortConv, Role::ShortConvIn];
+const SCAN: &[Role] = &[Role::ScanIn, Role::ScanOut];
 const QUERY_NORM: &[Role] = &[Role::QueryNorm];
 
 /// Switches of tensors: one of these roles has this part where the switch is on, and none where it is off.
@@ -74,7 +78,9 @@ const PRESENCE: &[(&str, &[&[Role]], &str)] = &[
     ("qkv_bias", &[QKV], ".bias"),
     ("use_qkv_bias", &[QKV], ".bias"),
     ("mlp_bias", &[FFN], ".bias"),
-    ("use_bias", &[QKV, OUT, FFN], ".bias"),
+    ("use_bias", &[QKV, OUT, FFN, SCAN], ".bias"),
+    ("use_conv_bias", &[CONV], ".bias"),
+    ("conv_bias", &[SHORT_CONV], ".bias"),
     ("bias", &[QKV, OUT, FFN], ".bias"),
     ("lm_head_bias", &[&[Role::Output]], ".bias"),
     ("use_qk_norm", &[QUERY_NORM], ".weight"),

@@ -1,6 +1,6 @@
 //! Softmax attention: queries, keys and values, their norms and turns, and the output matrix.
 
-use kernels::{BatchView, HeadTerms, KvLayer};
+use kernels::{Activation, BatchView, HeadTerms, KvLayer};
 
 use crate::LoadError;
 use crate::config::{AttentionConfig, ModelConfig, QkNorm, QkNormOver, RopeConfig};
@@ -33,14 +33,16 @@ impl AttentionWeights {
     ) -> Result<Self, LoadError> {
         let d = model.d_model;
         let (q_dim, kv_dim) = (config.q_dim(), config.kv_dim());
+        // Of each head the query, and behind it the gate if there is one.
+        let q_rows = if config.gated { 2 * q_dim } else { q_dim };
         let [q, k, v] = if loader.has(Role::AttentionQkv, layer) {
-            let fused = loader.linear(Role::AttentionQkv, layer, q_dim + 2 * kv_dim, d)?;
-            let ends = [0, q_dim, q_dim + kv_dim, q_dim + 2 * kv_dim];
+            let fused = loader.linear(Role::AttentionQkv, layer, q_rows + 2 * kv_dim, d)?;
+            let ends = [0, q_rows, q_rows + kv_dim, q_rows + 2 * kv_dim];
             [0, 1, 2].map(|i| fused.rows(ends[i]..ends[i + 1]))
         } else {
             let linear = |role, n| loader.linear(role, layer, n, d);
             [
-                linear(Role::AttentionQ, q_dim)?,
+                linear(Role::AttentionQ, q_rows)?,
                 linear(Role::AttentionK, kv_dim)?,
                 linear(Role::AttentionV, kv_dim)?,
             ]
@@ -106,11 +108,21 @@ impl AttentionWeights {
         tap: &mut impl FnMut(&'static str, &[f32]),
     ) {
         let (m, config) = (batch.positions.len(), &self.config);
-        let (q, k) = (&mut w.q[..m * self.q.n], &mut w.k[..m * self.k.n]);
+        let q_dim = config.q_dim();
+        let (q, k) = (&mut w.q[..m * q_dim], &mut w.k[..m * self.k.n]);
         let v = &mut w.v[..m * self.v.n];
         let normed = &w.normed[..m * self.q.k];
-        let products = [(&self.q, &mut *q), (&self.k, &mut *k), (&self.v, &mut *v)];
-        ops.linear(normed, &mut w.activations, products);
+        let mut product = |q: &mut [f32]| {
+            let products = [(&self.q, q), (&self.k, &mut *k), (&self.v, &mut *v)];
+            ops.linear(normed, &mut w.activations, products);
+        };
+        if config.gated {
+            let with_gates = &mut w.gathered[..m * self.q.n];
+            product(with_gates);
+            take_halves(with_gates, config.head_dim, 0, q);
+        } else {
+            product(q);
+        }
         if let Some(bound) = config.clamp {
             for x in [&mut *q, &mut *k, &mut *v] {
                 ops.clamp(x, bound);
@@ -127,7 +139,7 @@ impl AttentionWeights {
             self.norm_heads(ops, q, k, &mut w.room);
         }
         if let Some(temperature) = config.temperature {
-            let rows = q.chunks_exact_mut(self.q.n).zip(batch.positions);
+            let rows = q.chunks_exact_mut(q_dim).zip(batch.positions);
             for (row, &position) in rows {
                 let steps = (position as usize / temperature.span) as f32;
                 ops.scale(row, 1.0 + temperature.scale * steps.ln_1p());
@@ -146,8 +158,17 @@ impl AttentionWeights {
         if let Some(norm) = &self.sub_norm {
             norm.in_place(ops, attended, &mut w.room);
         }
+        let out = if config.gated {
+            // Queries are done with.
+            let with_gates = &w.gathered[..m * self.q.n];
+            take_halves(with_gates, config.head_dim, config.head_dim, q);
+            ops.gate(Activation::Sigmoid, q, attended);
+            q
+        } else {
+            attended
+        };
         let delta = &mut w.delta[..m * self.output.n];
-        ops.linear(attended, &mut w.activations, [(&self.output, delta)]);
+        ops.linear(out, &mut w.activations, [(&self.output, delta)]);
     }
 
     fn norm_heads(&self, ops: &Ops<'_>, q: &mut [f32], k: &mut [f32], room: &mut [f32]) {
@@ -162,5 +183,13 @@ impl AttentionWeights {
                 norm.in_place(ops, x, room);
             }
         }
+    }
+}
+
+/// Of each head of twice `dim` the half that begins at `start`.
+fn take_halves(both: &[f32], dim: usize, start: usize, out: &mut [f32]) {
+    let heads = both.chunks_exact(2 * dim).zip(out.chunks_exact_mut(dim));
+    for (both, out) in heads {
+        out.copy_from_slice(&both[start..start + dim]);
     }
 }

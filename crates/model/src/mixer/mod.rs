@@ -1,7 +1,10 @@
 //! What mixes tokens: one file for each kind.
 
 mod attention;
+mod channel_scan;
 mod conv;
+mod delta_net;
+mod head_scan;
 mod latent;
 mod short_conv;
 
@@ -15,6 +18,9 @@ use crate::weights::{Linear, Loader};
 use crate::workspace::Workspace;
 
 use attention::AttentionWeights;
+use channel_scan::ChannelScanWeights;
+use delta_net::DeltaNetWeights;
+use head_scan::HeadScanWeights;
 use latent::LatentWeights;
 use short_conv::ShortConvWeights;
 
@@ -22,6 +28,10 @@ pub(crate) enum MixerWeights {
     Attention(Box<AttentionWeights>),
     Latent(Box<LatentWeights>),
     ShortConv(Box<ShortConvWeights>),
+    ChannelScan(Box<ChannelScanWeights>),
+    HeadScan(Box<HeadScanWeights>),
+    DeltaNet(Box<DeltaNetWeights>),
+    Both(Box<(AttentionWeights, HeadScanWeights)>),
 }
 
 impl MixerWeights {
@@ -43,6 +53,23 @@ impl MixerWeights {
                 let weights = ShortConvWeights::load(*config, model.d_model, layer, loader)?;
                 Self::ShortConv(Box::new(weights))
             }
+            Mixer::ChannelScan(config) => {
+                let weights = ChannelScanWeights::load(*config, model.d_model, layer, loader)?;
+                Self::ChannelScan(Box::new(weights))
+            }
+            Mixer::HeadScan(config) => {
+                let weights = HeadScanWeights::load(*config, model.d_model, layer, loader)?;
+                Self::HeadScan(Box::new(weights))
+            }
+            Mixer::DeltaNet(config) => {
+                let weights = DeltaNetWeights::load(*config, model.d_model, layer, loader)?;
+                Self::DeltaNet(Box::new(weights))
+            }
+            Mixer::Both(both) => {
+                let attention = AttentionWeights::load(&both.0, model, layer, loader)?;
+                let scan = HeadScanWeights::load(both.1, model.d_model, layer, loader)?;
+                Self::Both(Box::new((attention, scan)))
+            }
         })
     }
 
@@ -51,6 +78,14 @@ impl MixerWeights {
             Self::Attention(weights) => weights.linears().to_vec(),
             Self::Latent(weights) => weights.linears(),
             Self::ShortConv(weights) => weights.linears().to_vec(),
+            Self::ChannelScan(weights) => weights.linears(),
+            Self::HeadScan(weights) => weights.linears(),
+            Self::DeltaNet(weights) => weights.linears(),
+            Self::Both(both) => {
+                let mut linears = both.0.linears().to_vec();
+                linears.extend(both.1.linears());
+                linears
+            }
         }
     }
 
@@ -59,6 +94,14 @@ impl MixerWeights {
             Self::Attention(weights) => Vec::from(weights.linears_mut()),
             Self::Latent(weights) => weights.linears_mut(),
             Self::ShortConv(weights) => Vec::from(weights.linears_mut()),
+            Self::ChannelScan(weights) => weights.linears_mut(),
+            Self::HeadScan(weights) => weights.linears_mut(),
+            Self::DeltaNet(weights) => weights.linears_mut(),
+            Self::Both(both) => {
+                let mut linears = Vec::from(both.0.linears_mut());
+                linears.extend(both.1.linears_mut());
+                linears
+            }
         }
     }
 
@@ -75,6 +118,16 @@ impl MixerWeights {
             Self::Attention(weights) => weights.forward(ops, batch, cache.kv(), w, tap),
             Self::Latent(weights) => weights.forward(ops, batch, cache.kv(), w, tap),
             Self::ShortConv(weights) => weights.forward(ops, batch, cache.states(), w),
+            Self::ChannelScan(weights) => weights.forward(ops, batch, cache.states(), w),
+            Self::HeadScan(weights) => weights.forward(ops, batch, cache.states(), w),
+            Self::DeltaNet(weights) => weights.forward(ops, batch, cache.states(), w),
+            Self::Both(both) => {
+                both.0.forward(ops, batch, cache.kv(), w, tap);
+                let width = batch.positions.len() * both.1.d_model();
+                w.both[..width].copy_from_slice(&w.delta[..width]);
+                both.1.forward(ops, batch, cache.states(), w);
+                ops.add(&mut w.delta[..width], &w.both[..width]);
+            }
         }
     }
 }

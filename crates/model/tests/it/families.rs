@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use formats::Gguf;
 use formats::hf::Folder;
 use model::arch::FAMILIES;
+use model::config::Ffn;
 use model::{LoadOptions, Model};
 use testkit::distance::relative_rms;
 use testkit::golden;
@@ -122,14 +123,17 @@ impl Golden {
         }
         let golden = self.taps.tensors().len();
         assert_eq!(compared, golden, "{name}: every golden tap is there");
-        let layers = 0..model.config().layers.len();
+        let layers = model.config().layers.iter().enumerate();
         let mut must = vec![
             "inp_embd".into(),
             "result_norm".into(),
             "result_output".into(),
         ];
-        for layer in layers {
-            must.extend(["attn_out", "ffn_out", "l_out"].map(|tap| format!("{tap}-{layer}")));
+        for (layer, config) in layers {
+            must.extend(["attn_out", "l_out"].map(|tap| format!("{tap}-{layer}")));
+            if config.ffn != Ffn::None {
+                must.push(format!("ffn_out-{layer}"));
+            }
         }
         for tap in must {
             assert!(

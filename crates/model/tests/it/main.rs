@@ -7,4 +7,5 @@ mod placement;
 mod quantized;
 mod roles;
 mod run;
+mod states;
 mod taps;

@@ -1,0 +1,101 @@
+//! Mamba (Gu & Dao 2023, arXiv:2312.00752) and Falcon Mamba. Reference: transformers `modeling_mamba.py`,
+//! `modeling_falcon_mamba.py`.
+//!
+//! Differs from Llama so: a layer is a state space model of channels and nothing else. Falcon Mamba norms, without gains,
+//! what makes the step, and what writes and reads the state.
+
+use super::llama;
+use super::prelude::*;
+use crate::config::{ChannelScanConfig, InnerNorms};
+
+pub(super) const FAMILY: Family = Family {
+    gguf_name: "mamba",
+    models: "Mamba, Falcon Mamba",
+    config,
+    hf: &[
+        HuggingFace {
+            names: NAMES,
+            keys: KEYS,
+            metadata,
+            rows: ROWS,
+            ..HuggingFace::new("MambaForCausalLM")
+        },
+        HuggingFace {
+            names: NAMES,
+            keys: KEYS,
+            metadata: |fields| {
+                fields.set("ssm.dt_b_c_rms", Value::Bool(true));
+                if let Some(eps) = fields.float("mixer_rms_eps")? {
+                    fields.set_own("inner_norm_eps", Value::F32(eps));
+                }
+                metadata(fields)
+            },
+            rows: ROWS,
+            ..HuggingFace::new("FalconMambaForCausalLM")
+        },
+    ],
+};
+
+pub(super) const NAMES: &[(Role, &str)] = &[
+    (Role::TokenEmbedding, "backbone.embeddings"),
+    (Role::OutputNorm, "backbone.norm_f"),
+    (Role::MixerNorm, "backbone.layers.{i}.norm"),
+];
+pub(super) const ROWS: &[(Role, Rows)] = &[(Role::ScanDecay, Rows::NegatedExp)];
+
+pub(super) const KEYS: &[(&str, &str)] = &[
+    ("conv_kernel", "ssm.conv_kernel"),
+    ("intermediate_size", "ssm.inner_size"),
+    ("state_size", "ssm.state_size"),
+    ("time_step_rank", "ssm.time_step_rank"),
+    ("layer_norm_epsilon", "attention.layer_norm_rms_epsilon"),
+];
+
+fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
+    let d_model = fields.size("hidden_size")?.unwrap_or(0);
+    let factor = fields.size("expand")?.unwrap_or(2);
+    if fields.get("intermediate_size").is_none() {
+        let d_inner = d_model.saturating_mul(factor);
+        fields.set("ssm.inner_size", Value::U32(d_inner));
+    }
+    if fields
+        .text("time_step_rank")
+        .is_ok_and(|rank| rank.is_none_or(|rank| rank == "auto"))
+    {
+        fields.set("ssm.time_step_rank", Value::U32(d_model.div_ceil(16)));
+    }
+    endless(fields)
+}
+
+/// What models without attention say of it, and of a context that has no end.
+pub(super) fn endless(fields: &mut Fields<'_>) -> Result<(), LoadError> {
+    fields.only("hidden_act", &["silu"])?;
+    // Two ways to compute the same.
+    for key in ["use_mambapy", "use_associative_scan"] {
+        fields.get(key);
+    }
+    fields.set("context_length", Value::U32(1 << 20));
+    fields.set("attention.head_count", Value::U32(0));
+    fields.set("feed_forward_length", Value::U32(0));
+    Ok(())
+}
+
+/// The state space model that keys under `ssm` describe.
+pub(super) fn scan(h: &Hparams<'_>, norms: Option<InnerNorms>) -> Result<Mixer, LoadError> {
+    Ok(Mixer::ChannelScan(ChannelScanConfig {
+        channels: h.size("ssm.inner_size")?,
+        n_state: h.size("ssm.state_size")?,
+        rank: h.size("ssm.time_step_rank")?,
+        conv_width: h.conv_width("ssm.conv_kernel")?,
+        norms,
+    }))
+}
+
+fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
+    let eps = h.own("inner_norm_eps")?;
+    let eps = eps.unwrap_or(h.positive("attention.layer_norm_rms_epsilon")?);
+    let norm = NormConfig::Rms { eps };
+    let norms = h.opt::<bool>("ssm.dt_b_c_rms")?.unwrap_or(false);
+    let norms = norms.then_some(InnerNorms { norm, gains: false });
+    llama::hybrid(h, loader, |_, _| scan(h, norms).map(Some))
+}

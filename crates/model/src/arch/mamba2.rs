@@ -1,0 +1,82 @@
+//! Mamba 2 (Dao & Gu 2024, arXiv:2405.21060). Reference: transformers `modeling_mamba2.py`.
+//!
+//! Differs from Llama so: a layer is a state space model of heads and nothing else, which norms what it gives.
+
+use kernels::Heads;
+
+use super::prelude::*;
+use super::{llama, mamba};
+use crate::config::HeadScanConfig;
+
+pub(super) const FAMILY: Family = Family {
+    gguf_name: "mamba2",
+    models: "Mamba 2, Codestral Mamba",
+    config,
+    hf: &[HuggingFace {
+        names: &[
+            (Role::TokenEmbedding, "backbone.embeddings"),
+            (Role::OutputNorm, "backbone.norm_f"),
+            (Role::MixerNorm, "backbone.layers.{i}.norm"),
+            (Role::ScanStep, "backbone.layers.{i}.mixer.dt_bias"),
+        ],
+        keys: KEYS,
+        metadata: |fields| {
+            let d_model = fields.size("hidden_size")?.unwrap_or(0);
+            let d_inner = d_model.saturating_mul(fields.size("expand")?.unwrap_or(2));
+            fields.set("ssm.inner_size", Value::U32(d_inner));
+            // It follows from the others, or is of no use.
+            fields.get("time_step_rank");
+            fields.only("time_step_limit", NO_LIMIT)?;
+            mamba::endless(fields)
+        },
+        rows: ROWS,
+        ..HuggingFace::new("Mamba2ForCausalLM")
+    }],
+};
+
+/// As files spell that steps have no bounds.
+pub(super) const NO_LIMIT: &[&str] = &[
+    "[0.0,1.7976931348623157e308]",
+    "[0.0,{\"__float__\":\"Infinity\"}]",
+];
+
+const KEYS: &[(&str, &str)] = &[
+    ("conv_kernel", "ssm.conv_kernel"),
+    ("state_size", "ssm.state_size"),
+    ("num_heads", "ssm.time_step_rank"),
+    ("n_groups", "ssm.group_count"),
+    ("layer_norm_epsilon", "attention.layer_norm_rms_epsilon"),
+];
+
+pub(super) const ROWS: &[(Role, Rows)] = &[
+    (Role::ScanDecay, Rows::NegatedExp),
+    (Role::ScanGroupNorm, Rows::InRows("ssm.group_count")),
+];
+
+/// The state space model that keys under `ssm` describe.
+pub(super) fn scan(h: &Hparams<'_>, norm: Option<NormConfig>) -> Result<HeadScanConfig, LoadError> {
+    let (d_inner, n_heads) = (h.size("ssm.inner_size")?, h.size("ssm.time_step_rank")?);
+    let expected = format!("a divisor of {d_inner}, the inner size");
+    let whole = d_inner.is_multiple_of(n_heads);
+    h.check("ssm.time_step_rank", n_heads, &expected, whole)?;
+    let n_groups = h.size_or("ssm.group_count", 1)?;
+    let expected = format!("a divisor of {n_heads}, the number of heads");
+    let whole = n_heads.is_multiple_of(n_groups);
+    h.check("ssm.group_count", n_groups, &expected, whole)?;
+    Ok(HeadScanConfig {
+        heads: Heads {
+            n_heads,
+            key_dim: h.size("ssm.state_size")?,
+            value_dim: d_inner / n_heads,
+        },
+        n_groups,
+        conv_width: h.conv_width("ssm.conv_kernel")?,
+        norm,
+    })
+}
+
+fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
+    let eps = h.positive("attention.layer_norm_rms_epsilon")?;
+    let scan = scan(h, Some(NormConfig::Rms { eps }))?;
+    llama::hybrid(h, loader, |_, _| Ok(Some(Mixer::HeadScan(scan))))
+}

@@ -1,0 +1,107 @@
+//! States of recurrent layers: copied, kept as bytes and put back, side by side in slots.
+
+use formats::Gguf;
+use model::{Batch, KvCache, KvType, Model, NoProbe, Workspace};
+use testkit::golden;
+
+use crate::run::{Ragged, level, load, logits, ragged};
+
+/// Golden models that keep a state, with their names and tokens.
+fn models() -> Vec<(String, Model, Vec<u32>)> {
+    let entries = golden::path("arch").read_dir().expect("a folder");
+    let folders = entries.map(|entry| entry.expect("an entry").path());
+    let models = folders.filter_map(|folder| {
+        let model = Gguf::open(folder.join("model.gguf")).ok()?;
+        let model = load(&model, level(), 2);
+        let taps = Gguf::open(folder.join("taps.gguf")).expect("taps");
+        let tokens = taps.metadata().require("golden.tokens").expect("tokens");
+        let name = folder.file_name()?.to_string_lossy().into_owned();
+        model.config().has_state().then_some((name, model, tokens))
+    });
+    let models: Vec<_> = models.collect();
+    assert!(models.len() >= 7, "there are models with a state");
+    models
+}
+
+/// Logits of all tokens of a step from `position` on.
+fn step(
+    model: &Model,
+    cache: &mut KvCache,
+    tokens: &[u32],
+    position: usize,
+    slot: u32,
+) -> Vec<f32> {
+    let mut workspace = Workspace::new(model.config(), tokens.len(), tokens.len());
+    let mut batch = Batch::default();
+    batch.push_sequence(tokens, position, &[0, 1], slot);
+    batch.outputs = (0..tokens.len()).collect();
+    let logits = model.forward(&batch, cache, &mut workspace, &mut NoProbe);
+    logits.expect("readable").to_vec()
+}
+
+#[test]
+fn a_state_put_back_gives_the_same_bits() {
+    for (name, model, tokens) in models() {
+        let expected = logits(&model, &tokens, 100);
+        let (before, rest) = tokens.split_at(40);
+        let expected = &expected[before.len() * model.config().vocab_size..];
+        let mut cache = KvCache::new(model.config(), KvType::F16, 2, 3);
+        step(&model, &mut cache, before, 0, 0);
+        cache.copy_state(0, 1);
+        let bytes = cache.state(0);
+        assert_eq!(bytes.len(), KvCache::state_bytes(model.config()), "{name}");
+        // Something else is tried and given up, in one step and token by token.
+        step(&model, &mut cache, &tokens[..20], 40, 0);
+        assert_ne!(cache.state(0), bytes, "{name}: a token changes the state");
+        cache.copy_state(1, 0);
+        let found = step(&model, &mut cache, rest, 40, 0);
+        assert!(found == expected, "{name}: a copy put back");
+        cache.set_state(2, &bytes);
+        let found = step(&model, &mut cache, rest, 40, 2);
+        assert!(found == expected, "{name}: bytes put back, in another slot");
+        cache.copy_state(1, 0);
+        let mut found = Vec::new();
+        for (i, token) in rest.iter().enumerate() {
+            found.extend(step(&model, &mut cache, &[*token], 40 + i, 0));
+        }
+        assert!(found == expected, "{name}: and token by token");
+    }
+}
+
+#[test]
+fn neighbours_and_what_a_slot_held_change_nothing() {
+    for (name, model, tokens) in models() {
+        let sequences = [(0, 100, 7), (3, 90, 90), (50, 51, 1), (10, 64, 1)];
+        let sequences = sequences.map(|(start, end, step)| Ragged {
+            tokens: tokens[start..end].to_vec(),
+            step,
+        });
+        let block = |sequence: usize, block: usize| (2 * sequence + block) as u32;
+        let found = ragged(KvType::F16, &model, &sequences, block);
+        for (i, (found, sequence)) in found.iter().zip(&sequences).enumerate() {
+            let alone = logits(&model, &sequence.tokens, sequence.tokens.len());
+            assert!(*found == alone, "{name}: sequence {i} in a batch");
+        }
+        // A slot that was used begins anew at position 0.
+        let mut cache = KvCache::new(model.config(), KvType::F16, 2, 1);
+        step(&model, &mut cache, &tokens[..60], 0, 0);
+        let found = step(&model, &mut cache, &tokens[60..], 0, 0);
+        let alone = logits(&model, &tokens[60..], 40);
+        assert!(found == alone, "{name}: a used slot");
+    }
+}
+
+#[test]
+fn layers_without_attention_take_no_kv_blocks() {
+    for (name, model, _) in models() {
+        let config = model.config();
+        let attention = config
+            .layers
+            .iter()
+            .filter(|layer| layer.mixer.shape().is_some());
+        let has_attention = attention.count() > 0;
+        let bytes = KvCache::size_bytes(config, KvType::F16, 1000);
+        assert_eq!(bytes > 0, has_attention, "{name}");
+        assert!(KvCache::state_bytes(config) > 0, "{name}");
+    }
+}
