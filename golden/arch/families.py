@@ -37,6 +37,10 @@ MAMBA = dict(hidden_size=40, num_attention_heads=None, num_key_value_heads=None,
 DELTA = dict(hidden_size=40, intermediate_size=40, num_attention_heads=2, num_key_value_heads=1, head_dim=16, linear_key_head_dim=12,
              linear_value_head_dim=12, linear_num_key_heads=2, linear_num_value_heads=4, linear_conv_kernel_dim=4,
              layer_types=["linear_attention", "full_attention"])
+GRANITE_HYBRID = dict(hidden_size=40, num_attention_heads=2, num_key_value_heads=1, attention_multiplier=0.3, embedding_multiplier=3.0,
+                      residual_multiplier=0.7, logits_scaling=4.0, mamba_n_heads=4, mamba_d_head=20, mamba_n_groups=1, mamba_d_state=16,
+                      mamba_chunk_size=32, layer_types=["linear_attention", "full_attention"])
+GRANITE_PARTS = dict(cache="config", permuted=True, config=dict(layer_types=["mamba", "attention"]))
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -146,6 +150,9 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "qwen35": ("Qwen3_5", dict(DELTA), dict(cache="config", adds_one=True, config_class="Qwen3_5TextConfig")),
     "qwen35moe": ("Qwen3_5Moe", dict(DELTA, moe_intermediate_size=8, shared_expert_intermediate_size=12, num_experts=4, num_experts_per_tok=2),
         dict(cache="config", adds_one=True, config_class="Qwen3_5MoeTextConfig")),
+    "granitehybrid": ("GraniteMoeHybrid", dict(GRANITE_HYBRID, num_local_experts=0, shared_intermediate_size=40, intermediate_size=40), GRANITE_PARTS),
+    "granitehybrid-moe": ("GraniteMoeHybrid", dict(GRANITE_HYBRID, num_local_experts=4, num_experts_per_tok=2, intermediate_size=8,
+        shared_intermediate_size=12), GRANITE_PARTS),
     # Not in `transformers`: layers of another class that computes the same, under their own names.
     "xverse": ("Llama", dict(), PERMUTED | dict(config=dict(architectures=["XverseForCausalLM"]))),
     "orion": ("StableLm", dict(partial_rotary_factor=1.0),

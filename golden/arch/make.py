@@ -234,7 +234,7 @@ def taps(model, tokens, options):
         watch(inner(layer, options.get("ffn_out")) or first(layer, FFNS), f"ffn_out-{i}")
         if hasattr(layer, "shared_mlp"):
             # Beside the experts, not in them.
-            layer.shared_mlp.register_forward_hook(lambda module, inputs, output, i=i: keep(f"ffn_out-{i}", found[f"ffn_out-{i}"] + output.flatten(0, 1)))
+            layer.shared_mlp.register_forward_hook(lambda module, inputs, output, i=i: keep(f"ffn_out-{i}", found.get(f"ffn_out-{i}", 0) + output.flatten(0, 1)))
         watch(layer, f"l_out-{i}")
     watch(first(decoder, OUTPUT_NORMS), "result_norm")
     with torch.no_grad():

@@ -172,11 +172,11 @@ impl Runner {
     /// Computes tokens `range` of `sequence`, and logits of the positions `outputs`.
     fn compute(
         &mut self,
-        sequence: &mut Sequence,
+        sequence: &mut Text,
         range: Range<usize>,
         outputs: Range<usize>,
     ) -> Result<&[f32], ReadError> {
-        sequence.has_state = self.model.config().has_state();
+        sequence.has_state = self.model().config().has_state();
         // A step that fails half way leaves layers' states at different tokens: then nothing counts as computed.
         let before = if sequence.has_state { 0 } else { range.start };
         sequence.num_computed = before;
@@ -217,13 +217,13 @@ mod tests {
         let tokens = Random::new(4).tokens(30, model.config().vocab_size);
         let fresh = |tokens: &[u32]| {
             let mut runner = Runner::new(model.clone(), KvType::F16, 40, 1);
-            let mut sequence = Sequence::default();
+            let mut sequence = Text::default();
             sequence.replace(tokens);
             let logits = runner.step(&mut sequence).expect("all is in memory");
             logits.expect("nothing is left").to_vec()
         };
         let mut runner = Runner::new(model.clone(), KvType::F16, 40, 1);
-        let mut sequence = Sequence::default();
+        let mut sequence = Text::default();
         let mut other = tokens[..15].to_vec();
         other.push((other[0] + 1) % 40);
         // From nothing, on from what is computed, back to a common start, and the same once more.

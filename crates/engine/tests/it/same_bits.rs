@@ -59,6 +59,61 @@ fn run(engine: &mut Engine<ModelBackend>, requests: &[Request]) -> Vec<Vec<Token
     inboxes.iter().map(told).collect()
 }
 
+/// Models that keep a state, alone and with attention: cut back never, begun anew when preempted.
+#[test]
+fn states_are_everybody_s_own() {
+    for name in ["mamba2", "qwen35", "lfm2"] {
+        let gguf = formats::Gguf::open(testkit::golden::path(&format!("arch/{name}/model.gguf")));
+        let model = Model::load(&gguf.expect("a golden"), &LoadOptions::default());
+        let model = Arc::new(model.expect("a sound model"));
+        let mut random = Random::new(12);
+        let start = random.tokens(40, VOCAB);
+        let requests: Vec<Request> = (0..12)
+            .map(|seed| {
+                let mut prompt = start[..random.below(40)].to_vec();
+                let own = 1 + random.below(60);
+                prompt.extend(random.tokens(own, VOCAB));
+                Request {
+                    prompt,
+                    sampler: SamplerParams {
+                        seed,
+                        logprobs: Some(3),
+                        ..SamplerParams::default()
+                    },
+                    max_tokens: Some(60 + random.below(70)),
+                    ignore_eos: true,
+                    ..Request::default()
+                }
+            })
+            .collect();
+        let whole = KvCache::blocks_for(MAX_SEQ_LEN);
+        let alone: Vec<_> = requests
+            .iter()
+            .map(|request| {
+                let mut fresh = engine(&model, whole, 256, 1);
+                run(&mut fresh, std::slice::from_ref(request)).remove(0)
+            })
+            .collect();
+        for (blocks, step, parallel) in [(40, 256, 12), (5, 40, 12), (whole, 7, 3)] {
+            let mut shared = engine(&model, blocks, step, parallel);
+            assert_eq!(
+                run(&mut shared, &requests),
+                alone,
+                "{name}, {blocks} blocks"
+            );
+            // And again, where it would be cached.
+            assert_eq!(
+                run(&mut shared, &requests),
+                alone,
+                "{name}, {blocks} blocks"
+            );
+            let stats = shared.stats();
+            assert_eq!((stats.cached_tokens, stats.drafted_tokens), (0, 0));
+            assert!(blocks > 5 || stats.num_preemptions > 0, "{name}: {stats:?}");
+        }
+    }
+}
+
 /// 200 prompts, some with common starts; log-probabilities are told, which shows the bits of logits.
 #[test]
 fn two_hundred_prompts_alone_and_among_thirty_two() {
