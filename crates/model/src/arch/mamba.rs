@@ -6,23 +6,17 @@
 
 use super::llama;
 use super::prelude::*;
-use crate::config::{ChannelScanConfig, InnerNorms};
+use crate::config::InnerNorms;
+use crate::decoder::channel_scan;
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "mamba",
     models: "Mamba, Falcon Mamba",
     config,
     hf: &[
+        FORM,
         HuggingFace {
-            names: NAMES,
-            keys: KEYS,
-            metadata,
-            rows: ROWS,
-            ..HuggingFace::new("MambaForCausalLM")
-        },
-        HuggingFace {
-            names: NAMES,
-            keys: KEYS,
+            architecture: "FalconMambaForCausalLM",
             metadata: |fields| {
                 fields.set("ssm.dt_b_c_rms", Value::Bool(true));
                 if let Some(eps) = fields.float("mixer_rms_eps")? {
@@ -30,26 +24,28 @@ pub(super) const FAMILY: Family = Family {
                 }
                 metadata(fields)
             },
-            rows: ROWS,
-            ..HuggingFace::new("FalconMambaForCausalLM")
+            ..FORM
         },
     ],
 };
 
-pub(super) const NAMES: &[(Role, &str)] = &[
-    (Role::TokenEmbedding, "backbone.embeddings"),
-    (Role::OutputNorm, "backbone.norm_f"),
-    (Role::MixerNorm, "backbone.layers.{i}.norm"),
-];
-pub(super) const ROWS: &[(Role, Rows)] = &[(Role::ScanDecay, Rows::NegatedExp)];
-
-pub(super) const KEYS: &[(&str, &str)] = &[
-    ("conv_kernel", "ssm.conv_kernel"),
-    ("intermediate_size", "ssm.inner_size"),
-    ("state_size", "ssm.state_size"),
-    ("time_step_rank", "ssm.time_step_rank"),
-    ("layer_norm_epsilon", "attention.layer_norm_rms_epsilon"),
-];
+const FORM: HuggingFace = HuggingFace {
+    names: &[
+        (Role::TokenEmbedding, "backbone.embeddings"),
+        (Role::OutputNorm, "backbone.norm_f"),
+        (Role::MixerNorm, "backbone.layers.{i}.norm"),
+    ],
+    keys: &[
+        ("conv_kernel", "ssm.conv_kernel"),
+        ("intermediate_size", "ssm.inner_size"),
+        ("state_size", "ssm.state_size"),
+        ("time_step_rank", "ssm.time_step_rank"),
+        ("layer_norm_epsilon", "attention.layer_norm_rms_epsilon"),
+    ],
+    metadata,
+    rows: &[(Role::ScanDecay, Rows::NegatedExp)],
+    ..HuggingFace::new("MambaForCausalLM")
+};
 
 fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
     let d_model = fields.size("hidden_size")?.unwrap_or(0);
@@ -80,22 +76,11 @@ pub(super) fn endless(fields: &mut Fields<'_>) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// The state space model that keys under `ssm` describe.
-pub(super) fn scan(h: &Hparams<'_>, norms: Option<InnerNorms>) -> Result<Mixer, LoadError> {
-    Ok(Mixer::ChannelScan(ChannelScanConfig {
-        channels: h.size("ssm.inner_size")?,
-        n_state: h.size("ssm.state_size")?,
-        rank: h.size("ssm.time_step_rank")?,
-        conv_width: h.conv_width("ssm.conv_kernel")?,
-        norms,
-    }))
-}
-
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let eps = h.own("inner_norm_eps")?;
     let eps = eps.unwrap_or(h.positive("attention.layer_norm_rms_epsilon")?);
     let norm = NormConfig::Rms { eps };
     let norms = h.opt::<bool>("ssm.dt_b_c_rms")?.unwrap_or(false);
     let norms = norms.then_some(InnerNorms { norm, gains: false });
-    llama::hybrid(h, loader, |_, _| scan(h, norms).map(Some))
+    llama::hybrid(h, loader, |_, _| channel_scan(h, norms).map(Some))
 }

@@ -2,11 +2,9 @@
 //!
 //! Differs from Llama so: a layer is a state space model of heads and nothing else, which norms what it gives.
 
-use kernels::Heads;
-
 use super::prelude::*;
 use super::{llama, mamba};
-use crate::config::HeadScanConfig;
+use crate::decoder::head_scan;
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "mamba2",
@@ -53,30 +51,8 @@ pub(super) const ROWS: &[(Role, Rows)] = &[
     (Role::ScanGroupNorm, Rows::InRows("ssm.group_count")),
 ];
 
-/// The state space model that keys under `ssm` describe.
-pub(super) fn scan(h: &Hparams<'_>, norm: Option<NormConfig>) -> Result<HeadScanConfig, LoadError> {
-    let (d_inner, n_heads) = (h.size("ssm.inner_size")?, h.size("ssm.time_step_rank")?);
-    let expected = format!("a divisor of {d_inner}, the inner size");
-    let whole = d_inner.is_multiple_of(n_heads);
-    h.check("ssm.time_step_rank", n_heads, &expected, whole)?;
-    let n_groups = h.size_or("ssm.group_count", 1)?;
-    let expected = format!("a divisor of {n_heads}, the number of heads");
-    let whole = n_heads.is_multiple_of(n_groups);
-    h.check("ssm.group_count", n_groups, &expected, whole)?;
-    Ok(HeadScanConfig {
-        heads: Heads {
-            n_heads,
-            key_dim: h.size("ssm.state_size")?,
-            value_dim: d_inner / n_heads,
-        },
-        n_groups,
-        conv_width: h.conv_width("ssm.conv_kernel")?,
-        norm,
-    })
-}
-
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let eps = h.positive("attention.layer_norm_rms_epsilon")?;
-    let scan = scan(h, Some(NormConfig::Rms { eps }))?;
+    let scan = head_scan(h, Some(NormConfig::Rms { eps }))?;
     llama::hybrid(h, loader, |_, _| Ok(Some(Mixer::HeadScan(scan))))
 }

@@ -3,9 +3,9 @@
 //! Differs from Qwen 2 MoE so: all but every fourth layer have linear attention with the gated delta rule; the others
 //! have a gate for each head's output, norms of queries and keys, and turn a part of each head.
 
+use super::llama;
 use super::prelude::*;
-use super::{llama, mamba2};
-use crate::config::DeltaNetConfig;
+use crate::decoder::delta_net;
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "qwen3next",
@@ -14,11 +14,7 @@ pub(super) const FAMILY: Family = Family {
     hf: &[HuggingFace {
         names: NAMES,
         keys: KEYS,
-        metadata: |fields| {
-            fields.only("decoder_sparse_step", &["1"])?;
-            fields.only("mlp_only_layers", &["[]"])?;
-            metadata(fields)
-        },
+        metadata,
         gain_plus_one,
         rows: &[
             (Role::ScanDecay, Rows::NegatedExp),
@@ -71,19 +67,13 @@ pub(super) fn config(
     loader: &Loader<'_>,
     grouped: bool,
 ) -> Result<ModelConfig, LoadError> {
-    let scan = mamba2::scan(h, None)?;
-    let eps = h.positive("attention.layer_norm_rms_epsilon")?;
-    let net = DeltaNetConfig {
-        heads: scan.heads,
-        n_key_heads: scan.n_groups,
-        grouped,
-        conv_width: scan.conv_width,
-        norm: NormConfig::Rms { eps },
-    };
+    let net = delta_net(h, grouped)?;
     let interval = h.size_or("full_attention_interval", 4)?;
-    // Layers that guess further tokens are counted there.
-    let n_layers = h.size("block_count")?;
-    let recurrent = h.layers("attention.recurrent_layers", n_layers, interval)?;
+    let recurrent = h.layers(
+        "attention.recurrent_layers",
+        h.size("block_count")?,
+        interval,
+    )?;
     let mut config = llama::hybrid(h, loader, |layer, _| {
         Ok(recurrent[layer].then_some(Mixer::DeltaNet(net)))
     })?;

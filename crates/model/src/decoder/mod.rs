@@ -5,8 +5,10 @@
 //! matrix of its own are seen from tensors, when they are loaded.
 
 mod latent;
+mod recurrent;
 
 pub(crate) use latent::set_latent;
+pub(crate) use recurrent::{channel_scan, delta_net, head_scan};
 
 use kernels::Activation;
 
