@@ -22,6 +22,8 @@ pub(crate) fn tokenizer(name: &str) -> Tokenizer {
 pub(crate) struct Kit {
     pub(crate) tokenizer: Tokenizer,
     pub(crate) engine: GrammarEngine,
+    /// How near to the end each token brings a text, and its length in bytes.
+    ranks: Vec<(u8, u8)>,
 }
 
 impl Kit {
@@ -30,7 +32,14 @@ impl Kit {
         // More logits than tokens, as many models have.
         let engine =
             GrammarEngine::new(&tokenizer, tokenizer.vocab_size() + 37).expect("it makes a trie");
-        Self { tokenizer, engine }
+        let ranks = (0..tokenizer.vocab_size() as u32)
+            .map(|id| rank(&tokenizer, id))
+            .collect();
+        Self {
+            tokenizer,
+            engine,
+            ranks,
+        }
     }
 
     pub(crate) fn compile(&self, spec: GrammarSpec) -> Result<Grammar, GrammarError> {
@@ -78,20 +87,10 @@ impl Kit {
         if !hurry {
             return allowed[rng.below(allowed.len())];
         }
-        let rank = |id: u32| {
-            let bytes = self.tokenizer.token_bytes(id);
-            let kind = match bytes.first() {
-                _ if self.tokenizer.is_eog(id) => 0,
-                Some(b'"') => 1,
-                Some(b'}' | b']') => 2,
-                Some(b'0'..=b'9' | b'n') => 3,
-                _ => 4,
-            };
-            (kind, bytes.len(), id)
-        };
-        let best = allowed.iter().copied().min_by_key(|&id| rank(id));
-        let short = |id: &u32| self.tokenizer.token_bytes(*id).len() == 1;
-        let short: Vec<u32> = allowed.iter().copied().filter(short).collect();
+        let rank = |id: u32| self.ranks.get(id as usize).copied().unwrap_or((9, 9));
+        let best = allowed.iter().copied().min_by_key(|&id| (rank(id), id));
+        let short = allowed.iter().copied().filter(|&id| rank(id).1 == 1);
+        let short: Vec<u32> = short.collect();
         match best {
             Some(best) if rng.below(2) == 0 || short.is_empty() => best,
             _ => short[rng.below(short.len())],
@@ -99,12 +98,28 @@ impl Kit {
     }
 }
 
+fn rank(tokenizer: &Tokenizer, id: u32) -> (u8, u8) {
+    let bytes = tokenizer.token_bytes(id);
+    let kind = match bytes.first() {
+        _ if tokenizer.is_eog(id) => 0,
+        Some(b'"') => 1,
+        Some(b'}' | b']') => 2,
+        Some(b'0'..=b'9' | b'n') => 3,
+        _ => 4,
+    };
+    (kind, bytes.len().min(255) as u8)
+}
+
 pub(crate) fn allowed(grammar: &mut Grammar) -> Vec<u32> {
     let mask = grammar.mask().expect("there is a mask");
-    let ids = 0..mask.len() as u32 * 32;
-    let allowed: Vec<u32> = ids
-        .filter(|id| mask[*id as usize / 32] >> (id % 32) & 1 == 1)
-        .collect();
+    let mut allowed = Vec::new();
+    for (i, &word) in mask.iter().enumerate() {
+        let mut rest = word;
+        while rest != 0 {
+            allowed.push(i as u32 * 32 + rest.trailing_zeros());
+            rest &= rest - 1;
+        }
+    }
     assert!(!allowed.is_empty(), "a mask of nothing");
     allowed
 }
