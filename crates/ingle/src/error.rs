@@ -46,6 +46,14 @@ pub enum Error {
         /// The model's name.
         model: String,
     },
+    /// A turn of a conversation has a role that no template knows.
+    #[error("`messages[{index}].role`: expected one of {}, found `{found}`", crate::chat::ROLES.join(", "))]
+    Role {
+        /// Which turn, from 0.
+        index: usize,
+        /// Its role.
+        found: String,
+    },
     /// A type that models are not quantised to while they are loaded.
     #[error("cannot quantise to {found}, expected one of: {}", crate::quant::TYPES.map(tensor::DType::name).join(", "))]
     QuantType {

@@ -20,6 +20,7 @@ pub mod bench;
 mod builder;
 mod cgroup;
 mod chat;
+pub mod dialogue;
 mod error;
 pub mod limits;
 pub mod memory;

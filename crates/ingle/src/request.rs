@@ -292,6 +292,7 @@ impl Request {
                 variables,
             } => (messages, variables),
         };
+        crate::chat::check_roles(messages)?;
         let Some(template) = self.model.chat_template() else {
             return Err(Error::NoChatTemplate {
                 model: self.model.info().name.clone(),
@@ -302,7 +303,7 @@ impl Request {
                 .unwrap_or_default()
         };
         let text = template.render(&TemplateInput {
-            messages: serde_json::to_value(messages).expect("messages are plain strings"),
+            messages: serde_json::to_value(messages).expect("messages are JSON"),
             // Hugging Face passes `None`, which templates tell from an undefined variable.
             tools: Some(Value::Null),
             add_generation_prompt: true,

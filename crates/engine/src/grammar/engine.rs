@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use llguidance::api::TopLevelGrammar;
-use llguidance::toktrie::{InferenceCapabilities, TokEnv};
+use llguidance::toktrie::{InferenceCapabilities, TokEnv, TokTrie};
 use llguidance::{Matcher, ParserFactory, panic_utils, regex_to_lark};
 use serde_json::Value;
 use tokenizer::Tokenizer;
@@ -69,7 +69,10 @@ impl GrammarEngine {
             GrammarSpec::JsonSchema(schema) => ("JSON schema", json(schema)?),
             GrammarSpec::JsonObject => ("JSON", json(&schema::any_object())?),
             GrammarSpec::Regex(regex) => ("regex", lark(whole(regex)?)),
-            GrammarSpec::Lark(text) => ("Lark grammar", lark(lark::checked(text)?)),
+            GrammarSpec::Lark(text) => (
+                "Lark grammar",
+                lark(lark::checked(text, &|mark| self.control(mark))?),
+            ),
             GrammarSpec::Gbnf(text) => ("GBNF", lark(gbnf::to_lark(text)?)),
             GrammarSpec::Choice(texts) => ("choice", lark(choice::to_lark(texts)?)),
         };
@@ -98,6 +101,14 @@ impl GrammarEngine {
             other => other,
         })?;
         Ok(grammar)
+    }
+}
+
+impl GrammarEngine {
+    /// The control token that is written so.
+    fn control(&self, mark: &str) -> Option<u32> {
+        let word = [&[TokTrie::SPECIAL_TOKEN_MARKER], mark.as_bytes()].concat();
+        self.factory.tok_env().tok_trie().token_id_at_bytes(&word)
     }
 }
 

@@ -36,7 +36,8 @@ pub enum GrammarSpec {
     JsonObject,
     /// Text that this regular expression matches as a whole (syntax of the `regex` crate).
     Regex(String),
-    /// A grammar in `llguidance`'s dialect of Lark; `%json {…}` embeds a JSON schema.
+    /// A grammar in `llguidance`'s dialect of Lark; `%json {…}` embeds a JSON schema,
+    /// `%token "M"` a control token, and `%until name TEXT "M"` leaves text free up to a mark (`lark.rs`).
     Lark(String),
     /// A grammar in llama.cpp's language; the rule `root` is the reply.
     Gbnf(String),

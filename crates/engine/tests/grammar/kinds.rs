@@ -145,3 +145,36 @@ fn broken_ones_are_refused() {
         .commit(right)
         .expect("a refused token changes nothing");
 }
+
+#[test]
+fn marks_are_tokens_where_the_vocabulary_has_them() {
+    let kit = qwen();
+    // A control token here; and a text that no token stands for.
+    for (mark, is_token) in [("<|im_start|>", true), ("<|call|>", false)] {
+        let lark =
+            format!("start: FREE? | until %token \"{mark}\" \"x\"\n%until until FREE \"{mark}\"");
+        let start = kit.compile(GrammarSpec::Lark(lark)).expect("it compiles");
+        let ids = |text: &str| kit.tokenizer.encode(text, false, is_token);
+        let takes = |text: &str| {
+            let mut grammar = start.clone();
+            let all = ids(text).into_iter().all(|id| grammar.commit(id).is_ok());
+            (all, all && grammar.is_accepting())
+        };
+        assert_eq!(ids(mark).len() == 1, is_token);
+        assert_eq!(takes("free < text <|im"), (true, true), "{mark}");
+        assert_eq!(takes(&format!("text{mark}")), (true, false), "{mark}");
+        assert_eq!(takes(&format!("{mark}{mark}x")), (true, true), "{mark}");
+        assert!(!takes(&format!("text{mark}other")).0, "{mark}");
+        assert!(!takes(&format!("text{mark}{mark}y")).0, "{mark}");
+    }
+    for wrong in [
+        "start: %token",
+        "start: %token \"\"",
+        "start: \"a\"\n%until a \"b\"",
+    ] {
+        let error = kit
+            .compile(GrammarSpec::Lark(wrong.to_owned()))
+            .expect_err("it is malformed");
+        assert!(error.to_string().contains("%until"), "{error}");
+    }
+}
