@@ -41,6 +41,13 @@ GRANITE_HYBRID = dict(hidden_size=40, num_attention_heads=2, num_key_value_heads
                       residual_multiplier=0.7, logits_scaling=4.0, mamba_n_heads=4, mamba_d_head=20, mamba_n_groups=1, mamba_d_state=16,
                       mamba_chunk_size=32, layer_types=["linear_attention", "full_attention"])
 GRANITE_PARTS = dict(cache="config", permuted=True, config=dict(layer_types=["mamba", "attention"]))
+# Factors are powers of two where they go into weights, so that these stay exact.
+FALCON_H1 = dict(hidden_size=40, intermediate_size=40, num_attention_heads=2, num_key_value_heads=1, head_dim=20, mamba_d_ssm=64,
+                 mamba_n_heads=4, mamba_d_head=16, mamba_n_groups=1, mamba_d_state=16, mamba_chunk_size=32, mamba_rms_norm=True,
+                 mamba_norm_before_gate=False, attention_in_multiplier=0.5, attention_out_multiplier=2.0, ssm_in_multiplier=0.5,
+                 ssm_out_multiplier=2.0, key_multiplier=0.5, mlp_multipliers=[2.0, 0.5], ssm_multipliers=[0.5, 2.0, 0.5, 2.0, 0.5],
+                 embedding_multiplier=4.0, lm_head_multiplier=0.25)
+FALCON_H1_PARTS = dict(cache="config", attn_out="sum", folder=False)
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -153,6 +160,10 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "granitehybrid": ("GraniteMoeHybrid", dict(GRANITE_HYBRID, num_local_experts=0, shared_intermediate_size=40, intermediate_size=40), GRANITE_PARTS),
     "granitehybrid-moe": ("GraniteMoeHybrid", dict(GRANITE_HYBRID, num_local_experts=4, num_experts_per_tok=2, intermediate_size=8,
         shared_intermediate_size=12), GRANITE_PARTS),
+    "jamba": ("Jamba", dict(hidden_size=32, intermediate_size=16, num_attention_heads=2, num_key_value_heads=1, num_hidden_layers=3,
+        attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1, num_experts=4, num_experts_per_tok=2,
+        mamba_d_state=16, mamba_dt_rank=3, use_mamba_kernels=False), dict(cache="config")),
+    "falcon-h1": ("FalconH1", FALCON_H1, FALCON_H1_PARTS),
     # Not in `transformers`: layers of another class that computes the same, under their own names.
     "xverse": ("Llama", dict(), PERMUTED | dict(config=dict(architectures=["XverseForCausalLM"]))),
     "orion": ("StableLm", dict(partial_rotary_factor=1.0),

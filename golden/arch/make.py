@@ -48,7 +48,7 @@ OUTPUT_NORMS = ["norm", "embedding_norm", "ln_f", "final_layer_norm", "final_lay
 ATTENTIONS = ["self_attn", "attn", "attention", "self_attention", "conv", "mixer", "linear_attn", "mamba"]
 FFNS = ["mlp", "block_sparse_moe", "feed_forward", "ffn", "moe"]
 MIXER_NORMS = ["input_layernorm", "operator_norm", "ln_1", "norm_1", "ln_attn", "norm"]
-FFN_NORMS = ["pre_feedforward_layernorm", "ffn_norm", "post_attention_layernorm", "ln_2", "norm_2", "ln_mlp"]
+FFN_NORMS = ["pre_feedforward_layernorm", "pre_ff_layernorm", "ffn_norm", "post_attention_layernorm", "ln_2", "norm_2", "ln_mlp"]
 
 
 def main():
@@ -222,7 +222,7 @@ def taps(model, tokens, options):
         post_norms = getattr(layer, "post_feedforward_layernorm", None) is not None
         watch(first(layer, MIXER_NORMS), f"attn_norm-{i}")
         # Some add the stream inside: then the last matrix gives what is meant.
-        watch(inner(layer, options.get("attn_out")) or first(layer, ATTENTIONS), f"attn_out-{i}")
+        watch(options.get("attn_out") != "sum" and inner(layer, options.get("attn_out")) or first(layer, ATTENTIONS), f"attn_out-{i}")
         if post_norms:
             watch(layer.post_attention_layernorm, f"attn_post_norm-{i}")
             watch(layer.post_feedforward_layernorm, f"ffn_post_norm-{i}")
@@ -242,6 +242,10 @@ def taps(model, tokens, options):
         cache = F16Cache(keep, **(dict(config=model.config) if options.get("cache") == "config" else {}))
         cache = dict(use_cache=False) if options.get("cache") == "none" else dict(past_key_values=cache, use_cache=True)
         keep("result_output", model(tokens, **cache).logits)
+    if options.get("attn_out") == "sum":
+        # Two mixers side by side: what the stream has more of behind them.
+        for i in range(len(layers)):
+            keep(f"attn_out-{i}", found[f"ffn_inp-{i}"] - found[f"l_out-{i - 1}" if i else "inp_embd"])
     if eager:
         code.eager_attention_forward = eager
     return found

@@ -48,6 +48,7 @@ impl ModelConfig {
             .iter_mut()
             .filter_map(|layer| match &mut layer.mixer {
                 Mixer::Attention(attention) => Some(attention),
+                Mixer::Both(both) => Some(&mut both.0),
                 _ => None,
             })
     }
@@ -57,6 +58,15 @@ impl ModelConfig {
         for attention in self.attentions_mut() {
             if let Some(rope) = &mut attention.rope {
                 rope.pairing = pairing;
+            }
+        }
+    }
+
+    /// Has heads be turned by nothing. They are not left alone: a folder's rows change their order on the way.
+    pub fn set_unturned(&mut self) {
+        for attention in self.attentions_mut() {
+            if let Some(rope) = &mut attention.rope {
+                rope.frequencies.fill(0.0);
             }
         }
     }

@@ -171,6 +171,12 @@ impl<'a> Loader<'a> {
         self.has_part(role, WEIGHT, role.gguf_of_expert(layer, 0))
     }
 
+    /// Whether this layer has a weight for the role, where layers may differ.
+    pub fn layer_has(&self, role: Role, layer: usize) -> bool {
+        let name = format!("{}{WEIGHT}", role.gguf(layer));
+        self.gguf.tensor(&name).is_some()
+    }
+
     /// Whether the file has a bias for the role, in layers that may have one and need not.
     pub fn has_bias(&self, role: Role, layer: usize) -> bool {
         let name = format!("{}{BIAS}", role.gguf(layer));
@@ -234,7 +240,12 @@ impl<'a> Loader<'a> {
 
     /// The vector of a role as f32, `[len]`.
     pub fn vector(&self, role: Role, layer: usize, len: usize) -> Result<Vec<f32>, LoadError> {
-        self.floats(&format!("{}.weight", role.gguf(layer)), &[len])
+        let (base, name) = (role.gguf(layer), format!("{}.weight", role.gguf(layer)));
+        // Some converters forget the suffix of a norm.
+        match self.gguf.tensor(&name).is_none() && self.gguf.tensor(&base).is_some() {
+            true => self.floats(&base, &[len]),
+            false => self.floats(&name, &[len]),
+        }
     }
 
     /// A bias where there is no matrix, `[len]`.

@@ -26,6 +26,12 @@ pub(super) const FAMILY: Family = Family {
 
 pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = llama::config(h, loader)?;
+    set_factors(&mut config, h)?;
+    Ok(config)
+}
+
+/// The four factors.
+pub(super) fn set_factors(config: &mut ModelConfig, h: &Hparams<'_>) -> Result<(), LoadError> {
     config.embedding_scale = h.opt("embedding_scale")?;
     config.logit_scale = Some(1.0 / h.positive_or("logit_scale", 1.0)?);
     let (scale, residual_scale) = (h.opt("attention.scale")?, h.opt("residual_scale")?);
@@ -35,5 +41,5 @@ pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
     for layer in &mut config.layers {
         layer.residual_scale = residual_scale;
     }
-    Ok(config)
+    Ok(())
 }

@@ -6,7 +6,7 @@
 use super::granite;
 use super::prelude::*;
 
-const GATE_UP: &[Role] = &[Role::ExpertGates, Role::ExpertUps];
+pub(super) const GATE_UP: &[Role] = &[Role::ExpertGates, Role::ExpertUps];
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "granitemoe",
@@ -21,26 +21,8 @@ pub(super) const FAMILY: Family = Family {
     ],
 };
 
-const FORM: HuggingFace = HuggingFace {
-    names: &[
-        (
-            Role::Router,
-            "model.layers.{i}.block_sparse_moe.router.layer",
-        ),
-        (
-            Role::ExpertGates,
-            "model.layers.{i}.block_sparse_moe.input_linear",
-        ),
-        (
-            Role::ExpertDowns,
-            "model.layers.{i}.block_sparse_moe.output_linear",
-        ),
-        (Role::SharedUp, "model.layers.{i}.shared_mlp.input_linear"),
-        (
-            Role::SharedDown,
-            "model.layers.{i}.shared_mlp.output_linear",
-        ),
-    ],
+pub(super) const FORM: HuggingFace = HuggingFace {
+    names: NAMES,
     keys: granite::KEYS,
     metadata: |fields| {
         fields.copy(
@@ -53,11 +35,42 @@ const FORM: HuggingFace = HuggingFace {
     ..HuggingFace::new("GraniteMoeForCausalLM")
 };
 
+const NAMES: &[(Role, &str)] = &[
+    (
+        Role::Router,
+        "model.layers.{i}.block_sparse_moe.router.layer",
+    ),
+    (
+        Role::ExpertGates,
+        "model.layers.{i}.block_sparse_moe.input_linear",
+    ),
+    (
+        Role::ExpertDowns,
+        "model.layers.{i}.block_sparse_moe.output_linear",
+    ),
+    (Role::SharedUp, "model.layers.{i}.shared_mlp.input_linear"),
+    (
+        Role::SharedDown,
+        "model.layers.{i}.shared_mlp.output_linear",
+    ),
+    (Role::ScanIn, "model.layers.{i}.mamba.in_proj"),
+    (Role::ScanConv, "model.layers.{i}.mamba.conv1d"),
+    (Role::ScanStep, "model.layers.{i}.mamba.dt_bias"),
+    (Role::ScanDecay, "model.layers.{i}.mamba.A_log"),
+    (Role::ScanSkip, "model.layers.{i}.mamba.D"),
+    (Role::ScanGroupNorm, "model.layers.{i}.mamba.norm"),
+    (Role::ScanOut, "model.layers.{i}.mamba.out_proj"),
+];
+
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = granite::config(h, loader)?;
+    set_gating(&mut config);
+    Ok(config)
+}
+
+pub(super) fn set_gating(config: &mut ModelConfig) {
     for experts in config.experts_mut() {
         experts.gating = Gating::SoftmaxOfChosen;
         experts.normalise = false;
     }
-    Ok(config)
 }

@@ -37,7 +37,6 @@ const FORM: HuggingFace = HuggingFace {
     ],
     keys: &[
         ("conv_kernel", "ssm.conv_kernel"),
-        ("intermediate_size", "ssm.inner_size"),
         ("state_size", "ssm.state_size"),
         ("time_step_rank", "ssm.time_step_rank"),
         ("layer_norm_epsilon", "attention.layer_norm_rms_epsilon"),
@@ -49,11 +48,8 @@ const FORM: HuggingFace = HuggingFace {
 
 fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
     let d_model = fields.size("hidden_size")?.unwrap_or(0);
-    let factor = fields.size("expand")?.unwrap_or(2);
-    if fields.get("intermediate_size").is_none() {
-        let d_inner = d_model.saturating_mul(factor);
-        fields.set("ssm.inner_size", Value::U32(d_inner));
-    }
+    inner_size(fields, "expand")?;
+    fields.copy("intermediate_size", "ssm.inner_size")?;
     if fields
         .text("time_step_rank")
         .is_ok_and(|rank| rank.is_none_or(|rank| rank == "auto"))
@@ -63,13 +59,21 @@ fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
     endless(fields)
 }
 
+/// Channels, so many times the width.
+pub(super) fn inner_size(fields: &mut Fields<'_>, key: &str) -> Result<(), LoadError> {
+    // Ways to compute the same.
+    for key in ["use_mambapy", "use_associative_scan", "use_mamba_kernels"] {
+        fields.get(key);
+    }
+    let factor = fields.size(key)?.unwrap_or(2);
+    let d_inner = fields.size("hidden_size")?.unwrap_or(0);
+    fields.set("ssm.inner_size", Value::U32(d_inner.saturating_mul(factor)));
+    Ok(())
+}
+
 /// What models without attention say of it, and of a context that has no end.
 pub(super) fn endless(fields: &mut Fields<'_>) -> Result<(), LoadError> {
     fields.only("hidden_act", &["silu"])?;
-    // Two ways to compute the same.
-    for key in ["use_mambapy", "use_associative_scan"] {
-        fields.get(key);
-    }
     fields.set("context_length", Value::U32(1 << 20));
     fields.set("attention.head_count", Value::U32(0));
     fields.set("feed_forward_length", Value::U32(0));

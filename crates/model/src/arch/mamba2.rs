@@ -19,9 +19,7 @@ pub(super) const FAMILY: Family = Family {
         ],
         keys: KEYS,
         metadata: |fields| {
-            let d_model = fields.size("hidden_size")?.unwrap_or(0);
-            let d_inner = d_model.saturating_mul(fields.size("expand")?.unwrap_or(2));
-            fields.set("ssm.inner_size", Value::U32(d_inner));
+            mamba::inner_size(fields, "expand")?;
             // It follows from the others, or is of no use.
             fields.get("time_step_rank");
             fields.only("time_step_limit", NO_LIMIT)?;

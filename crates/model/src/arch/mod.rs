@@ -19,6 +19,7 @@ mod ernie45_moe;
 mod exaone;
 mod exaone4;
 mod falcon;
+mod falcon_h1;
 mod gemma;
 mod gemma2;
 mod gemma3;
@@ -28,10 +29,12 @@ mod gpt2;
 mod gpt_oss;
 mod gptneox;
 mod granite;
+mod granitehybrid;
 mod granitemoe;
 mod hunyuan;
 mod hunyuan_moe;
 mod internlm2;
+mod jamba;
 mod lfm2;
 mod lfm2moe;
 mod llama;
@@ -191,6 +194,9 @@ pub const FAMILIES: &[Family] = &[
     cohere2::FAMILY,
     granite::FAMILY,
     granitemoe::FAMILY,
+    granitehybrid::FAMILY,
+    falcon_h1::FAMILY,
+    jamba::FAMILY,
     minicpm::FAMILY,
     smollm3::FAMILY,
     exaone::FAMILY,

@@ -27,6 +27,11 @@ pub(super) fn roles() -> Roles {
     Roles([Role::FfnGate, Role::FfnUp, Role::FfnDown])
 }
 
+/// Those of the network that every token goes through, beside experts or not.
+pub(super) fn shared_roles() -> Roles {
+    Roles([Role::SharedGate, Role::SharedUp, Role::SharedDown])
+}
+
 impl DenseWeights {
     /// # Panics
     /// If the config is for experts, or none.

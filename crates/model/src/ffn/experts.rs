@@ -11,7 +11,7 @@ use crate::ops::Ops;
 use crate::weights::{Linear, Loader};
 use crate::workspace::Workspace;
 
-use super::dense::{DenseWeights, Roles};
+use super::dense::{DenseWeights, shared_roles};
 
 pub(crate) struct ExpertsWeights {
     config: ExpertsConfig,
@@ -55,7 +55,7 @@ impl ExpertsWeights {
                     activation: config.activation,
                     sub_norm: None,
                 };
-                let roles = Roles([Role::SharedGate, Role::SharedUp, Role::SharedDown]);
+                let roles = shared_roles();
                 let has_router = loader.has(Role::SharedRouter, layer);
                 let router = has_router.then(|| loader.row(Role::SharedRouter, layer, d));
                 Some(Shared {

@@ -5,11 +5,12 @@ mod experts;
 
 use crate::LoadError;
 use crate::config::Ffn;
+use crate::names::Role;
 use crate::ops::Ops;
 use crate::weights::{Linear, Loader};
 use crate::workspace::Workspace;
 
-use dense::{DenseWeights, roles};
+use dense::{DenseWeights, roles, shared_roles};
 use experts::ExpertsWeights;
 
 pub(crate) enum FfnWeights {
@@ -32,7 +33,10 @@ impl FfnWeights {
                 Self::Experts(Box::new(weights))
             }
             dense => {
-                let weights = DenseWeights::load(dense, roles(), d_model, layer, loader)?;
+                // Where there are no experts beside it, the network for every token is the only one.
+                let alone = loader.has(Role::SharedDown, layer);
+                let roles = if alone { shared_roles() } else { roles() };
+                let weights = DenseWeights::load(dense, roles, d_model, layer, loader)?;
                 Self::Dense(Box::new(weights))
             }
         })

@@ -185,6 +185,17 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
+    /// Says that these layers have KV heads, and none else.
+    pub fn kv_heads_where(&mut self, attends: impl Fn(u32) -> bool) -> Result<(), LoadError> {
+        let heads = self.written("attention.head_count_kv").unwrap_or(0);
+        // No more layers are believed.
+        let n_layers = self.written("block_count").unwrap_or(0).min(512);
+        let heads = (0..n_layers).map(|layer| if attends(layer) { heads } else { 0 });
+        let heads = Value::Array(Array::U32(heads.collect()));
+        self.set("attention.head_count_kv", heads);
+        Ok(())
+    }
+
     /// Says that layers have KV heads as `layer_types` calls them `attention`, and none else.
     pub fn kv_heads_of(&mut self, attention: &str) -> Result<(), LoadError> {
         let types = self.get("layer_types").and_then(Json::as_array);

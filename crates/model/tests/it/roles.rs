@@ -13,9 +13,6 @@ const UNSEEN: &[(Role, &str)] = &[
     (Role::ExpertGate, "GGUF files of today stack experts"),
     (Role::ExpertUp, "likewise"),
     (Role::ExpertDown, "likewise"),
-    (Role::ScanStepNorm, "Jamba's, which has no family file yet"),
-    (Role::ScanInNorm, "likewise"),
-    (Role::ScanOutNorm, "likewise"),
 ];
 
 /// The models of all goldens, from the GGUF if there is one.
@@ -45,8 +42,7 @@ fn role(name: &str) -> Option<Role> {
     });
     let pattern = words.collect::<Vec<_>>().join(".");
     let row = NAMES.iter().find(|(_, gguf, _)| *gguf == pattern);
-    let role = row.map(|&(role, ..)| role);
-    role.filter(|role| role.is_bare() == (base == name))
+    row.map(|&(role, ..)| role)
 }
 
 fn load(model: &Gguf, tensors: Vec<Tensor>) -> Result<Model, LoadError> {
