@@ -11,6 +11,7 @@ use model::Batch;
 use tokenizer::Tokenizer;
 
 use crate::backend::Backend;
+use crate::masks::Masks;
 use crate::pace::Pace;
 use crate::reply::Reply;
 use crate::request::{FinishReason, Request, RequestError, Sink, StopCause};
@@ -82,6 +83,7 @@ pub struct Engine<B> {
     last_id: u64,
     pace: Pace,
     costs: Costs,
+    masks: Masks,
     clock: Box<dyn FnMut() -> Duration + Send>,
     stats: EngineStats,
 }
@@ -144,6 +146,7 @@ impl<B: Backend> Engine<B> {
             last_id: 0,
             pace: Pace::default(),
             costs: Costs::default(),
+            masks: Masks::new(),
             clock,
             stats: EngineStats::default(),
         }
@@ -309,15 +312,29 @@ impl<B: Backend> Engine<B> {
             let tokens = &sequence.tokens()[part.start..part.end];
             let table = &sequence.table.blocks;
             batch.push_sequence(tokens, part.start, table, sequence.state);
+            if !part.outputs().is_empty() {
+                self.masks.lend(part.id, &mut task.grammar);
+            }
             let outputs = part.outputs().map(|at| row + at - part.start);
             batch.outputs.extend(outputs);
         }
         let (num_tokens, vocab_size) = (batch.len(), self.backend.vocab_size());
         let result = self.backend.forward(&batch);
+        self.masks.collect(|id, grammar| {
+            if let Some(task) = self.tasks.get_mut(&id) {
+                task.grammar = Some(grammar);
+            }
+        });
         self.lists = batch.recycle();
         let mut logits = match result {
             Ok(logits) => logits,
-            Err(error) => return self.fail(plan, RequestError::Read(Arc::new(error))),
+            Err(error) => {
+                let error = RequestError::Read(Arc::new(error));
+                for part in &plan.parts {
+                    self.fail(part.id, error.clone());
+                }
+                return;
+            }
         };
         let now = (self.clock)();
         let mut prompts = 0;
@@ -350,8 +367,11 @@ impl<B: Backend> Engine<B> {
         }
         self.stats.num_steps += 1;
         self.stats.num_computed_tokens += num_tokens as u64;
-        while let Some((id, (reason, cause))) = self.ended.pop() {
-            self.finish(id, reason, cause);
+        while let Some((id, end)) = self.ended.pop() {
+            match end {
+                Ok((reason, cause)) => self.finish(id, reason, cause),
+                Err(error) => self.fail(id, error),
+            }
         }
     }
 
@@ -368,12 +388,10 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    fn fail(&mut self, plan: &Plan, error: RequestError) {
-        for part in &plan.parts {
-            self.scheduler.remove(part.id);
-            if let Some(task) = self.tasks.remove(&part.id) {
-                task.reply.fail(error.clone());
-            }
+    fn fail(&mut self, id: SequenceId, error: RequestError) {
+        self.scheduler.remove(id);
+        if let Some(task) = self.tasks.remove(&id) {
+            task.reply.fail(error);
         }
     }
 }

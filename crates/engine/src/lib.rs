@@ -11,6 +11,7 @@ mod engine;
 pub mod grammar;
 pub mod hf;
 mod kv;
+mod masks;
 mod pace;
 mod reply;
 mod request;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokenizer::Tokenizer;
 
+use crate::grammar::{Grammar, GrammarError};
 use crate::sampler::{DryBreakers, ParamError, Sampler, SamplerParams};
 
 /// What to generate.
@@ -31,6 +32,8 @@ pub struct Request {
     pub prompt_logprobs: Option<usize>,
     /// May use what the cache holds of the prompt.
     pub cache_prompt: bool,
+    /// What the reply must look like.
+    pub grammar: Option<Grammar>,
 }
 
 impl Default for Request {
@@ -47,6 +50,7 @@ impl Default for Request {
             keep_special: false,
             prompt_logprobs: None,
             cache_prompt: true,
+            grammar: None,
         }
     }
 }
@@ -91,6 +95,9 @@ pub enum RequestError {
     /// A sampler parameter is out of range.
     #[error(transparent)]
     Sampler(#[from] ParamError),
+    /// The grammar passes its bounds: may come while a reply is under way.
+    #[error(transparent)]
+    Grammar(#[from] GrammarError),
     /// Too many requests wait already.
     #[error("{waiting} requests wait already, and no more can")]
     Busy {
@@ -120,6 +127,8 @@ pub enum StopCause {
     Token(u32),
     /// One of [`Request::stop`].
     Text(String),
+    /// Nothing more may come after [`Request::grammar`].
+    Grammar,
 }
 
 /// Counts and times of one request.

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use tokenizer::Tokenizer;
 
+use crate::grammar::Grammar;
 use crate::reply::Reply;
-use crate::request::{FinishReason, Request, StopCause, TokenInfo};
+use crate::request::{FinishReason, Request, RequestError, StopCause, TokenInfo};
 use crate::sampler::{Sampled, Sampler};
 use crate::sequence::Sequence;
 use crate::speculate::{Costs, Lookup, Match};
 
 /// What ended a text.
-pub(crate) type End = (FinishReason, Option<StopCause>);
+pub(crate) type End = Result<(FinishReason, Option<StopCause>), RequestError>;
+
+/// Most tokens that a reply has computed at once, beside guesses.
+const MAX_REPLY_TOKENS: usize = 8;
 
 /// Everything of a request but its tokens.
 pub(crate) struct Task {
@@ -27,6 +31,8 @@ pub(crate) struct Task {
     /// The text, if guesses are made from it, and what its end matches.
     lookup: Option<Lookup>,
     matched: Match,
+    /// What the reply must look like; away while its mask is computed.
+    pub(crate) grammar: Option<Box<Grammar>>,
 }
 
 /// Logits of consecutive positions of a sequence.
@@ -64,6 +70,7 @@ impl Task {
             guesses: Vec::new(),
             lookup: speculate.then(|| Lookup::with_capacity(max_len)),
             matched: Match::default(),
+            grammar: request.grammar.clone().map(Box::new),
         }
     }
 
@@ -129,28 +136,82 @@ impl Task {
         sequence.truncate_drafts(0);
         self.reply.usage.drafted_tokens += self.guesses.len();
         if self.reply.is_full() {
-            return Some((FinishReason::Length, None));
+            return Some(Ok((FinishReason::Length, None)));
         }
-        for at in 0..=self.guesses.len() {
+        let mut is_right = true;
+        while is_right {
             let history = sequence.known();
-            let banned = match self.reply.must_go_on() {
-                true => self.enders.as_slice(),
-                false => &[],
+            let chosen = match self.choose(rows.at(history.len() - 1), history) {
+                Ok(chosen) => chosen,
+                Err(error) => return Some(Err(error)),
             };
-            let logits = rows.at(history.len() - 1);
-            let chosen = self.sampler.sample_among(logits, history, None, banned);
-            let id = chosen.id;
-            if let Some(end) = self.reply.push(tokenizer, info(chosen), now) {
-                return Some(end);
+            let mut next = Some(info(chosen));
+            while let Some(token) = next {
+                let id = token.id;
+                if let Some(end) = self.take(tokenizer, token, now) {
+                    return Some(end);
+                }
+                let guess = self.guesses.get(sequence.num_computed - known);
+                is_right &= guess == Some(&id);
+                sequence.push(id);
+                if is_right {
+                    sequence.num_computed += 1;
+                    self.reply.usage.accepted_tokens += 1;
+                }
+                next = self.forced();
             }
-            sequence.push(id);
-            if self.guesses.get(at) != Some(&id) {
-                break;
-            }
-            sequence.num_computed += 1;
-            self.reply.usage.accepted_tokens += 1;
         }
+        // Tokens that a grammar forced may be many: they are computed as a prompt is.
+        let num_missing = sequence.known().len() - sequence.num_computed;
+        sequence.is_catching_up = num_missing > MAX_REPLY_TOKENS;
         None
+    }
+
+    /// The next token, by the sampler or because there is no other.
+    fn choose(&mut self, logits: &[f32], history: &[u32]) -> Result<Sampled, RequestError> {
+        let banned = match self.reply.must_go_on() {
+            true => self.enders.as_slice(),
+            false => &[],
+        };
+        let Some(grammar) = &mut self.grammar else {
+            return Ok(self.sampler.sample_among(logits, history, None, banned));
+        };
+        if let Some(&id) = grammar.forced().first() {
+            let logprobs = self.sampler.params().logprobs;
+            return Ok(match logprobs {
+                Some(n) => self.sampler.report(logits, id, n),
+                None => plain(id),
+            });
+        }
+        let allowed = Some(grammar.mask()?);
+        Ok(self.sampler.sample_among(logits, history, allowed, banned))
+    }
+
+    /// A token that must come next, unless its log-probability is wanted: that takes a step.
+    fn forced(&mut self) -> Option<TokenInfo> {
+        let grammar = self.grammar.as_mut()?;
+        match self.sampler.params().logprobs {
+            Some(_) => None,
+            None => grammar.forced().first().map(|&id| info(plain(id))),
+        }
+    }
+
+    /// The token is part of the reply.
+    fn take(&mut self, tokenizer: &Tokenizer, token: TokenInfo, now: Duration) -> Option<End> {
+        if let Some(grammar) = &mut self.grammar
+            && let Err(error) = grammar.commit(token.id)
+        {
+            return Some(Err(error.into()));
+        }
+        let end = self.reply.push(tokenizer, token, now);
+        let is_stopped = |grammar: &Grammar| grammar.is_stopped();
+        match end {
+            Some(end) => Some(Ok(end)),
+            None if self.grammar.as_deref().is_some_and(is_stopped) => {
+                Some(Ok((FinishReason::Stop, Some(StopCause::Grammar))))
+            }
+            None => None,
+        }
     }
 
     /// Log-probabilities of the prompt's tokens whose predecessors were computed up to `end`.
@@ -171,6 +232,15 @@ impl Task {
             sequence.outputs_from = usize::MAX;
             self.reply.send_prompt(tokens);
         }
+    }
+}
+
+/// A token that nobody chose.
+fn plain(id: u32) -> Sampled {
+    Sampled {
+        id,
+        logprob: None,
+        top_logprobs: Vec::new(),
     }
 }
 

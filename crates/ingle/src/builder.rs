@@ -1,7 +1,7 @@
 //! How a model is loaded.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use engine::{Engine, EngineOptions, ModelBackend};
@@ -255,6 +255,7 @@ impl ModelBuilder {
             model,
             tokenizer,
             template,
+            grammars: OnceLock::new(),
             commands,
         })))
     }

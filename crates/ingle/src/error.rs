@@ -35,6 +35,9 @@ pub enum Error {
     /// The request.
     #[error(transparent)]
     Request(#[from] engine::RequestError),
+    /// What the reply must look like cannot be enforced.
+    #[error(transparent)]
+    Grammar(#[from] engine::grammar::GrammarError),
     /// Reading weights that are not in memory.
     #[error(transparent)]
     Read(#[from] model::ReadError),

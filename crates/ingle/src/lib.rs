@@ -34,6 +34,7 @@ mod worker;
 
 pub use builder::{DEFAULT_PARALLEL, ModelBuilder};
 pub use chat::{Chat, Message};
+pub use engine::grammar::{GrammarError, GrammarSpec};
 pub use engine::hf::{NamedTemplate, SamplerDefaults};
 pub use engine::sampler::{self, SamplerParams};
 pub use engine::{Ending, EngineStats, FinishReason, RequestError, StopCause, TokenInfo, Usage};

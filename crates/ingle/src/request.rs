@@ -1,5 +1,6 @@
 //! One request: what to say, how to choose, and how to get the reply.
 
+use engine::grammar::GrammarSpec;
 use engine::sampler::SamplerParams;
 use serde_json::{Map, Value};
 use tokenizer::TemplateInput;
@@ -20,6 +21,7 @@ pub struct Request {
     request: engine::Request,
     num_choices: usize,
     best_of: Option<usize>,
+    grammar: Option<GrammarSpec>,
 }
 
 #[derive(Clone)]
@@ -60,6 +62,7 @@ impl Request {
             request,
             num_choices: 1,
             best_of: None,
+            grammar: None,
         }
     }
 
@@ -132,6 +135,19 @@ impl Request {
     pub fn prompt_logprobs(mut self, top: usize) -> Self {
         self.request.prompt_logprobs = Some(top);
         self
+    }
+
+    /// What the reply must look like: a JSON schema, a regular expression, a grammar, one of several texts. What
+    /// cannot be enforced is an error before the first token.
+    pub fn grammar(mut self, spec: GrammarSpec) -> Self {
+        self.grammar = Some(spec);
+        self
+    }
+
+    /// The reply is one of these texts, exactly.
+    pub fn choice(self, texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let texts = texts.into_iter().map(Into::into);
+        self.grammar(GrammarSpec::Choice(texts.collect()))
     }
 
     /// Whether what other requests computed of the same prompt may be taken; it may, and that changes no text.
@@ -253,6 +269,9 @@ impl Request {
         }
         let mut request = self.request.clone();
         request.prompt = self.tokens()?;
+        if let Some(spec) = &self.grammar {
+            request.grammar = Some(self.model.grammars()?.compile(spec)?);
+        }
         if num_generated > self.num_choices {
             request.sampler.logprobs.get_or_insert(0);
         }

@@ -1,10 +1,11 @@
 //! The handle that programs hold.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engine::EngineStats;
+use engine::grammar::{GrammarEngine, GrammarError};
 use engine::hf::SamplerDefaults;
 use model::KvType;
 use tokenizer::{ChatTemplate, Tokenizer};
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) model: Arc<model::Model>,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) template: Option<ChatTemplate>,
+    /// Made when the first grammar is wanted.
+    pub(crate) grammars: OnceLock<Result<GrammarEngine, GrammarError>>,
     pub(crate) commands: async_channel::Sender<Command>,
 }
 
@@ -116,6 +119,16 @@ impl Model {
     pub fn clear_cache(&self) -> Result<(), Error> {
         let sent = self.0.commands.send_blocking(Command::ClearCache);
         sent.map_err(|_| Error::WorkerGone)
+    }
+
+    /// What compiles grammars for this model's vocabulary.
+    pub(crate) fn grammars(&self) -> Result<&GrammarEngine, GrammarError> {
+        let Shared {
+            tokenizer, model, ..
+        } = &*self.0;
+        let make = || GrammarEngine::shared(tokenizer.clone(), model.config().vocab_size);
+        let made = self.0.grammars.get_or_init(make);
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// Text to ids and back.

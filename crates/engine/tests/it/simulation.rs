@@ -1,5 +1,8 @@
 //! Seeded arrivals, cancellations and tiny caches: every text is that of the request alone, and no block is lost.
 
+use std::sync::LazyLock;
+
+use engine::grammar::{Grammar, GrammarEngine, GrammarSpec};
 use engine::sampler::SamplerParams;
 use engine::{Engine, EngineOptions, FinishReason, Request};
 use testkit::Random;
@@ -7,6 +10,18 @@ use testkit::Random;
 use crate::fake::{Clock, Fake, Inbox, VOCAB, tokenizer};
 
 const MAX_SEQ_LEN: usize = 400;
+
+/// Some that leave much open, and some whose text is forced in part.
+static GRAMMARS: LazyLock<Vec<Grammar>> = LazyLock::new(|| {
+    let engine = GrammarEngine::new(&tokenizer(), VOCAB).expect("a vocabulary with an end");
+    let specs = [
+        GrammarSpec::Regex("[a-f]{3,60}".into()),
+        GrammarSpec::Regex("(abcdefghijklmnop(q|r)){1,5}[a-w]*".into()),
+        GrammarSpec::Choice(vec!["abc".into(), "abdefgh".into(), "q".into()]),
+    ];
+    let compiled = specs.iter().map(|spec| engine.compile(spec));
+    compiled.collect::<Result<_, _>>().expect("sound grammars")
+});
 
 fn request(random: &mut Random, prompts: &[Vec<u32>]) -> Request {
     // Beginnings are shared: of some prompt, a part, and something of its own after it.
@@ -31,7 +46,11 @@ fn request(random: &mut Random, prompts: &[Vec<u32>]) -> Request {
         ignore_eos: random.below(4) == 0,
         prompt_logprobs: [None, None, None, Some(1)][random.below(4)],
         cache_prompt: random.below(5) > 0,
-        ..Request::default()
+        keep_special: random.below(2) == 0,
+        grammar: match random.below(4) {
+            0 => Some(GRAMMARS[random.below(GRAMMARS.len())].clone()),
+            _ => None,
+        },
     }
 }
 
