@@ -38,6 +38,20 @@ pub enum Error {
     /// What the reply must look like cannot be enforced.
     #[error(transparent)]
     Grammar(#[from] engine::grammar::GrammarError),
+    /// A reply that was to be a value was cut.
+    #[error("the reply ended before the value was whole: `{text}`\nhint: a larger `max_tokens`")]
+    NotWhole {
+        /// What there is of it.
+        text: String,
+    },
+    /// A reply has the form of its schema and is no value of the type all the same: a number out of its range, say.
+    #[error("`{text}`: {error}")]
+    NotOfType {
+        /// The reply.
+        text: String,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
     /// Reading weights that are not in memory.
     #[error(transparent)]
     Read(#[from] model::ReadError),
@@ -124,6 +138,14 @@ pub enum Error {
         what: &'static str,
         /// What it says.
         error: std::io::Error,
+    },
+    /// As many models as there may be, and all are in use.
+    #[error(
+        "{max_models} models are loaded and in use, and no more may be\nhint: a larger `max_models`"
+    )]
+    PoolFull {
+        /// The most there may be.
+        max_models: usize,
     },
     /// No request at a time, or too many.
     #[error("`parallel`: expected 1 to {most} requests side by side, found {parallel}")]

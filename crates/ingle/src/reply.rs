@@ -7,7 +7,7 @@ use async_channel::Receiver;
 use engine::{Ending, Event, FinishReason, StopCause, TokenInfo, Usage};
 use futures_core::Stream;
 
-use crate::Error;
+use crate::{Error, Model};
 
 /// A whole reply.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,12 +104,18 @@ impl Known {
 pub struct ReplyStream {
     events: Receiver<Event>,
     known: Known,
+    /// It is in use as long as somebody reads.
+    model: Model,
 }
 
 impl ReplyStream {
-    pub(crate) fn new(events: Receiver<Event>) -> Self {
+    pub(crate) fn new(events: Receiver<Event>, model: Model) -> Self {
         let known = Known::default();
-        Self { events, known }
+        Self {
+            events,
+            known,
+            model,
+        }
     }
 
     /// What ended the text, after the last piece.
@@ -185,13 +191,21 @@ impl Iterator for ReplyStream {
 pub struct AsyncReplyStream {
     events: Pin<Box<Receiver<Event>>>,
     known: Known,
+    _model: Model,
 }
 
 impl AsyncReplyStream {
     pub(crate) fn new(stream: ReplyStream) -> Self {
-        let ReplyStream { events, known } = stream;
-        let events = Box::pin(events);
-        Self { events, known }
+        let ReplyStream {
+            events,
+            known,
+            model,
+        } = stream;
+        Self {
+            events: Box::pin(events),
+            known,
+            _model: model,
+        }
     }
 
     /// What ended the text, after the last piece.

@@ -282,10 +282,8 @@ impl Request {
             request
         });
         let (command, receivers) = Command::generate(requests.collect());
-        Ok((
-            command,
-            receivers.into_iter().map(ReplyStream::new).collect(),
-        ))
+        let stream = |events| ReplyStream::new(events, self.model.clone());
+        Ok((command, receivers.into_iter().map(stream).collect()))
     }
 
     /// The replies that were asked for: the most probable, in the order of that.

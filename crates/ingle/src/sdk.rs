@@ -121,6 +121,11 @@ impl Model {
         sent.map_err(|_| Error::WorkerGone)
     }
 
+    /// Whether there is another handle, or a reply under way.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// What compiles grammars for this model's vocabulary.
     pub(crate) fn grammars(&self) -> Result<&GrammarEngine, GrammarError> {
         let Shared {

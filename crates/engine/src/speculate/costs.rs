@@ -21,7 +21,7 @@ const CLASSES: usize = 7;
 /// How often a guess after a match of each class is right, to begin with.
 const SUPPOSED_RIGHT: [f64; CLASSES] = [0.0, 0.2, 0.3, 0.5, 0.7, 0.8, 0.85];
 /// By how much what was learnt is forgotten whenever no guess is made, so that it is tried again some day.
-const FORGET: f64 = 0.002;
+const FORGET: f64 = 0.0005;
 
 /// Means of what was measured.
 #[derive(Debug)]

@@ -197,8 +197,8 @@ fn guesses_save_steps() {
 
 #[test]
 fn texts_do_not_depend_on_neighbours_caches_or_preemption() {
-    let steps: u64 = (0..60).map(|seed| simulate(seed, 60)).sum();
-    assert!(steps > 20_000, "{steps} steps in all");
+    let steps: u64 = (0..25).map(|seed| simulate(seed, 50)).sum();
+    assert!(steps > 5_000, "{steps} steps in all");
 }
 
 #[test]

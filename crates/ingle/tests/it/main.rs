@@ -5,6 +5,7 @@ mod facade;
 mod files;
 mod folders;
 mod memory;
+mod pool;
 mod quant_errors;
 #[allow(
     clippy::print_stdout,
