@@ -81,7 +81,7 @@ fn the_idle_are_unloaded_and_a_reply_is_use() {
     std::thread::sleep(Duration::from_millis(400));
     pool.sweep();
     assert_eq!(names(&pool), [true], "somebody reads");
-    while let Some(piece) = stream.next() {
+    for piece in stream.by_ref() {
         piece.unwrap();
     }
     drop(stream);
