@@ -107,6 +107,8 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         layer_types=["sliding_attention"] * 3 + ["full_attention"])),
     "nemotron": ("Nemotron", dict(), dict(adds_one=True)),
     "glm4": ("Glm4", dict(head_dim=16, pad_token_id=0)),
+    # llama.cpp's converter does not look for this epsilon.
+    "chatglm": ("Glm", dict(head_dim=16, pad_token_id=0, rms_norm_eps=1e-5), dict(seed=2)),
     "hunyuan": ("HunYuanDenseV1", dict(head_dim=16)),
     "ernie4_5": ("Ernie4_5", dict(head_dim=16)),
     "arcee": ("Arcee", dict(), PERMUTED),

@@ -1,4 +1,4 @@
-"""Makes the ids of this folder. Needs: pip install transformers sentencepiece.
+"""Makes the ids of this folder. Needs: pip install transformers sentencepiece mistral-common tiktoken.
 
     python make.py FOLDER
 
@@ -8,6 +8,7 @@ The class is PreTrainedTokenizerFast, which takes `tokenizer.json` as it is; som
 build stages of their own in place of the file's, and this prints for how many texts their ids differ.
 """
 
+import importlib.metadata
 import json
 import sys
 from pathlib import Path
@@ -62,6 +63,15 @@ def sentencepiece_cases(folder: Path) -> None:
     write(folder.name, f"sentencepiece {sentencepiece.__version__}", model.vocab_size(), cases)
 
 
+def tekken_cases(folder: Path) -> None:
+    """Ids of mistral-common, which knows no special tokens in text either."""
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+    model = Tekkenizer.from_file(folder / "tekken.json")
+    cases = [{"text": text, "ids": model.encode(text, bos=False, eos=False)} for text in texts()]
+    write(folder.name, f"mistral-common {importlib.metadata.version('mistral-common')}", model.n_words, cases)
+
+
 def write(name: str, made_with: str, size: int, cases: list) -> None:
     lines = ",\n".join(json.dumps(case) for case in cases)
     head = json.dumps({"made_with": made_with, "size": size})
@@ -72,6 +82,9 @@ def main() -> None:
     for folder in sorted(Path(sys.argv[1]).iterdir()):
         if (folder / "tokenizer.model").exists():
             sentencepiece_cases(folder)
+            continue
+        if (folder / "tekken.json").exists():
+            tekken_cases(folder)
             continue
         tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
         auto = transformers.AutoTokenizer.from_pretrained(folder)

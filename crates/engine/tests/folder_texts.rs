@@ -77,9 +77,9 @@ fn what_is_missing_or_broken_is_named() {
             .to_string()
     };
     let temp = Temp::new("broken");
-    assert!(message(&temp).contains("expected `tokenizer.json` or `tokenizer.model`"));
-    let temp = temp.with("tekken.json", "{}");
-    assert!(message(&temp).contains("hint: `tekken.json`"));
+    assert!(message(&temp).contains("expected `tokenizer.json`"));
+    let temp = temp.with("tiktoken.model", "AA== 0");
+    assert!(message(&temp).contains("hint: `tiktoken.model`"));
     let temp = temp.with("tokenizer.model", "no model");
     assert!(
         message(&temp).contains("tokenizer.model`: SentencePiece model"),

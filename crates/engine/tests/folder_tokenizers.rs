@@ -65,6 +65,26 @@ fn mistral_v3() {
     assert_eq!(tokenizer.eos(), Some(2));
 }
 
+/// A folder with Mistral's own file, against mistral-common, which sees no special tokens in text either.
+#[test]
+fn tekken() {
+    let Some(file) = golden::real_model("tokenizers/tekken/tekken.json") else {
+        println!("skipped: the tokenizer `tekken` is not here\nhint: `cargo xtask fetch`");
+        return;
+    };
+    let tokenizer = hf::tokenizer(file.parent().expect("a folder"), None).expect("sound");
+    let expected = golden::json("tokenizers/tekken.json");
+    assert_eq!(tokenizer.vocab_size() as u64, expected["size"]);
+    for case in expected["cases"].as_array().expect("a list") {
+        let text = case["text"].as_str().expect("a text");
+        let ids = golden::tokens(&case["ids"]);
+        assert_eq!(tokenizer.encode(text, false, false), ids, "{text:?}");
+        assert_eq!(tokenizer.decode(&ids, false), text);
+    }
+    assert_eq!(tokenizer.encode("[INST]", true, true), [1, 3]);
+    assert_eq!(tokenizer.eos(), Some(2));
+}
+
 macro_rules! tokenizers {
     ($($test:ident $around:literal)*) => {$(
         #[test]
@@ -77,10 +97,13 @@ macro_rules! tokenizers {
 tokenizers! {
     claude true
     deepseek_v3 false
+    gemini true
     gemma3 true
     gpt35turbo true
+    gpt4o true
     gptoss true
     llama2 true
+    llama3 true
     llama3_1 true
     qwen3 true
 }

@@ -43,6 +43,7 @@ mod sentencepiece;
 mod special_names;
 mod spm;
 mod tables;
+mod tekken;
 pub mod template;
 mod tokenizer;
 mod trie;

@@ -32,7 +32,7 @@ pub enum Error {
     File(#[from] formats::Error),
     /// A folder without a tokenizer that can be read.
     #[error(
-        "no tokenizer in `{}`: expected `tokenizer.json` or `tokenizer.model`{hint}",
+        "no tokenizer in `{}`: expected `tokenizer.json`, `tekken.json` or `tokenizer.model`{hint}",
         folder.display()
     )]
     NoTokenizer {

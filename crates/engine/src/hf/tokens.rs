@@ -9,6 +9,7 @@ use tokenizer::{Tokenizer, VocabTables};
 use super::{Error, chat_templates};
 
 const JSON: &str = "tokenizer.json";
+const TEKKEN: &str = "tekken.json";
 const MODEL: &str = "tokenizer.model";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const ADDED: &str = "added_tokens.json";
@@ -31,6 +32,8 @@ pub fn tokenizer(path: &Path, rows: Option<usize>) -> Result<Tokenizer, Error> {
     let settings = read_object(&path.join(TOKENIZER_CONFIG))?.unwrap_or_default();
     let (file, mut tables) = if let Some(json) = read_text(&path.join(JSON))? {
         (JSON, VocabTables::from_tokenizer_json(&json))
+    } else if let Some(json) = read_text(&path.join(TEKKEN))? {
+        (TEKKEN, VocabTables::from_tekken(&json))
     } else if let Some(model) = read_text(&path.join(MODEL))? {
         (MODEL, VocabTables::from_sentencepiece(&model))
     } else {
@@ -89,8 +92,8 @@ fn no_tokenizer(folder: &Path) -> Error {
     let hint = if is_there("vocab.json") && is_there("merges.txt") {
         "\nhint: `vocab.json` and `merges.txt` do not say how text is cut; \
          `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)` writes a `tokenizer.json`"
-    } else if is_there("tekken.json") || is_there("tiktoken.model") {
-        "\nhint: `tekken.json` and `tiktoken.model` are not read; \
+    } else if is_there("tiktoken.model") {
+        "\nhint: `tiktoken.model` is not read; \
          `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)` writes a `tokenizer.json`"
     } else {
         "\nhint: the download may be incomplete"

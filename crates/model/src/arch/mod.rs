@@ -9,6 +9,7 @@ mod bailingmoe;
 mod bailingmoe2;
 mod bitnet;
 mod bloom;
+mod chatglm;
 mod cohere2;
 mod command_r;
 mod deepseek;
@@ -203,6 +204,7 @@ pub const FAMILIES: &[Family] = &[
     exaone4::FAMILY,
     internlm2::FAMILY,
     nemotron::FAMILY,
+    chatglm::FAMILY,
     glm4::FAMILY,
     glm4moe::FAMILY,
     deepseek::FAMILY,
