@@ -56,7 +56,7 @@ def convert(folder, path):
     import torch
     # Gemma's wants to know how many tokens there are.
     words = folder / "tokenizer.json"
-    vocab = {str(i): i for i in range(hparams["vocab_size"])}
+    vocab = {str(i): i for i in range(hparams.get("text_config", hparams)["vocab_size"])}
     words.write_text(json.dumps({"model": {"type": "BPE", "vocab": vocab, "merges": []}, "added_tokens": []}))
     with torch.inference_mode():
         model = quiet(folder, gguf.LlamaFileType.MOSTLY_F16, path, eager=True, model_name="golden", hparams=hparams)

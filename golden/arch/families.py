@@ -166,6 +166,11 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1, num_experts=4, num_experts_per_tok=2,
         mamba_d_state=16, mamba_dt_rank=3, use_mamba_kernels=False), dict(cache="config")),
     "falcon-h1": ("FalconH1", FALCON_H1, FALCON_H1_PARTS),
+    "qwen35-vl": ("Qwen3_5", dict(DELTA), dict(cache="config", adds_one=True, config_class="Qwen3_5TextConfig", seed=2,
+        tensors=relabel.text_part, part="Qwen3_5ForConditionalGeneration")),
+    "qwen35moe-vl": ("Qwen3_5Moe", dict(DELTA, moe_intermediate_size=8, shared_expert_intermediate_size=12, num_experts=4, num_experts_per_tok=2),
+        dict(cache="config", adds_one=True, config_class="Qwen3_5MoeTextConfig", seed=2, tensors=relabel.text_part,
+        part="Qwen3_5MoeForConditionalGeneration")),
     # Not in `transformers`: layers of another class that computes the same, under their own names.
     "xverse": ("Llama", dict(), PERMUTED | dict(config=dict(architectures=["XverseForCausalLM"]))),
     "orion": ("StableLm", dict(partial_rotary_factor=1.0),

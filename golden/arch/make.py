@@ -94,6 +94,13 @@ def make(name, class_name, settings, options):
         safetensors.torch.save_file(tensors, path, {"format": "pt"})
     if "whole" in options:
         (folder / "config.json").write_text(json.dumps(options["whole"], indent=1) + "\n")
+    if "part" in options:
+        # The text model inside of one that sees, too.
+        path = folder / "config.json"
+        text = json.loads(path.read_text())
+        text.pop("architectures")
+        whole = dict(architectures=[options["part"]], model_type="whole", text_config=text, vision_config=dict(depth=1))
+        path.write_text(json.dumps(whole, indent=1) + "\n")
     if "config" in options:
         # What files of the hub say and the package no longer writes.
         path = folder / "config.json"

@@ -96,3 +96,22 @@ ling = chain(experts, fused(QKV, "query_key_value"), renamed(
     ("self_attn", "attention"), ("o_proj", "dense"), ("embed_tokens", "word_embeddings"), ("q_norm", "query_layernorm"),
     ("k_norm", "key_layernorm"), ("e_score_correction_bias", "expert_bias")))
 ling1 = chain(without("moe_statics"), ling)
+
+
+def text_part(tensors):
+    """A text model inside of one that sees and guesses ahead, experts as they are trained: all in one."""
+    found = {"model.visual.blocks.0.norm1.weight": torch.ones(4), "mtp.norm.weight": torch.ones(4)}
+    experts = {}
+    for name, tensor in tensors.items():
+        name = name.replace("model.", "model.language_model.", 1)
+        expert = re.fullmatch(r"(.*\.experts)\.(\d+)\.(\w+)\.weight", name)
+        if expert:
+            experts.setdefault(expert[1], {})[int(expert[2]), expert[3]] = tensor
+        else:
+            found[name] = tensor
+    for base, all_parts in experts.items():
+        n = 1 + max(i for i, _ in all_parts)
+        gate_up = [torch.cat([all_parts[i, "gate_proj"], all_parts[i, "up_proj"]]) for i in range(n)]
+        found[f"{base}.gate_up_proj"] = torch.stack(gate_up)
+        found[f"{base}.down_proj"] = torch.stack([all_parts[i, "down_proj"] for i in range(n)])
+    return found

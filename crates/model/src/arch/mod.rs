@@ -105,6 +105,8 @@ pub struct HuggingFace {
     pub gain_plus_one: fn(Role) -> bool,
     /// Matrices whose rows stand in another order or place than in GGUF.
     pub rows: &'static [(Role, Rows)],
+    /// Whether the text model is a part: its config is `text_config`, and its tensors are under `language_model`.
+    pub text_part: bool,
     /// Names that are no weights: what contains one of these is left out.
     pub ignored: &'static [&'static str],
 }
@@ -120,6 +122,7 @@ impl HuggingFace {
             permuted: false,
             gain_plus_one: |_| false,
             rows: &[],
+            text_part: false,
             ignored: &[],
         }
     }

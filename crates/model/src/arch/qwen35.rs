@@ -10,17 +10,27 @@ pub(super) const FAMILY: Family = Family {
     gguf_name: "qwen35",
     models: "Qwen3.5 0.8B to 27B (text)",
     config: |h, loader| qwen3next::config(h, loader, false),
-    hf: &[HuggingFace {
-        names: qwen3next::NAMES,
-        keys: qwen3next::KEYS,
-        metadata: qwen3next::metadata,
-        gain_plus_one: qwen3next::gain_plus_one,
-        rows: ROWS,
-        ..HuggingFace::new("Qwen3_5ForCausalLM")
-    }],
+    hf: &[
+        FORM,
+        HuggingFace {
+            architecture: "Qwen3_5ForConditionalGeneration",
+            text_part: true,
+            ..FORM
+        },
+    ],
 };
 
-pub(super) const ROWS: &[(Role, Rows)] = &[
+pub(super) const FORM: HuggingFace = HuggingFace {
+    architecture: "Qwen3_5ForCausalLM",
+    rows: ROWS,
+    ..qwen3next::FORM
+};
+
+const ROWS: &[(Role, Rows)] = &[
+    (
+        Role::ExpertGates,
+        Rows::ExpertsInOne(&[Role::ExpertGates, Role::ExpertUps]),
+    ),
     (Role::ScanDecay, Rows::DeltaApartDecay),
     (Role::AttentionQkv, Rows::DeltaApart),
     (Role::DeltaGate, Rows::DeltaApart),

@@ -9,12 +9,15 @@ pub(super) const FAMILY: Family = Family {
     gguf_name: "qwen35moe",
     models: "Qwen3.5 35B-A3B, 122B-A10B, 397B-A17B (text)",
     config: |h, loader| qwen3next::config(h, loader, false),
-    hf: &[HuggingFace {
-        names: qwen3next::NAMES,
-        keys: qwen3next::KEYS,
-        metadata: qwen3next::metadata,
-        gain_plus_one: qwen3next::gain_plus_one,
-        rows: qwen35::ROWS,
-        ..HuggingFace::new("Qwen3_5MoeForCausalLM")
-    }],
+    hf: &[
+        HuggingFace {
+            architecture: "Qwen3_5MoeForCausalLM",
+            ..qwen35::FORM
+        },
+        HuggingFace {
+            architecture: "Qwen3_5MoeForConditionalGeneration",
+            text_part: true,
+            ..qwen35::FORM
+        },
+    ],
 };

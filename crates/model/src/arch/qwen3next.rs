@@ -11,50 +11,53 @@ pub(super) const FAMILY: Family = Family {
     gguf_name: "qwen3next",
     models: "Qwen3-Next 80B-A3B, Qwen3-Coder-Next",
     config: |h, loader| config(h, loader, true),
-    hf: &[HuggingFace {
-        names: NAMES,
-        keys: KEYS,
-        metadata,
-        gain_plus_one,
-        rows: &[
-            (Role::ScanDecay, Rows::NegatedExp),
-            (Role::AttentionQkv, Rows::DeltaByHead),
-        ],
-        ..HuggingFace::new("Qwen3NextForCausalLM")
-    }],
+    hf: &[FORM],
 };
 
-pub(super) const NAMES: &[(Role, &str)] = &[
-    (
-        Role::AttentionQkv,
-        "model.layers.{i}.linear_attn.in_proj_qkvz",
-    ),
-    (
-        Role::AttentionQkv,
-        "model.layers.{i}.linear_attn.in_proj_qkv",
-    ),
-    (Role::ScanConv, "model.layers.{i}.linear_attn.conv1d"),
-    (Role::ScanStep, "model.layers.{i}.linear_attn.dt_bias"),
-    (Role::ScanDecay, "model.layers.{i}.linear_attn.A_log"),
-    (Role::ScanGroupNorm, "model.layers.{i}.linear_attn.norm"),
-    (Role::ScanOut, "model.layers.{i}.linear_attn.out_proj"),
-];
+pub(super) const FORM: HuggingFace = HuggingFace {
+    names: &[
+        (
+            Role::AttentionQkv,
+            "model.layers.{i}.linear_attn.in_proj_qkvz",
+        ),
+        (
+            Role::AttentionQkv,
+            "model.layers.{i}.linear_attn.in_proj_qkv",
+        ),
+        (
+            Role::ExpertGates,
+            "model.layers.{i}.mlp.experts.gate_up_proj",
+        ),
+        (Role::ScanConv, "model.layers.{i}.linear_attn.conv1d"),
+        (Role::ScanStep, "model.layers.{i}.linear_attn.dt_bias"),
+        (Role::ScanDecay, "model.layers.{i}.linear_attn.A_log"),
+        (Role::ScanGroupNorm, "model.layers.{i}.linear_attn.norm"),
+        (Role::ScanOut, "model.layers.{i}.linear_attn.out_proj"),
+    ],
+    keys: &[
+        ("linear_conv_kernel_dim", "ssm.conv_kernel"),
+        ("linear_key_head_dim", "ssm.state_size"),
+        ("linear_num_key_heads", "ssm.group_count"),
+        ("linear_num_value_heads", "ssm.time_step_rank"),
+        ("full_attention_interval", "full_attention_interval"),
+    ],
+    metadata,
+    gain_plus_one: |role| role.is_norm() && role != Role::ScanGroupNorm,
+    rows: &[
+        (Role::ScanDecay, Rows::NegatedExp),
+        (Role::AttentionQkv, Rows::DeltaByHead),
+    ],
+    // Models that see, and that guess further tokens.
+    ignored: &["model.visual.", "mtp."],
+    ..HuggingFace::new("Qwen3NextForCausalLM")
+};
 
-pub(super) const KEYS: &[(&str, &str)] = &[
-    ("linear_conv_kernel_dim", "ssm.conv_kernel"),
-    ("linear_key_head_dim", "ssm.state_size"),
-    ("linear_num_key_heads", "ssm.group_count"),
-    ("linear_num_value_heads", "ssm.time_step_rank"),
-    ("full_attention_interval", "full_attention_interval"),
-];
-
-/// All but the norm of linear attention.
-pub(super) fn gain_plus_one(role: Role) -> bool {
-    role.is_norm() && role != Role::ScanGroupNorm
-}
-
-pub(super) fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
-    fields.only("hidden_act", &["silu"])?;
+fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
+    fields.only("attn_output_gate", &["true"])?;
+    // States are kept in f32, and nothing is guessed by a model of its own.
+    for key in "mamba_ssm_dtype mtp_num_hidden_layers mtp_use_dedicated_embeddings".split(' ') {
+        fields.get(key);
+    }
     let heads = fields.size("linear_num_value_heads")?.unwrap_or(0);
     let dim = fields.size("linear_value_head_dim")?.unwrap_or(0);
     fields.set("ssm.inner_size", Value::U32(heads.saturating_mul(dim)));
@@ -68,12 +71,11 @@ pub(super) fn config(
     grouped: bool,
 ) -> Result<ModelConfig, LoadError> {
     let net = delta_net(h, grouped)?;
-    let interval = h.size_or("full_attention_interval", 4)?;
-    let recurrent = h.layers(
-        "attention.recurrent_layers",
+    let (n, interval) = (
         h.size("block_count")?,
-        interval,
-    )?;
+        h.size_or("full_attention_interval", 4)?,
+    );
+    let recurrent = h.layers("attention.recurrent_layers", n, interval)?;
     let mut config = llama::hybrid(h, loader, |layer, _| {
         Ok(recurrent[layer].then_some(Mixer::DeltaNet(net)))
     })?;

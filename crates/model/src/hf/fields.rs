@@ -22,6 +22,13 @@ pub(super) fn architecture(json: &Map<String, Json>) -> Result<&str, LoadError> 
     })
 }
 
+/// The part that is about the text model.
+pub(super) fn text_part(json: &Map<String, Json>) -> Result<&Map<String, Json>, LoadError> {
+    let part = json.get("text_config");
+    let object = part.and_then(Json::as_object);
+    object.ok_or_else(|| wrong("text_config", "an object", part))
+}
+
 /// What a family reads of `config.json`, and writes into metadata.
 pub struct Fields<'a> {
     json: &'a Map<String, Json>,

@@ -49,6 +49,11 @@ pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
     if form.permuted {
         metadata.insert(ROWS_AS_TRAINED, Value::Bool(true));
     }
+    let json = if form.text_part {
+        fields::text_part(json)?
+    } else {
+        json
+    };
     let mut fields = Fields::new(json, family.gguf_name, &mut metadata);
     fields.common(form.keys)?;
     (form.metadata)(&mut fields)?;
@@ -61,7 +66,10 @@ pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
         if ignored.into_iter().any(|part| name.contains(part)) {
             continue;
         }
-        let place = Place::of(name, &patterns)?;
+        let place = match form.text_part {
+            true => Place::of(&name.replacen("language_model.", "", 1), &patterns)?,
+            false => Place::of(name, &patterns)?,
+        };
         if place.role == Role::Output && tied == Some(true) {
             // A copy of the embedding, or left from before it was tied.
             continue;

@@ -37,7 +37,7 @@ const HARMLESS: &[&str] = &[
      early_stopping *no_repeat_ngram_size remove_invalid_values exponential_decay_length_penalty \
      *suppress_tokens output_scores attn_uses_sequence_id",
     // Said again by tensors, or by other keys.
-    "num_ln_in_parallel_attn no_bias mrope_section n_ctx seq_length model_max_length",
+    "num_ln_in_parallel_attn no_bias mrope_section mrope_interleaved n_ctx seq_length model_max_length",
 ];
 
 /// Keys that change the computation, and the values that leave it as it is here.
