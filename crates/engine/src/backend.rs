@@ -24,6 +24,10 @@ pub trait Backend {
     fn max_outputs(&self) -> usize;
     /// Makes KV block `to` hold what `from` does.
     fn copy_block(&mut self, from: u32, to: u32);
+    /// Makes slot `to` of states hold what `from` does.
+    fn copy_state(&mut self, from: u32, to: u32) {
+        unreachable!("no states, of which {from} could become {to}");
+    }
     /// Computes a batch: logits of its outputs, `[n_outputs, vocab_size]`.
     ///
     /// # Errors
@@ -86,6 +90,10 @@ impl Backend for ModelBackend {
 
     fn copy_block(&mut self, from: u32, to: u32) {
         self.cache.copy_block(from as usize, to as usize);
+    }
+
+    fn copy_state(&mut self, from: u32, to: u32) {
+        self.cache.copy_state(from as usize, to as usize);
     }
 
     fn forward(&mut self, batch: &Batch<'_>) -> Result<&[f32], ReadError> {

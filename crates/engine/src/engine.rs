@@ -78,6 +78,8 @@ pub struct Engine<B> {
     lists: Batch<'static>,
     /// Whose readers have gone.
     closed: Vec<SequenceId>,
+    /// States behind prompts, to be kept: from, to.
+    state_copies: Vec<(u32, u32)>,
     /// Whose text is over with the step at hand.
     ended: Vec<(SequenceId, End)>,
     last_id: u64,
@@ -134,7 +136,7 @@ impl<B: Backend> Engine<B> {
             "a state for each that runs"
         );
         Self {
-            scheduler: Scheduler::new(limits, backend.num_blocks()),
+            scheduler: Scheduler::new(limits, backend.num_blocks(), states),
             backend,
             tokenizer,
             options,
@@ -142,6 +144,7 @@ impl<B: Backend> Engine<B> {
             plan: Plan::default(),
             lists: Batch::default(),
             closed: Vec::new(),
+            state_copies: Vec::new(),
             ended: Vec::new(),
             last_id: 0,
             pace: Pace::default(),
@@ -214,10 +217,9 @@ impl<B: Backend> Engine<B> {
             return Ok(RequestId(id));
         }
         let mut sequence = Sequence::new(id, &request.prompt, max_seq_len);
-        // A state is of one position only: what is cached of others' texts, and guesses, take one of each position.
+        // A state is of one position only: guesses, and what runs at the same time, take one of each position.
         let has_state = self.backend.num_states().is_some();
-        sequence.takes_cached =
-            request.cache_prompt && request.prompt_logprobs.is_none() && !has_state;
+        sequence.takes_cached = request.cache_prompt && request.prompt_logprobs.is_none();
         if request.prompt_logprobs.is_some() {
             sequence.outputs_from = 0;
         }
@@ -243,6 +245,7 @@ impl<B: Backend> Engine<B> {
     /// Forgets what is cached and nobody holds.
     pub fn clear_cache(&mut self) {
         self.scheduler.pool.clear();
+        self.scheduler.states.clear();
     }
 
     /// Checks the books: for tests.
@@ -257,6 +260,9 @@ impl<B: Backend> Engine<B> {
             .check(all.map(|sequence| &sequence.table));
         let known = self.scheduler.running.len() + self.scheduler.waiting.len();
         assert_eq!(known, self.tasks.len(), "a task for each sequence");
+        let running = self.scheduler.running.iter();
+        let taken = running.map(|sequence| sequence.state);
+        self.scheduler.states.check(taken);
     }
 
     /// Computes one step for everybody who has a place in it. Whether there was anything to compute.
@@ -270,6 +276,9 @@ impl<B: Backend> Engine<B> {
         self.scheduler.plan(&mut plan, chunk);
         for &(from, to) in &plan.copies {
             self.backend.copy_block(from, to);
+        }
+        for &(from, to) in &plan.state_copies {
+            self.backend.copy_state(from, to);
         }
         let any = !plan.parts.is_empty();
         if any {
@@ -342,6 +351,11 @@ impl<B: Backend> Engine<B> {
             let sequence = &mut self.scheduler.running[part.at];
             if sequence.is_catching_up {
                 prompts += part.end - part.start;
+                if part.end == sequence.known().len() {
+                    let copy = self.scheduler.states.copy_of(sequence.known());
+                    self.state_copies
+                        .extend(copy.map(|to| (sequence.state, to)));
+                }
             }
             let (rows, rest) = logits.split_at(part.outputs().len() * vocab_size);
             logits = rest;
@@ -360,6 +374,9 @@ impl<B: Backend> Engine<B> {
             self.scheduler.pool.record(table, computed);
             self.ended.extend(end.map(|end| (part.id, end)));
         }
+        for (from, to) in self.state_copies.drain(..) {
+            self.backend.copy_state(from, to);
+        }
         let (replies, time) = (num_tokens - prompts, now.saturating_sub(start));
         self.pace.record(replies, prompts, time);
         if prompts == 0 {
@@ -376,7 +393,7 @@ impl<B: Backend> Engine<B> {
     }
 
     fn finish(&mut self, id: SequenceId, reason: FinishReason, cause: Option<StopCause>) {
-        self.scheduler.remove(id);
+        self.scheduler.remove(id, false);
         if let Some(task) = self.tasks.remove(&id) {
             let usage = &task.reply.usage;
             self.stats.cached_tokens += usage.cached_tokens as u64;
@@ -389,7 +406,7 @@ impl<B: Backend> Engine<B> {
     }
 
     fn fail(&mut self, id: SequenceId, error: RequestError) {
-        self.scheduler.remove(id);
+        self.scheduler.remove(id, true);
         if let Some(task) = self.tasks.remove(&id) {
             task.reply.fail(error);
         }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use model::BLOCK_TOKENS;
 
-use crate::kv::{BlockPool, Hit};
+use crate::kv::{BlockPool, Hit, StatePool};
 use crate::sequence::{Sequence, SequenceId};
 
 /// What a step may hold.
@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) parts: Vec<Part>,
     /// KV blocks to copy before anything is computed: from, to.
     pub(crate) copies: Vec<(u32, u32)>,
+    /// Slots of states to copy likewise, in this order.
+    pub(crate) state_copies: Vec<(u32, u32)>,
     num_tokens: usize,
     num_outputs: usize,
 }
@@ -59,30 +61,34 @@ pub(crate) struct Scheduler {
     /// In the order in which they were taken up: the oldest first.
     pub(crate) running: Vec<Sequence>,
     pub(crate) waiting: VecDeque<Sequence>,
-    /// Slots of states that nobody who runs has.
-    states: Vec<u32>,
+    pub(crate) states: StatePool,
     pub(crate) num_preemptions: u64,
 }
 
 impl Scheduler {
-    pub(crate) fn new(limits: Limits, num_blocks: usize) -> Self {
+    pub(crate) fn new(limits: Limits, num_blocks: usize, num_states: Option<usize>) -> Self {
         Self {
             limits,
             pool: BlockPool::new(num_blocks),
             running: Vec::with_capacity(limits.max_running),
             waiting: VecDeque::new(),
-            states: (0..limits.max_running as u32).rev().collect(),
+            states: StatePool::new(num_states, limits.max_running),
             num_preemptions: 0,
         }
     }
 
-    /// Takes a sequence out, wherever it is; what it computed can still be found.
-    pub(crate) fn remove(&mut self, id: SequenceId) -> Option<Sequence> {
+    /// Takes a sequence out, wherever it is; what it computed can still be found, but for the state of one that has
+    /// `failed` in the middle of a step.
+    pub(crate) fn remove(&mut self, id: SequenceId, failed: bool) -> Option<Sequence> {
         let at = self.running.iter().position(|sequence| sequence.id == id);
         let mut sequence = match at {
             Some(at) => {
-                self.states.push(self.running[at].state);
-                self.running.remove(at)
+                let sequence = self.running.remove(at);
+                match failed {
+                    true => self.states.give_back(sequence.state),
+                    false => self.states.keep(sequence.with_state(), sequence.state),
+                }
+                sequence
             }
             None => {
                 let at = self.waiting.iter().position(|sequence| sequence.id == id)?;
@@ -97,6 +103,7 @@ impl Scheduler {
     pub(crate) fn plan(&mut self, plan: &mut Plan, chunk: usize) {
         plan.parts.clear();
         plan.copies.clear();
+        plan.state_copies.clear();
         (plan.num_tokens, plan.num_outputs) = (0, 0);
         self.plan_replies(plan);
         let chunk = match plan.parts.is_empty() {
@@ -172,12 +179,7 @@ impl Scheduler {
                 continue;
             }
             let mut sequence = self.waiting.remove(next).expect("it is in the queue");
-            let mut hit = Hit::default();
-            if sequence.takes_cached {
-                // The last token is computed in any case, for its logits.
-                let (tokens, table) = sequence.all_but_last();
-                hit = self.pool.reuse(table, tokens);
-            }
+            let (hit, kept) = self.reuse(&mut sequence);
             let needed = sequence.known().len().div_ceil(BLOCK_TOKENS);
             let missing = needed - sequence.table.blocks.len();
             // One more for each that runs, or a reply would soon throw somebody out.
@@ -191,11 +193,36 @@ impl Scheduler {
             sequence.num_cached.get_or_insert(hit.num_tokens);
             sequence.leader = None;
             plan.copies.extend(hit.copy);
-            let state = self.states.pop();
-            sequence.state = state.expect("there is one for each that may run");
+            sequence.state = self.states.take();
+            // It may have been taken from what was kept.
+            let kept = kept.filter(|&kept| kept != sequence.state);
+            plan.state_copies
+                .extend(kept.map(|kept| (kept, sequence.state)));
             self.running.push(sequence);
             self.chunk(plan, self.running.len() - 1, most);
         }
+    }
+
+    /// What is cached of a sequence's start, and the slot of the state after it.
+    fn reuse(&mut self, sequence: &mut Sequence) -> (Hit, Option<u32>) {
+        if !sequence.takes_cached {
+            return Default::default();
+        }
+        // The last token is computed in any case, for its logits.
+        let (tokens, table) = sequence.all_but_last();
+        if !self.states.keeps() {
+            return (self.pool.reuse(table, tokens), None);
+        }
+        let Some((slot, len)) = self.states.find(tokens) else {
+            return Default::default();
+        };
+        let hit = self.pool.reuse(table, &tokens[..len]);
+        if hit.num_tokens == len {
+            return (hit, Some(slot));
+        }
+        // Keys and values that belong to the state are gone.
+        self.pool.release(table);
+        Default::default()
     }
 
     /// Whether somebody else computes the prompt at this moment.
@@ -255,7 +282,7 @@ impl Scheduler {
             part.id != sequence.id
         });
         self.pool.release(&mut sequence.table);
-        self.states.push(sequence.state);
+        self.states.keep(sequence.with_state(), sequence.state);
         sequence.truncate_drafts(0);
         (sequence.num_computed, sequence.is_catching_up) = (0, true);
         self.waiting.push_front(sequence);

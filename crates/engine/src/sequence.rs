@@ -75,6 +75,11 @@ impl Sequence {
         (&self.tokens[..self.num_computed], &mut self.table)
     }
 
+    /// The tokens that its state comes after.
+    pub(crate) fn with_state(&self) -> &[u32] {
+        &self.tokens[..self.num_computed]
+    }
+
     /// What is known but for the last token, and the blocks that are to hold it.
     pub(crate) fn all_but_last(&mut self) -> (&[u32], &mut BlockTable) {
         let len = self.tokens.len() - self.num_drafts - 1;

@@ -116,6 +116,9 @@ pub struct Room {
     pub max_outputs: usize,
 }
 
+/// States that are kept of texts for later, beside those of the sequences.
+const KEPT_STATES: usize = 4;
+
 /// Rows of logits for guesses, beside those of the sequences.
 const GUESSED_ROWS: usize = 16;
 
@@ -125,7 +128,7 @@ impl Room {
         let step_tokens = MAX_STEP_TOKENS.min(ctx).max(parallel);
         Self {
             kv_tokens,
-            states: parallel,
+            states: parallel + KEPT_STATES,
             step_tokens,
             max_outputs: (parallel + GUESSED_ROWS).min(step_tokens),
         }

@@ -1,6 +1,8 @@
 //! Room for keys and values: blocks, who holds them, and what can be found in them again.
 
 mod pool;
+mod states;
 mod tree;
 
 pub(crate) use pool::{BlockPool, BlockTable, Hit};
+pub(crate) use states::StatePool;

@@ -27,7 +27,7 @@ fn engine(model: &Arc<Model>, blocks: usize, step: usize, parallel: usize) -> En
     let backend = ModelBackend::new(
         model.clone(),
         KvType::F16,
-        (blocks, parallel),
+        (blocks, parallel + 3),
         step,
         parallel + 16,
     );
@@ -59,13 +59,62 @@ fn run(engine: &mut Engine<ModelBackend>, requests: &[Request]) -> Vec<Vec<Token
     inboxes.iter().map(told).collect()
 }
 
-/// Models that keep a state, alone and with attention: cut back never, begun anew when preempted.
-#[test]
-fn states_are_everybody_s_own() {
-    for name in ["mamba2", "qwen35", "lfm2"] {
+/// Models that keep a state, alone and with attention.
+fn recurrent() -> impl Iterator<Item = (&'static str, Arc<Model>)> {
+    ["mamba2", "qwen35", "lfm2"].into_iter().map(|name| {
         let gguf = formats::Gguf::open(testkit::golden::path(&format!("arch/{name}/model.gguf")));
         let model = Model::load(&gguf.expect("a golden"), &LoadOptions::default());
-        let model = Arc::new(model.expect("a sound model"));
+        (name, Arc::new(model.expect("a sound model")))
+    })
+}
+
+#[test]
+fn a_text_is_taken_up_where_its_state_was_kept() {
+    for (name, model) in recurrent() {
+        let mut random = Random::new(13);
+        let mut shared = engine(&model, 40, 64, 2);
+        let mut ask = |prompt: &[u32], expected: usize| {
+            let request = Request {
+                prompt: prompt.to_vec(),
+                sampler: SamplerParams {
+                    logprobs: Some(3),
+                    ..SamplerParams::default()
+                },
+                max_tokens: Some(20),
+                ignore_eos: true,
+                ..Request::default()
+            };
+            let requests = [request];
+            let before = shared.stats().cached_tokens;
+            let found = run(&mut shared, &requests).remove(0);
+            let whole = KvCache::blocks_for(MAX_SEQ_LEN);
+            let alone = run(&mut engine(&model, whole, 256, 1), &requests).remove(0);
+            assert_eq!(found, alone, "{name}");
+            let cached = shared.stats().cached_tokens - before;
+            assert_eq!(cached, expected as u64, "{name}, {} tokens", prompt.len());
+            shared.check();
+            found.iter().map(|token| token.id).collect::<Vec<u32>>()
+        };
+        let start = random.tokens(70, VOCAB);
+        let reply = ask(&start, 0);
+        // Behind the reply, all of which but its last token is computed.
+        let mut more = [&start[..], &reply].concat();
+        let len = more.len();
+        more.extend(random.tokens(9, VOCAB));
+        ask(&more, len - 1);
+        // Behind the prompt, and at no place between.
+        let mut other = start.clone();
+        other.extend(reply.iter().take(5));
+        other.push((reply[5] + 1) % VOCAB as u32);
+        ask(&other, start.len());
+        ask(&start[..50], 0);
+    }
+}
+
+/// Cut back never, begun anew when preempted.
+#[test]
+fn states_are_everybody_s_own() {
+    for (name, model) in recurrent() {
         let mut random = Random::new(12);
         let start = random.tokens(40, VOCAB);
         let requests: Vec<Request> = (0..12)
@@ -108,7 +157,8 @@ fn states_are_everybody_s_own() {
                 "{name}, {blocks} blocks"
             );
             let stats = shared.stats();
-            assert_eq!((stats.cached_tokens, stats.drafted_tokens), (0, 0));
+            assert_eq!(stats.drafted_tokens, 0, "a state is not cut back");
+            shared.check();
             assert!(blocks > 5 || stats.num_preemptions > 0, "{name}: {stats:?}");
         }
     }
