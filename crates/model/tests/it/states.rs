@@ -1,7 +1,8 @@
 //! States of recurrent layers: copied, kept as bytes and put back, side by side in slots.
 
 use formats::Gguf;
-use model::{Batch, KvCache, KvType, Model, NoProbe, Workspace};
+use formats::gguf::{Array, Value};
+use model::{Batch, KvCache, KvType, LoadOptions, Model, NoProbe, Workspace};
 use testkit::golden;
 
 use crate::run::{Ragged, level, load, logits, ragged};
@@ -103,5 +104,94 @@ fn layers_without_attention_take_no_kv_blocks() {
         let bytes = KvCache::size_bytes(config, KvType::F16, 1000);
         assert_eq!(bytes > 0, has_attention, "{name}");
         assert!(KvCache::state_bytes(config) > 0, "{name}");
+    }
+}
+
+#[test]
+fn lies_about_states_get_an_error_that_names_them() {
+    let flags = |flags: &[bool]| Value::Array(Array::Bool(flags.to_vec()));
+    let cases: [(&str, &str, Value, &[&str]); 12] = [
+        (
+            "mamba2",
+            "ssm.time_step_rank",
+            Value::U32(3),
+            &["divisor of 80", "found 3"],
+        ),
+        (
+            "mamba2",
+            "ssm.time_step_rank",
+            Value::U32(0),
+            &["ssm.time_step_rank", "found 0"],
+        ),
+        (
+            "mamba2",
+            "ssm.group_count",
+            Value::U32(3),
+            &["divisor of 4", "found 3"],
+        ),
+        (
+            "mamba2",
+            "ssm.state_size",
+            Value::U32(17),
+            &["blk.0.ssm_in.weight"],
+        ),
+        (
+            "mamba2",
+            "ssm.conv_kernel",
+            Value::U32(1),
+            &["2 to 64", "found 1"],
+        ),
+        (
+            "mamba2",
+            "ssm.conv_kernel",
+            Value::U32(5),
+            &["blk.0.ssm_conv1d.weight"],
+        ),
+        (
+            "mamba2",
+            "ssm.inner_size",
+            Value::U32(1 << 24),
+            &["blk.0.ssm_in.weight"],
+        ),
+        (
+            "mamba",
+            "ssm.time_step_rank",
+            Value::U32(4),
+            &["blk.0.ssm_x.weight"],
+        ),
+        (
+            "qwen35",
+            "ssm.group_count",
+            Value::U32(1),
+            &["blk.0.attn_qkv.weight"],
+        ),
+        (
+            "qwen35",
+            "attention.recurrent_layers",
+            flags(&[true]),
+            &["2 truth values", "found 1"],
+        ),
+        (
+            "qwen35",
+            "attention.recurrent_layers",
+            flags(&[false, true]),
+            &["blk.0.attn_q"],
+        ),
+        (
+            "lfm2",
+            "shortconv.l_cache",
+            Value::U32(65),
+            &["2 to 64", "found 65"],
+        ),
+    ];
+    for (name, key, value, says) in cases {
+        let gguf = Gguf::open(golden::path(&format!("arch/{name}/model.gguf"))).expect("a golden");
+        let mut metadata = gguf.metadata().clone();
+        metadata.insert(&format!("{name}.{key}"), value);
+        let lie = Gguf::from_parts(metadata, gguf.tensors().to_vec()).expect("a sound file");
+        let found = Model::load(&lie, &LoadOptions::default()).map(|_| ());
+        let message = found.expect_err("a lie").to_string();
+        let all = says.iter().all(|part| message.contains(part));
+        assert!(all, "{name}, {key}: {message}, expected {says:?}");
     }
 }
