@@ -1,0 +1,136 @@
+//! The classifier: one token of the model for each label, and how probable each is.
+//!
+//! The instructions and examples are the same for all statements, so their keys and values stay in the cache of
+//! prefixes; a statement costs its own tokens and one more. No text is generated: the first token of a reply tells
+//! all labels apart, and its log-probabilities are those of the labels.
+
+use ingle::sampler::SamplerParams;
+use ingle::{Chat, Message, Model};
+
+/// The labels. Each begins with a token of its own.
+pub(crate) const LABELS: [&str; 5] = ["create", "read", "update", "delete", "other"];
+
+/// What the model is told.
+pub(crate) const INSTRUCTIONS: &str = "\
+You label database statements, program code, HTTP requests and plain sentences by what they do to data.
+create: new data or new objects appear (insert, import, add, create table or index, POST).
+read: data is looked at and nothing changes (select, show, find, list, questions about data, GET, HEAD).
+update: what exists is changed and stays (update, alter, rename, set, move, PUT, PATCH).
+delete: what exists goes away (delete, drop, truncate, remove, clear, cancel, DELETE).
+other: anything else (transactions, permissions, connections, session settings, maintenance, headers, small talk, general knowledge).
+What matters is the action, not words in names or in quoted text.
+Answer with one word: create, read, update, delete or other.";
+
+/// Statements with their labels, shown to the model as earlier turns. None of them is in the labelled set.
+pub(crate) const EXAMPLES: [(&str, &str); 15] = [
+    (
+        "INSERT INTO planets (name, moons) VALUES ('Mars', 2)",
+        "create",
+    ),
+    ("SELECT moons FROM planets WHERE name = 'Mars'", "read"),
+    (
+        "UPDATE planets SET moons = 95 WHERE name = 'Jupiter'",
+        "update",
+    ),
+    ("DELETE FROM planets WHERE name = 'Pluto'", "delete"),
+    ("ROLLBACK", "other"),
+    ("ALTER TABLE planets ADD mass DOUBLE PRECISION", "update"),
+    ("Planet.objects.exclude(moons=0).count()", "read"),
+    ("planet.destroy!", "delete"),
+    ("db.planets.insertOne({ name: \"Ceres\" })", "create"),
+    ("PATCH /planets/4 {\"moons\": 3}", "update"),
+    ("OPTIONS /planets", "other"),
+    ("Which planet is the largest one in the table?", "read"),
+    ("Write down a new planet named Vulcan.", "create"),
+    ("GRANT UPDATE ON planets TO astronomer", "other"),
+    ("Strike Pluto off the list.", "delete"),
+];
+
+/// A statement's label.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    /// Position of the most probable label.
+    pub(crate) best: usize,
+    /// Probabilities of all labels; they add up to one.
+    pub(crate) probabilities: [f32; LABELS.len()],
+}
+
+impl Answer {
+    /// The most probable label.
+    pub(crate) fn label(&self) -> &'static str {
+        LABELS[self.best]
+    }
+}
+
+/// A model with the labels' tokens.
+pub(crate) struct Classifier {
+    model: Model,
+    tokens: [u32; LABELS.len()],
+}
+
+impl Classifier {
+    /// Loads a model.
+    ///
+    /// # Errors
+    /// If it cannot be loaded, or two labels begin with the same token of it.
+    pub(crate) fn new(model: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let model = Model::load(model)?;
+        let tokens = LABELS.map(|label| model.tokenizer().encode(label, false, false)[0]);
+        for (i, token) in tokens.iter().enumerate() {
+            if tokens[..i].contains(token) {
+                return Err(format!(
+                    "`{}` begins with the same token as another label",
+                    LABELS[i]
+                )
+                .into());
+            }
+        }
+        Ok(Self { model, tokens })
+    }
+
+    /// The label of a statement.
+    ///
+    /// # Errors
+    /// If the model fails, or finds none of the labels worth mentioning.
+    pub(crate) fn classify(&self, statement: &str) -> Result<Answer, Box<dyn std::error::Error>> {
+        let mut sampler = SamplerParams::greedy();
+        sampler.logprobs = Some(TOP);
+        let request = self.model.chat(Chat(prompt(statement)));
+        let reply = request.sampler(sampler).max_tokens(1).run()?;
+        let first = reply.tokens.first().ok_or("the model said nothing")?;
+        let logprob = |token: &u32| {
+            let found = first.top_logprobs.iter().find(|(id, _)| id == token);
+            found.map_or(f32::NEG_INFINITY, |&(_, logprob)| logprob)
+        };
+        let logprobs = self.tokens.each_ref().map(logprob);
+        // Softmax over the labels alone.
+        let largest = logprobs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if largest == f32::NEG_INFINITY {
+            return Err(format!(
+                "no label is among the {TOP} most probable words for `{statement}`"
+            )
+            .into());
+        }
+        let weights = logprobs.map(|logprob| (logprob - largest).exp());
+        let sum: f32 = weights.iter().sum();
+        let best = (0..LABELS.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]));
+        Ok(Answer {
+            best: best.unwrap_or(0),
+            probabilities: weights.map(|weight| weight / sum),
+        })
+    }
+}
+
+/// How many of the best tokens are looked through for the labels.
+const TOP: usize = 100;
+
+/// Instructions, examples, and the statement.
+pub(crate) fn prompt(statement: &str) -> Vec<Message> {
+    let mut messages = vec![Message::system(INSTRUCTIONS)];
+    for (example, label) in EXAMPLES {
+        messages.push(Message::user(example));
+        messages.push(Message::assistant(label));
+    }
+    messages.push(Message::user(statement));
+    messages
+}
