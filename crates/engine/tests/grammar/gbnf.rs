@@ -79,7 +79,7 @@ fn accepts(start: &Grammar, text: &str) -> bool {
 
 #[test]
 fn texts_are_accepted_as_llama_cpp_does() {
-    let cases: [(&str, &[&str], &[&str]); 14] = [
+    let cases: [(&str, &[&str], &[&str]); 19] = [
         (
             JSON,
             &[
@@ -138,6 +138,32 @@ fn texts_are_accepted_as_llama_cpp_does() {
             "root ::= a | b\na ::= \"(\" a \")\" | \"x\"\nb ::= \"(\" b \"]\" | \"x\"",
             &["x", "((x))", "((x]]"],
             &["((x)]", "(x"],
+        ),
+        // Loops that a lexer must not take in one go, and one that it may.
+        (
+            "root ::= [a-z]* \"z\" | \"(\" root \")\"",
+            &["z", "azz", "(abz)", "(z)"],
+            &["", "a", "(a)", "(zz"],
+        ),
+        (
+            "root ::= ([a-z] | \"1\")* \"end\" | \"(\" root \")\"",
+            &["end", "a1end", "(endend)"],
+            &["e", "(en)"],
+        ),
+        (
+            "root ::= x | y | \"(\" root \")\"\nx ::= [a-z]+ \"!\"\ny ::= \"ab\" \"?\"",
+            &["ab!", "ab?", "(abc!)", "a!"],
+            &["abc?", "a?"],
+        ),
+        (
+            "root ::= \"<\" inner \">\" | \"(\" root \")\"\ninner ::= [a-z]* inner2\ninner2 ::= [x-z] [0-9] | \"-\"",
+            &["<x1>", "<ax1>", "<a->", "(<zz9>)"],
+            &["<a1>", "<x>", "<1>"],
+        ),
+        (
+            "root ::= text | \"(\" root \")\"\ntext ::= \"'\" ([^'\\\\] | \"\\\\\" [^\\n])* \"'\"",
+            &["''", "'ab'", "('a\\'b')", "'\\\\'"],
+            &["'", "'a''", "('a\\')"],
         ),
     ];
     for (text, good, bad) in cases {

@@ -9,7 +9,8 @@
 //! or after the channel. (OpenAI's `harmony` documentation.)
 
 use super::json::{JsonScan, Scan};
-use super::parser::{Out, scan_on, sure};
+use super::look::{scan_on, sure};
+use super::out::Out;
 
 const MESSAGE: &str = "<|message|>";
 const ENDS: [&str; 4] = ["<|end|>", "<|call|>", "<|return|>", "<|start|>"];

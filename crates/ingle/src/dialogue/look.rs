@@ -115,3 +115,27 @@ impl<'a> Look<'a> {
         self.wait()
     }
 }
+
+/// Bytes of `text` that belong to the value of `scan`, and how that ended.
+pub(super) fn scan_on(scan: &mut JsonScan, text: &str) -> (usize, Scan) {
+    for (i, byte) in text.bytes().enumerate() {
+        match scan.push(byte) {
+            Scan::More => {}
+            Scan::Done => return (i + 1, Scan::Done),
+            Scan::Bad => return (i, Scan::Bad),
+        }
+    }
+    (text.len(), Scan::More)
+}
+
+/// Bytes of `text` in which none of `marks` has begun, nor the blanks before one.
+pub(super) fn sure(text: &str, marks: &[&str]) -> usize {
+    let begun = |mark: &&str| {
+        let longest = (mark.len() - 1).min(text.len());
+        (1..=longest)
+            .rev()
+            .find(|&n| text.as_bytes().ends_with(&mark.as_bytes()[..n]))
+    };
+    let held = marks.iter().filter_map(begun).max().unwrap_or(0);
+    text[..text.len() - held].trim_end().len()
+}

@@ -17,6 +17,7 @@ mod harmony;
 mod ids;
 mod json;
 mod look;
+mod out;
 mod parser;
 mod tools;
 mod typed;

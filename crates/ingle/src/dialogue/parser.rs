@@ -7,13 +7,12 @@
 //! A call that turns out to be none is text again, mark and all. If it breaks off after its tool has been named,
 //! the call ends there and the rest is text.
 
-use std::mem;
-
 use super::calls::{self, Arguments, Head, Next, Tagged};
 use super::harmony::Harmony;
 use super::ids::Ids;
 use super::json::{JsonScan, Scan};
-use super::look::{Look, Stop};
+use super::look::{Look, Stop, scan_on, sure};
+use super::out::Out;
 use super::{CallFormat, Delta, Format, Tool};
 
 /// Takes the text of one reply apart. Control tokens must be in the text.
@@ -94,7 +93,7 @@ impl ReplyParser {
         } else {
             while self.step(ended) {}
         }
-        mem::take(&mut self.out.deltas)
+        self.out.take()
     }
 
     /// Goes one step on; false if more text is needed.
@@ -325,91 +324,5 @@ impl ReplyParser {
             self.trim = true;
         }
         true
-    }
-}
-
-/// Bytes of `text` that belong to the value of `scan`, and how that ended.
-pub(super) fn scan_on(scan: &mut JsonScan, text: &str) -> (usize, Scan) {
-    for (i, byte) in text.bytes().enumerate() {
-        match scan.push(byte) {
-            Scan::More => {}
-            Scan::Done => return (i + 1, Scan::Done),
-            Scan::Bad => return (i, Scan::Bad),
-        }
-    }
-    (text.len(), Scan::More)
-}
-
-/// Bytes of `text` in which none of `marks` has begun, nor the blanks before one.
-pub(super) fn sure(text: &str, marks: &[&str]) -> usize {
-    let begun = |mark: &&str| {
-        let longest = (mark.len() - 1).min(text.len());
-        (1..=longest)
-            .rev()
-            .find(|&n| text.as_bytes().ends_with(&mark.as_bytes()[..n]))
-    };
-    let held = marks.iter().filter_map(begun).max().unwrap_or(0);
-    text[..text.len() - held].trim_end().len()
-}
-
-/// What has been found, and the numbers and ids of calls.
-#[derive(Clone, Debug)]
-pub(super) struct Out {
-    deltas: Vec<Delta>,
-    ids: Ids,
-    num_calls: usize,
-    /// The call that is going on is none.
-    is_silent: bool,
-}
-
-impl Out {
-    fn new(ids: Ids) -> Self {
-        Self {
-            deltas: Vec::new(),
-            ids,
-            num_calls: 0,
-            is_silent: false,
-        }
-    }
-
-    pub(super) fn content(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.deltas.push(Delta::Content(text.to_owned()));
-        }
-    }
-
-    pub(super) fn reasoning(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.deltas.push(Delta::Reasoning(text.to_owned()));
-        }
-    }
-
-    pub(super) fn start(&mut self, name: &str, id: Option<String>, is_silent: bool) {
-        self.is_silent = is_silent;
-        if !is_silent {
-            let index = self.num_calls;
-            let id = id.unwrap_or_else(|| self.ids.next(name, index));
-            let name = name.to_owned();
-            self.deltas.push(Delta::ToolCallStart { index, id, name });
-        }
-    }
-
-    pub(super) fn arguments(&mut self, json: &str) {
-        if !json.is_empty() && !self.is_silent {
-            self.deltas.push(Delta::ToolCallArguments {
-                index: self.num_calls,
-                json_fragment: json.to_owned(),
-            });
-        }
-    }
-
-    pub(super) fn end(&mut self) {
-        if !self.is_silent {
-            self.deltas.push(Delta::ToolCallEnd {
-                index: self.num_calls,
-            });
-            self.num_calls += 1;
-        }
-        self.is_silent = false;
     }
 }

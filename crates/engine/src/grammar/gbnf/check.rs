@@ -87,7 +87,7 @@ fn any_has(body: &[Vec<Item>], kind: Kind, known: &[bool]) -> bool {
 fn has(item: &Item, kind: Kind, known: &[bool]) -> bool {
     match item {
         Item::Text(text) => kind == Kind::Finite || text.is_empty(),
-        Item::Class { .. } | Item::Any => kind == Kind::Finite,
+        Item::Class { .. } | Item::Run { .. } | Item::Any => kind == Kind::Finite,
         Item::Rule(id) => known[*id],
         Item::Group(body) => any_has(body, kind, known),
         Item::Repeat { item, least, most } => {
@@ -105,7 +105,7 @@ fn leading(sequence: &[Item], is_nullable: &[bool], out: &mut Vec<usize>) {
                 .iter()
                 .for_each(|inner| leading(inner, is_nullable, out)),
             Item::Repeat { item, .. } => leading(std::slice::from_ref(item), is_nullable, out),
-            Item::Text(_) | Item::Class { .. } | Item::Any => {}
+            Item::Text(_) | Item::Class { .. } | Item::Run { .. } | Item::Any => {}
         }
         if !has(item, Kind::Empty, is_nullable) {
             return;
@@ -121,7 +121,7 @@ fn mentioned(item: &Item, out: &mut Vec<usize>) {
             .flatten()
             .for_each(|inner| mentioned(inner, out)),
         Item::Repeat { item, .. } => mentioned(item, out),
-        Item::Text(_) | Item::Class { .. } | Item::Any => {}
+        Item::Text(_) | Item::Class { .. } | Item::Run { .. } | Item::Any => {}
     }
 }
 

@@ -59,16 +59,8 @@ impl Writer<'_> {
         match item {
             Item::Text(text) => self.text(text),
             Item::Any => self.out.push_str("/(?s:.)/"),
-            Item::Class { is_negated, ranges } => {
-                self.out.push_str(if *is_negated { "/[^" } else { "/[" });
-                for (first, last) in ranges {
-                    let _ = write!(self.out, "\\u{{{:x}}}", *first as u32);
-                    if first != last {
-                        let _ = write!(self.out, "-\\u{{{:x}}}", *last as u32);
-                    }
-                }
-                self.out.push_str("]/");
-            }
+            Item::Class { is_negated, ranges } => self.class(*is_negated, ranges, "]/"),
+            Item::Run { is_negated, ranges } => self.class(*is_negated, ranges, "]+/"),
             Item::Rule(id) => {
                 let _ = write!(self.out, "{}{id}", self.prefix);
                 self.used.push(*id);
@@ -95,6 +87,17 @@ impl Writer<'_> {
                 }
             }
         }
+    }
+
+    fn class(&mut self, is_negated: bool, ranges: &[(char, char)], end: &str) {
+        self.out.push_str(if is_negated { "/[^" } else { "/[" });
+        for &(first, last) in ranges {
+            let _ = write!(self.out, "\\u{{{:x}}}", first as u32);
+            if first != last {
+                let _ = write!(self.out, "-\\u{{{:x}}}", last as u32);
+            }
+        }
+        self.out.push_str(end);
     }
 
     /// One string for each character, see the module's notes; a regular expression takes them together.
