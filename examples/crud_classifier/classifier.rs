@@ -1,8 +1,8 @@
 //! The classifier: one token of the model for each label, and how probable each is.
 //!
 //! The instructions and examples are the same for all statements, so their keys and values stay in the cache of
-//! prefixes; a statement costs its own tokens and one more. No text is generated: the first token of a reply tells
-//! all labels apart, and its log-probabilities are those of the labels.
+//! prefixes; a statement costs its own tokens and one more. The reply is held to the labels, and its first token tells
+//! them apart: its log-probabilities are those of the labels.
 
 use ingle::sampler::SamplerParams;
 use ingle::{Chat, Message, Model};
@@ -96,7 +96,11 @@ impl Classifier {
         let mut sampler = SamplerParams::greedy();
         sampler.logprobs = Some(TOP);
         let request = self.model.chat(Chat(prompt(statement)));
-        let reply = request.sampler(sampler).max_tokens(1).run()?;
+        let reply = request
+            .choice(LABELS)
+            .sampler(sampler)
+            .max_tokens(1)
+            .run()?;
         let first = reply.tokens.first().ok_or("the model said nothing")?;
         let logprob = |token: &u32| {
             let found = first.top_logprobs.iter().find(|(id, _)| id == token);

@@ -6,7 +6,7 @@
 //! may follow which, whatever rule they are in; then which of them may be possible at one place in a text. A class
 //! that loops and meets no other one at any place becomes a run.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::chars::Chars;
 use super::{Item, Rules};
@@ -193,8 +193,8 @@ impl Analysis {
     }
 
     /// Occurrences that may both be possible at one place of some text.
-    fn pairs(&self, root: usize) -> Option<HashSet<(usize, usize)>> {
-        let mut found = HashSet::new();
+    fn pairs(&self, root: usize) -> Option<BTreeSet<(usize, usize)>> {
+        let mut found = BTreeSet::new();
         let mut todo = Vec::new();
         let mut add = |a: &Set, b: &Set, todo: &mut Vec<(usize, usize)>| {
             for &a in a {
