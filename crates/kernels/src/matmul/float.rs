@@ -94,11 +94,20 @@ impl<F: FloatFormat> TileOp<'_, F> {
         }
         let mut x: [&[f32]; T] = [&[]; T];
         for (t, x) in x.iter_mut().enumerate() {
-            *x = &task.x[(m + t) * k..][..k];
+            *x = &task.x[task.x_row(m + t) * k..][..k];
         }
         let mut acc = [[isa.splat(0.0); T]; ROWS];
         let whole = k / LANES * LANES;
+        // The first tokens ask for the next rows as one stretch of memory, line after line: four streams, one for
+        // each row, come in half as fast.
+        let is_first = m == self.tile.rows.start;
+        let next = (n + ROWS) * task.row_bytes;
         for at in (0..whole).step_by(LANES) {
+            if is_first {
+                for line in 0..ROWS * LANES * F::BYTES / 64 {
+                    isa.prefetch(task.weight.data, next + ROWS * F::BYTES * at + 64 * line);
+                }
+            }
             let mut xs = [isa.splat(0.0); T];
             for t in 0..T {
                 xs[t] = isa.load(x[t][at..at + LANES].first_chunk().expect("16 lanes"));
