@@ -11,7 +11,8 @@ llama-quantize does without an importance matrix, a mix gives some tensors more 
 Blocks are random bytes, which are valid codes in every format; only their f16 scales are set, so that
 weights come out with standard deviation 1 / (2 sqrt(inputs)), measured with gguf-py's own dequantizer.
 Norms are ones. Vocabularies are those of `../vocab`, cut or filled up to size.
-Left out: rules for mixes with an importance matrix, mixtures of experts.
+Left out: rules for mixes with an importance matrix. Experts are as in a Llama with them (Mixtral), whatever family the
+shape is of.
 
 needs: pip install gguf numpy
 """
@@ -31,8 +32,10 @@ SHAPES = {  # architecture, layers, width, FFN, heads, KV heads, head size, voca
     "llama-3.2-1b": ("llama", 16, 2048, 8192, 32, 8, 64, 128256, "llama-bpe", 131072, 5e5, True),
     "qwen2.5-1.5b": ("qwen2", 28, 1536, 8960, 12, 2, 128, 151936, "qwen2", 32768, 1e6, True),
     "yi-9b": ("llama", 48, 4096, 11008, 32, 4, 128, 64000, "llama-spm", 4096, 5e6, False),
+    "granite-1b-a400m": ("llama", 24, 1024, 512, 16, 8, 64, 49152, "gpt-2", 8192, 1e6, True),
     "gemma-2-9b": ("gemma2", 42, 3584, 14336, 16, 8, 256, 256000, "llama-spm", 8192, 1e4, True),
 }
+EXPERTS = {"granite-1b-a400m": (32, 8)}  # how many, and how many a token uses
 KEYS = ("arch", "layers", "d", "d_ff", "heads", "kv_heads", "head_dim", "vocab", "vocab_file", "ctx", "theta", "tied")
 
 # Where a block keeps its f16 scale, and its f16 minimum with the factor that centres random codes.
@@ -62,6 +65,7 @@ def main():
 def write(preset, quant, pure, path):
     """Writes the file under another name first, so that a file of that name is a whole one."""
     shape = dict(zip(KEYS, SHAPES[preset]))
+    shape["experts"], shape["used"] = EXPERTS.get(preset, (0, 0))
     part = path.with_name(path.name + ".part")
     writer = gguf.GGUFWriter(part, shape["arch"])
     writer.add_name(f"{preset} {quant}, random weights")
@@ -99,6 +103,9 @@ def metadata(writer, shape):
     writer.add_rope_freq_base(shape["theta"])
     if shape["arch"] == "llama":
         writer.add_rope_dimension_count(shape["head_dim"])
+    if shape["experts"]:
+        writer.add_expert_count(shape["experts"])
+        writer.add_expert_used_count(shape["used"])
     if shape["arch"] == "gemma2":
         writer.add_attn_logit_softcapping(50.0)
         writer.add_final_logit_softcapping(30.0)
@@ -137,9 +144,13 @@ def tensors(shape):
                 yield f"{block}attn_{name}.bias", (rows,)
         yield block + "attn_output.weight", (d, q)
         yield block + "ffn_norm.weight", (d,)
-        yield block + "ffn_gate.weight", (d_ff, d)
-        yield block + "ffn_up.weight", (d_ff, d)
-        yield block + "ffn_down.weight", (d, d_ff)
+        all_of, many = "", ()
+        if shape["experts"]:
+            all_of, many = "_exps", (shape["experts"],)
+            yield block + "ffn_gate_inp.weight", (*many, d)
+        yield f"{block}ffn_gate{all_of}.weight", (*many, d_ff, d)
+        yield f"{block}ffn_up{all_of}.weight", (*many, d_ff, d)
+        yield f"{block}ffn_down{all_of}.weight", (*many, d, d_ff)
         if shape["arch"] == "gemma2":
             yield block + "post_attention_norm.weight", (d,)
             yield block + "post_ffw_norm.weight", (d,)
@@ -150,7 +161,7 @@ def tensors(shape):
 
 def choose(name, dims, shape, quant, pure):
     """The type that llama-quantize would give the tensor."""
-    if len(dims) == 1:
+    if len(dims) == 1 or "ffn_gate_inp" in name:
         return Type.F32
     chosen = base = MIXES.get(quant, quant)
     if not pure:
@@ -193,14 +204,16 @@ class Weights:
         if len(dims) == 1:
             return np.ones(dims, np.float32)
         std = 0.5 / np.sqrt(dims[-1])
-        if dtype in (Type.F16, Type.BF16):
+        if dtype in (Type.F32, Type.F16, Type.BF16):
             values = self.random.standard_normal(dims, np.float32) * np.float32(std)
+            if dtype == Type.F32:
+                return values
             if dtype == Type.F16:
                 return values.astype(np.float16)
             return (values.view(np.uint32) >> 16).astype(np.uint16).view(np.uint8)
         per_block = gguf.GGML_QUANT_SIZES[dtype][0]
         blocks = self.blocks(dtype, int(np.prod(dims, dtype=np.int64)) // per_block, std / self.spread(dtype))
-        return blocks.reshape(dims[0], -1)
+        return blocks.reshape(*dims[:-1], -1)
 
     def spread(self, dtype):
         """Standard deviation of weights with scale 1."""

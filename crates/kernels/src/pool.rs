@@ -203,10 +203,7 @@ impl Pool {
         let mut bases = [const { Base(std::ptr::null_mut()) }; MAX_OUTPUTS];
         let mut num_tiles = 0;
         for (i, grid) in outputs.iter_mut().enumerate() {
-            assert!(
-                grid.row_step > 0 && grid.col_step > 0,
-                "tile steps are positive"
-            );
+            assert!(grid.col_step > 0, "tile steps are positive");
             assert_eq!(grid.data.len() % grid.row_len, 0, "an output is whole rows");
             num_tiles += grid.num_tiles();
             ends[i] = num_tiles;
@@ -257,10 +254,7 @@ impl Pool {
         F: Fn([Tile<'_>; 2], usize) + Sync,
     {
         for grid in &outputs {
-            assert!(
-                grid.row_step > 0 && grid.col_step > 0,
-                "tile steps are positive"
-            );
+            assert!(grid.col_step > 0, "tile steps are positive");
             assert_eq!(grid.data.len() % grid.row_len, 0, "an output is whole rows");
         }
         let num_tiles = outputs[0].num_tiles();
@@ -440,35 +434,82 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Grid<'a> {
     data: &'a mut [f32],
     row_len: usize,
-    row_step: usize,
+    cuts: Cuts<'a>,
     col_step: usize,
+}
+
+/// Where rows are cut.
+#[derive(Clone, Copy)]
+enum Cuts<'a> {
+    /// After every so many.
+    Every(usize),
+    /// At these ends of parts, ascending.
+    At(&'a [usize]),
 }
 
 impl<'a> Grid<'a> {
     /// `data` as rows of `row_len`, in tiles of `row_step x col_step` (smaller at the edges).
     pub fn new(data: &'a mut [f32], row_len: usize, row_step: usize, col_step: usize) -> Self {
+        assert!(row_step > 0, "tile steps are positive");
         Self {
             data,
             row_len,
-            row_step,
+            cuts: Cuts::Every(row_step),
             col_step,
         }
     }
 
-    fn num_tiles(&self) -> usize {
-        (self.data.len() / self.row_len).div_ceil(self.row_step)
-            * self.row_len.div_ceil(self.col_step)
+    /// The same with tiles as high as parts of the rows: part `p` ends before row `ends[p]`, and none is empty.
+    ///
+    /// # Panics
+    /// If the ends do not ascend to the number of rows.
+    pub fn parts(data: &'a mut [f32], row_len: usize, ends: &'a [usize], col_step: usize) -> Self {
+        assert!(
+            ends.first() != Some(&0) && ends.windows(2).all(|pair| pair[0] < pair[1]),
+            "ends of parts ascend"
+        );
+        assert_eq!(
+            ends.last().map_or(0, |end| end * row_len),
+            data.len(),
+            "the last part ends with the rows"
+        );
+        Self {
+            data,
+            row_len,
+            cuts: Cuts::At(ends),
+            col_step,
+        }
     }
 
-    /// Columns vary slowest, so tiles that share weights are near in time.
+    fn num_rows(&self) -> usize {
+        self.data.len() / self.row_len
+    }
+
+    fn num_tiles(&self) -> usize {
+        let down = match self.cuts {
+            Cuts::Every(step) => self.num_rows().div_ceil(step),
+            Cuts::At(ends) => ends.len(),
+        };
+        down * self.row_len.div_ceil(self.col_step)
+    }
+
+    /// Tiles that share weights are near in time: columns vary slowest, or parts if each has its own weights.
     fn tile(&self, index: usize) -> (Range<usize>, Range<usize>) {
-        let num_rows = self.data.len() / self.row_len;
-        let down = num_rows.div_ceil(self.row_step);
-        let (row, col) = (index % down * self.row_step, index / down * self.col_step);
-        (
-            row..num_rows.min(row + self.row_step),
-            col..self.row_len.min(col + self.col_step),
-        )
+        let (rows, col) = match self.cuts {
+            Cuts::Every(step) => {
+                let down = self.num_rows().div_ceil(step);
+                let row = index % down * step;
+                (row..self.num_rows().min(row + step), index / down)
+            }
+            Cuts::At(ends) => {
+                let across = self.row_len.div_ceil(self.col_step);
+                let part = index / across;
+                let start = part.checked_sub(1).map_or(0, |before| ends[before]);
+                (start..ends[part], index % across)
+            }
+        };
+        let col = col * self.col_step;
+        (rows, col..self.row_len.min(col + self.col_step))
     }
 }
 

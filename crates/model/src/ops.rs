@@ -122,6 +122,34 @@ impl Ops<'_> {
         }
     }
 
+    /// Parts of an input through matrices of their own, as one job: part `p` is the rows before `ends[p]`, and
+    /// goes through `linears(p)`, one for each output. An `x` of one row is every part's.
+    pub(crate) fn linear_parts<'l, const N: usize>(
+        &self,
+        x: &[f32],
+        activations: &mut Activations,
+        ends: &[usize],
+        mut outputs: [&mut [f32]; N],
+        linears: impl Fn(usize) -> [&'l Linear; N] + Sync,
+    ) {
+        let Some(first) = (!ends.is_empty()).then(|| linears(0)) else {
+            return;
+        };
+        let kinds = (0..ends.len()).flat_map(|part| linears(part).map(|it| it.kernel.x_kind()));
+        activations.quantize(&self.context, x, first[0].k, kinds);
+        let weight = |i: usize, part: usize| linears(part)[i].weight(self.window);
+        kernels::matmul_parts(&self.context, ends, &mut outputs, weight, x, activations);
+        let mut start = 0;
+        for (part, &end) in ends.iter().enumerate() {
+            for (linear, out) in linears(part).into_iter().zip(&mut outputs) {
+                if let Some(bias) = &linear.bias {
+                    self.add_row(&mut out[start * linear.n..end * linear.n], bias);
+                }
+            }
+            start = end;
+        }
+    }
+
     /// Turns queries and keys by their positions.
     pub(crate) fn rope(
         &self,

@@ -3,6 +3,7 @@
 use kernels::{Activations, AttentionShape, RopeTable};
 
 use crate::config::{Ffn, Mixer, ModelConfig, RopeConfig, Wiring};
+use crate::ffn::Visits;
 
 /// Room for one step of at most `max_tokens` tokens and `max_outputs` rows of logits.
 pub struct Workspace {
@@ -30,16 +31,17 @@ pub struct Workspace {
     pub(crate) latent_q: Vec<f32>,
     /// `[n_tokens, kv_rank]`.
     pub(crate) latents: Vec<f32>,
-    /// `[n_tokens, d_ff]`.
+    /// `[n_tokens, d_ff]`; with experts at least a row for each that one token uses.
     pub(crate) gate: Vec<f32>,
-    /// `[n_tokens, d_ff]`.
+    /// The same.
     pub(crate) up: Vec<f32>,
     /// `[n_tokens, n_experts]`.
     pub(crate) scores: Vec<f32>,
     /// `[n_tokens, n_used]`: experts and their weights.
     pub(crate) chosen: Vec<(usize, f32)>,
-    /// `[n_tokens, d_model]`: rows that go through one expert.
+    /// As many rows as `gate`: what goes through experts, and what comes out.
     pub(crate) gathered: Vec<f32>,
+    pub(crate) visits: Visits,
     /// `[n_outputs, vocab_size]`.
     pub(crate) logits: Vec<f32>,
     pub(crate) activations: Activations,
@@ -147,6 +149,11 @@ impl Widths {
         d_inner
     }
 
+    /// Rows that go through an FFN, or through experts, in one job.
+    fn rows(&self, max_tokens: usize) -> usize {
+        max_tokens.max(self.n_used)
+    }
+
     /// Widest row that is copied aside.
     fn room(&self) -> usize {
         let widest = self.d_model.max(self.q_dim).max(self.kv_dim);
@@ -159,6 +166,7 @@ impl Workspace {
     pub fn new(config: &ModelConfig, max_tokens: usize, max_outputs: usize) -> Self {
         let widths = Widths::of(config);
         let room = |width: usize| vec![0.0; max_tokens * width];
+        let rows = widths.rows(max_tokens);
         Self {
             max_tokens,
             max_outputs,
@@ -173,13 +181,14 @@ impl Workspace {
             attended: room(widths.attended),
             latent_q: room(widths.latent_q),
             latents: room(widths.latents),
-            gate: room(widths.d_ff),
-            up: room(widths.d_ff),
+            gate: vec![0.0; rows * widths.d_ff],
+            up: vec![0.0; rows * widths.d_ff],
             scores: room(widths.n_experts),
             chosen: vec![(0, 0.0); max_tokens * widths.n_used],
-            gathered: room(widths.gathered),
+            gathered: vec![0.0; rows * widths.gathered],
+            visits: Visits::new(max_tokens * widths.n_used, widths.n_experts),
             logits: vec![0.0; max_outputs * config.vocab_size],
-            activations: Activations::new(max_tokens, max_k(config)),
+            activations: Activations::new(rows, max_k(config)),
             ropes: rope_configs(config)
                 .iter()
                 .map(|rope| RopeTable::new(max_tokens, rope.rope_dim()))
@@ -207,13 +216,16 @@ impl Workspace {
             d_ff,
             ..
         } = widths;
-        let experts = widths.n_experts + widths.gathered;
+        let rows = widths.rows(max_tokens);
         let floats = 3 * d_model + widths.both + widths.room();
         let latent = widths.latent_q + widths.latents;
-        let floats = floats + q_dim + widths.attended + latent + 2 * kv_dim + 2 * d_ff + experts;
+        let floats = floats + q_dim + widths.attended + latent + 2 * kv_dim + widths.n_experts;
         let floats = max_tokens * floats + max_outputs * config.vocab_size;
-        let chosen = max_tokens * widths.n_used * size_of::<(usize, f32)>();
-        4 * floats + chosen + Activations::size_bytes(max_tokens, max_k(config))
+        let floats = floats + rows * (2 * d_ff + widths.gathered);
+        let num_visits = max_tokens * widths.n_used;
+        let chosen = num_visits * size_of::<(usize, f32)>();
+        let visits = Visits::size_bytes(num_visits, widths.n_experts);
+        4 * floats + chosen + visits + Activations::size_bytes(rows, max_k(config))
     }
 }
 

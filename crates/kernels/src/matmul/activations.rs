@@ -38,6 +38,11 @@ pub(super) struct XStep {
     pub(super) minus32: [i32; 8],
     pub(super) minus16: [i32; 16],
     pub(super) minus256: i32,
+    /// 32 times those over 16: what the bias of Q6_K comes to. A vector of it is one load, where a product
+    /// would be three instructions for each strip.
+    pub(super) minus16x32: [i32; 16],
+    /// Sums over 32 as floats.
+    pub(super) sums32: [f32; 8],
     /// Sums over neighbouring groups of 32 and of 16 as two i16, low and high.
     pub(super) pairs32: [i32; 4],
     pub(super) pairs16: [i32; 8],
@@ -49,9 +54,20 @@ const ZERO: XStep = XStep {
     minus32: [0; 8],
     minus16: [0; 16],
     minus256: 0,
+    minus16x32: [0; 16],
+    sums32: [0.0; 8],
     pairs32: [0; 4],
     pairs16: [0; 8],
 };
+
+/// Tokens that a step has room for, so that a group of any size that registers hold may begin at any of `m`: what
+/// is computed of those behind the last is not used.
+pub(super) fn padded(m: usize) -> usize {
+    if m == 1 { 1 } else { m + MOST_TOGETHER - 1 }
+}
+
+/// Tokens of the largest group.
+const MOST_TOGETHER: usize = 8;
 
 /// One int8 form: `[step][token]`. What lies beyond `k` in the last step is zero.
 #[derive(Default)]
@@ -67,7 +83,7 @@ impl Activations {
     pub fn new(max_tokens: usize, max_k: usize) -> Self {
         let new = |x_block: usize| Int8 {
             x_block,
-            steps: Vec::with_capacity(max_tokens * max_k.div_ceil(STEP)),
+            steps: Vec::with_capacity(padded(max_tokens) * max_k.div_ceil(STEP)),
             ..Int8::default()
         };
         Self {
@@ -78,7 +94,7 @@ impl Activations {
 
     /// Bytes that [`Activations::new`] takes.
     pub fn size_bytes(max_tokens: usize, max_k: usize) -> usize {
-        2 * max_tokens * max_k.div_ceil(STEP) * size_of::<XStep>()
+        2 * padded(max_tokens) * max_k.div_ceil(STEP) * size_of::<XStep>()
     }
 
     /// Brings `x` `[m, k]` into each of the forms `kinds`; forms not named are gone.
@@ -122,10 +138,11 @@ impl Activations {
 }
 
 impl Int8 {
-    /// Step `step` of all tokens.
+    /// Step `step` of all tokens, and what they are padded with.
     #[inline(always)]
     pub(super) fn step(&self, step: usize) -> &[XStep] {
-        &self.steps[step * self.m..][..self.m]
+        let padded = padded(self.m);
+        &self.steps[step * padded..][..padded]
     }
 
     fn fill(&mut self, context: &Context, x: &[f32], k: usize) {
@@ -133,18 +150,18 @@ impl Int8 {
         assert_eq!(k % self.x_block, 0, "k is whole blocks of {}", self.x_block);
         (self.m, self.k) = (x.len() / k, k);
         // Capacity was reserved at load; what is there is overwritten, so it only ever grows.
-        let num_steps = self.m * k.div_ceil(STEP);
+        let num_steps = padded(self.m) * k.div_ceil(STEP);
         if self.steps.len() < num_steps {
             self.steps.resize(num_steps, ZERO);
         }
         let (m, x_block) = (self.m, self.x_block);
-        let steps = self.steps[..num_steps].chunks_exact_mut(m).enumerate();
-        let jobs = steps.map(|(step, out)| QuantizeStep {
+        let steps = self.steps[..num_steps].chunks_exact_mut(padded(m));
+        let jobs = steps.enumerate().map(|(step, out)| QuantizeStep {
             x_block,
             x,
             k,
             step,
-            out,
+            out: &mut out[..m],
         });
         if m == 1 {
             jobs.for_each(|job| dispatch(context.level, job));
@@ -225,12 +242,14 @@ impl Sums {
     fn push(&mut self, i: usize, sum: i32, out: &mut XStep) {
         self.all += sum;
         out.minus16[i] = -sum;
+        out.minus16x32[i] = -32 * sum;
         if i.is_multiple_of(2) {
             self.before = sum;
             return;
         }
         let sum32 = self.before + sum;
         out.minus32[i / 2] = -sum32;
+        out.sums32[i / 2] = sum32 as f32;
         out.pairs16[i / 2] = pair(self.before, sum);
         // The second of a pair may lie beyond the end, and is zero there.
         out.pairs32[i / 4] = match i / 2 % 2 {

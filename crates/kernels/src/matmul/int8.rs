@@ -13,7 +13,7 @@
 
 use std::marker::PhantomData;
 
-use super::activations::{Int8, XStep};
+use super::activations::{Int8, XStep, padded};
 use super::sums::{Source, all_of, each_group, each_sixteen, product};
 use super::{Task, XKind};
 use crate::Scratch;
@@ -62,7 +62,7 @@ impl Room {
         Self {
             columns: Box::new([[0; 64]; 64]),
             strips: (0..STRIPS).map(strip).collect(),
-            y: vec![[0.0; LANES]; STRIPS * TOKENS],
+            y: vec![[0.0; LANES]; STRIPS * padded(TOKENS)],
             fetched: 0,
         }
     }
@@ -93,19 +93,27 @@ impl<F: QuantFormat> Op for TileOp<'_, F> {
         let x = self.task.activations.form(const { x_kind::<F>() });
         let tokens = self.tile.rows.clone();
         for first in tokens.clone().step_by(TOKENS) {
-            let m = TOKENS.min(tokens.end - first);
+            let (m, x_first) = (TOKENS.min(tokens.end - first), self.task.x_row(first));
             let few = I::TOKENS > 1 && (F::CHEAP && m <= FEW_TOKENS || F::BOOK && m == 1);
             let at_once = if few { 1 } else { STRIPS } * self.strip_len();
             for col in self.tile.cols.clone().step_by(at_once) {
                 let end = self.tile.cols.end.min(col + at_once);
                 if few {
-                    self.few_tokens(isa, x, first, m, col);
+                    self.few_tokens(isa, x, x_first, m, col);
                 } else {
-                    self.many_tokens(isa, x, first, m, col, end);
+                    self.many_tokens(isa, x, x_first, m, col, end);
                 }
                 self.write(first, m, col, end);
             }
         }
+    }
+}
+
+impl Task<'_> {
+    /// Weights of step `step`.
+    #[inline(always)]
+    fn len(&self, step: usize) -> usize {
+        STEP.min(self.weight.k - step * STEP)
     }
 }
 
@@ -136,12 +144,6 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
         )
     }
 
-    /// Weights of step `step`.
-    #[inline(always)]
-    fn len(&self, step: usize) -> usize {
-        STEP.min(self.task.weight.k - step * STEP)
-    }
-
     #[inline(always)]
     fn few_tokens<I: Isa>(&mut self, isa: I, x: &Int8, first: usize, m: usize, col: usize) {
         let rows = self.rows(col);
@@ -156,55 +158,29 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
             prefetch(isa, rows.data(), 0, strip_bytes.min(MAX_AT_ONCE));
         }
         *fetched = here + strip_bytes;
-        let y = &mut y[..m];
+        let y = &mut y[..padded(m)];
         y.fill([0.0; LANES]);
-        for step in 0..self.task.weight.k.div_ceil(STEP) {
-            let len = STEP.min(self.task.weight.k - step * STEP);
+        let row_step = STEP / F::BLOCK_LEN * F::BLOCK_BYTES;
+        let num_steps = self.task.weight.k.div_ceil(STEP);
+        for step in 0..num_steps {
+            let (len, at) = (self.task.len(step), step * row_step);
             let scales = &mut strips[0].scales;
-            let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
             // A strip is a stretch of memory: ask for the same part of the next one, line after line.
             // (Asking for a strip's own rows a little ahead does not help: sixteen streams are slow.)
-            let step_bytes = LANES * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
+            let step_bytes = LANES * row_step;
             prefetch(
                 isa,
                 rows.data(),
                 strip_bytes + step * step_bytes,
                 step_bytes,
             );
-            let x = &x.step(step)[first..first + m];
-            // One token uses a column once or twice, which is cheaper than storing it.
-            let columns = if m == 1 && !F::STORE_COLUMNS {
-                None
+            let x = &x.step(step)[first..];
+            // Where a column is used once or twice, that is cheaper than storing it.
+            if F::STORE_COLUMNS || F::WHOLE && m > 1 {
+                transpose::<I, F>(isa, &rows, at, len, columns);
+                products::<I, F>(isa, &rows, at, len, Some(columns), scales, m, x, y);
             } else {
-                Some(&mut **columns)
-            };
-            match columns {
-                None => {
-                    transpose::<I, F>(isa, &rows, at, len, None, scales);
-                    let source = Packed::<F> {
-                        rows: &rows,
-                        at,
-                        columns: None,
-                        tables: &scales.tables,
-                        format: PhantomData,
-                    };
-                    product::<I, F::Shape, _, 1>(isa, &source, len, scales, x, y);
-                }
-                Some(columns) => {
-                    transpose::<I, F>(isa, &rows, at, len, Some(columns), scales);
-                    let source = Packed::<F> {
-                        rows: &rows,
-                        at,
-                        columns: Some(columns),
-                        tables: &scales.tables,
-                        format: PhantomData,
-                    };
-                    if F::CHEAP {
-                        each_group::<I, F::Shape, _>(isa, &source, len, scales, x, y);
-                    } else {
-                        product::<I, F::Shape, _, 1>(isa, &source, len, scales, x, y);
-                    }
-                }
+                products::<I, F>(isa, &rows, at, len, None, scales, m, x, y);
             }
         }
     }
@@ -220,9 +196,9 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
         end: usize,
     ) {
         let num_strips = (end - col).div_ceil(self.strip_len());
-        self.room.y[..num_strips * m].fill([0.0; LANES]);
+        self.room.y[..num_strips * padded(m)].fill([0.0; LANES]);
         for step in 0..self.task.weight.k.div_ceil(STEP) {
-            let len = self.len(step);
+            let len = self.task.len(step);
             let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
             for s in 0..num_strips {
                 let rows = self.rows(col + s * self.strip_len());
@@ -234,21 +210,17 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
                     columns, strips, ..
                 } = &mut *self.room;
                 let Strip { scales, panel } = &mut strips[s];
-                transpose::<I, F>(isa, &rows, at, len, Some(columns), scales);
-                let source = Packed::<F> {
-                    rows: &rows,
-                    at,
-                    columns: Some(columns),
-                    tables: &scales.tables,
-                    format: PhantomData,
-                };
+                transpose::<I, F>(isa, &rows, at, len, columns);
+                read_scales::<I, F>(isa, &rows, at, len, Some(columns), scales);
+                let source = Packed::<F>::new(&rows, at, Some(columns), &scales.tables);
                 unpack(isa, &source, len, panel);
             }
             let Room { strips, y, .. } = &mut *self.room;
             isa.run(Panels::<F::Shape> {
                 strips: &strips[..num_strips],
                 len,
-                x: &x.step(step)[first..first + m],
+                m,
+                x: &x.step(step)[first..],
                 y,
                 shape: PhantomData,
             });
@@ -265,53 +237,85 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
             for t in 0..m {
                 let len = strip_len.min(end - self.tile.cols.start - from);
                 let out = &mut self.tile.row(first + t)[from..from + len];
-                out.copy_from_slice(&self.room.y[s * m + t][lane..lane + len]);
+                out.copy_from_slice(&self.room.y[s * padded(m) + t][lane..lane + len]);
             }
         }
     }
 }
 
-/// Asks for `len` bytes at `at`.
+/// Asks for `len` bytes at `at`, which may lie beyond the end.
 #[inline(always)]
 fn prefetch<I: Isa>(isa: I, data: &[u8], at: usize, len: usize) {
-    for line in (at..(at + len).min(data.len())).step_by(64) {
-        isa.prefetch(data, line);
+    for line in 0..len.div_ceil(64) {
+        isa.prefetch(data, at + 64 * line);
     }
 }
 
-/// Columns (if there is room for them) and scales of a step.
+/// One step of few tokens.
+#[inline(always)]
+fn products<I: Isa, F: QuantFormat>(
+    isa: I,
+    rows: &Rows<'_>,
+    at: usize,
+    len: usize,
+    columns: Option<&Columns>,
+    scales: &mut Scales,
+    m: usize,
+    x: &[XStep],
+    y: &mut [[f32; LANES]],
+) {
+    read_scales::<I, F>(isa, rows, at, len, columns, scales);
+    let scales = &*scales;
+    let source = &Packed::<F>::new(rows, at, columns, &scales.tables);
+    if F::CHEAP {
+        each_group::<I, F::Shape, _>(isa, source, len, scales, m, x, y);
+    } else {
+        let (x, y) = (x.first_chunk(), y.first_chunk_mut());
+        let (x, y) = (x.expect("one token"), y.expect("one token"));
+        product::<I, F::Shape, _, 1>(isa, source, len, scales, x, y);
+    }
+}
+
+/// Columns of a step.
 #[inline(always)]
 fn transpose<I: Isa, F: QuantFormat>(
     isa: I,
     rows: &Rows<'_>,
     at: usize,
     len: usize,
-    mut columns: Option<&mut Columns>,
+    columns: &mut Columns,
+) {
+    let per_block = 4 * F::PIECES.len();
+    for b in 0..len / F::BLOCK_LEN {
+        let columns = columns[b * per_block..][..per_block].as_chunks_mut::<4>().0;
+        for p in 0..F::PIECES.len() {
+            let four = isa.columns(rows, at + b * F::BLOCK_BYTES + F::PIECES[p]);
+            for i in 0..4 {
+                isa.store_codes(four[i], &mut columns[p][i]);
+            }
+        }
+    }
+}
+
+/// Scales of a step.
+#[inline(always)]
+fn read_scales<I: Isa, F: QuantFormat>(
+    isa: I,
+    rows: &Rows<'_>,
+    at: usize,
+    len: usize,
+    columns: Option<&Columns>,
     scales: &mut Scales,
 ) {
     let per_block = 4 * F::PIECES.len();
     for b in 0..len / F::BLOCK_LEN {
-        let at = at + b * F::BLOCK_BYTES;
-        let columns = columns
-            .as_mut()
-            .map(|columns| &mut columns[b * per_block..][..per_block]);
-        let columns = match columns {
-            None => None,
-            Some(columns) => {
-                for p in 0..F::PIECES.len() {
-                    let four = isa.columns(rows, at + F::PIECES[p]);
-                    let out = &mut columns.as_chunks_mut::<4>().0[p];
-                    for i in 0..4 {
-                        isa.store_codes(four[i], &mut out[i]);
-                    }
-                }
-                Some(&*columns)
-            }
-        };
         let block = Block {
             rows,
-            at,
-            columns,
+            at: at + b * F::BLOCK_BYTES,
+            columns: match columns {
+                Some(columns) => Some(&columns[b * per_block..][..per_block]),
+                None => None,
+            },
             pieces: F::PIECES,
             span: 0,
         };
@@ -328,7 +332,23 @@ struct Packed<'a, F> {
     format: PhantomData<F>,
 }
 
-impl<F: QuantFormat> Packed<'_, F> {
+impl<'a, F: QuantFormat> Packed<'a, F> {
+    #[inline(always)]
+    fn new(
+        rows: &'a Rows<'a>,
+        at: usize,
+        columns: Option<&'a Columns>,
+        tables: &'a Tables,
+    ) -> Self {
+        Self {
+            rows,
+            at,
+            columns,
+            tables,
+            format: PhantomData,
+        }
+    }
+
     /// The block of a span.
     #[inline(always)]
     fn block(&self, span: usize) -> Block<'_> {
@@ -423,6 +443,8 @@ fn unpack<I: Isa, C: Source<I>>(isa: I, source: &C, len: usize, panel: &mut [[u8
 struct Panels<'a, S> {
     strips: &'a [Strip],
     len: usize,
+    m: usize,
+    /// Tokens, padded.
     x: &'a [XStep],
     y: &'a mut [[f32; LANES]],
     shape: PhantomData<S>,
@@ -433,14 +455,14 @@ impl<S: CodeShape> Op for Panels<'_, S> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let m = self.x.len();
-        for first in (0..m).step_by(I::TOKENS) {
-            let x = &self.x[first..m.min(first + I::TOKENS)];
+        for first in (0..self.m).step_by(I::TOKENS) {
+            let m = I::TOKENS.min(self.m - first);
             for s in 0..self.strips.len() {
                 let strip = &self.strips[s];
-                let y = &mut self.y[s * m + first..][..x.len()];
-                let source = Unpacked(&strip.panel);
-                each_group::<I, S, _>(isa, &source, self.len, &strip.scales, x, y);
+                let y = &mut self.y[s * padded(self.m) + first..];
+                let source = &Unpacked(&strip.panel);
+                let x = &self.x[first..];
+                each_group::<I, S, _>(isa, source, self.len, &strip.scales, m, x, y);
             }
         }
     }

@@ -112,7 +112,58 @@ struct Task<'a> {
     weight: Weight<'a>,
     row_bytes: usize,
     x: &'a [f32],
+    /// Whether `x` is one row that all rows of the output have in common.
+    x_is_one: bool,
     activations: &'a Activations,
+}
+
+impl<'a> Task<'a> {
+    /// # Panics
+    /// If the weight's shape or form of activations does not fit.
+    fn new(weight: Weight<'a>, x: &'a [f32], activations: &'a Activations, m: usize) -> Self {
+        let row_bytes = weight
+            .kernel
+            .dtype
+            .row_bytes(weight.k)
+            .expect("k is whole blocks, checked at load");
+        let x_rows = x.len() / weight.k;
+        assert_eq!(x.len(), x_rows * weight.k, "x is [m, k]");
+        assert_eq!(
+            weight.data.len(),
+            weight.n * row_bytes,
+            "weights are [n, k]"
+        );
+        activations.assert_holds(weight.kernel.x_kind, x_rows, weight.k);
+        assert!(
+            x_rows == 1 || x_rows == m,
+            "x has a row for each of y's, or one"
+        );
+        Self {
+            weight,
+            row_bytes,
+            x,
+            x_is_one: x_rows == 1,
+            activations,
+        }
+    }
+
+    /// The input row of an output row.
+    #[inline(always)]
+    fn x_row(&self, row: usize) -> usize {
+        if self.x_is_one { 0 } else { row }
+    }
+
+    /// Outputs that are worth one claim of a thread, with `m` rows of input.
+    fn claim(&self, context: &Context, m: usize) -> usize {
+        // Few tokens: enough bytes to be worth a claim. Many tokens: one panel is plenty.
+        let strips = if m > int8::FEW_TOKENS {
+            int8::STRIPS
+        } else {
+            CLAIM_BYTES / (self.row_bytes * LANES)
+        };
+        let fair = self.weight.n / (LANES * 4 * context.pool.num_threads());
+        LANES * strips.min(fair).max(1)
+    }
 }
 
 /// Products of one input with several weights, as one job: `outputs[i][m, n_i] = x[m, k] * w_i^T`.
@@ -130,27 +181,9 @@ pub fn matmul(
 ) {
     let tasks: [Option<Task<'_>>; 4] = std::array::from_fn(|i| {
         let (weight, output) = products.get(i)?;
-        let weight = *weight;
-        let row_bytes = weight
-            .kernel
-            .dtype
-            .row_bytes(weight.k)
-            .expect("k is whole blocks, checked at load");
         let m = x.len() / weight.k;
-        assert_eq!(x.len(), m * weight.k, "x is [m, k]");
         assert_eq!(output.len(), m * weight.n, "y is [m, n]");
-        assert_eq!(
-            weight.data.len(),
-            weight.n * row_bytes,
-            "weights are [n, k]"
-        );
-        activations.assert_holds(weight.kernel.x_kind, m, weight.k);
-        Some(Task {
-            weight,
-            row_bytes,
-            x,
-            activations,
-        })
+        Some(Task::new(*weight, x, activations, m))
     });
     let mut grids = products
         .iter_mut()
@@ -158,14 +191,7 @@ pub fn matmul(
         .map(|(i, (weight, output))| {
             let task = tasks[i].as_ref().expect("made above");
             let m = (output.len() / weight.n).max(1);
-            // One token: enough bytes to be worth a claim. Many tokens: one panel is plenty.
-            let rows = if m > int8::FEW_TOKENS {
-                int8::STRIPS
-            } else {
-                CLAIM_BYTES / (task.row_bytes * LANES)
-            };
-            let fair = weight.n / (LANES * 4 * context.pool.num_threads());
-            Grid::new(output, weight.n, m, LANES * rows.min(fair).max(1))
+            Grid::new(output, weight.n, m, task.claim(context, m))
         });
     let run = |grids: &mut [Grid<'_>]| {
         context.pool.tiles(grids, |i, tile, thread| {
@@ -181,6 +207,51 @@ pub fn matmul(
         2 => run(&mut [next(), next()]),
         3 => run(&mut [next(), next(), next()]),
         _ => run(&mut [next(), next(), next(), next()]),
+    }
+}
+
+/// Products of the parts of an input, each with weights of its own, as one job: what experts compute.
+///
+/// Part `p` is the rows before `ends[p]` that are of no part before it, and none is empty. Rows of `outputs[i]` that
+/// are part `p`'s become those of `x` times `weight(i, p)`. An `x` of one row is every part's, and these
+/// have one row each. `activations` must hold `x` as [`matmul`] wants it. All weights of an output have one shape.
+///
+/// # Panics
+/// If a shape does not fit, or there are more than 2 outputs.
+pub fn matmul_parts<'w>(
+    context: &Context,
+    ends: &[usize],
+    outputs: &mut [&mut [f32]],
+    weight: impl Fn(usize, usize) -> Weight<'w> + Sync,
+    x: &[f32],
+    activations: &Activations,
+) {
+    let Some(&m) = ends.last() else { return };
+    let is_one = !outputs.is_empty() && x.len() == weight(0, 0).k;
+    assert!(!is_one || ends.len() == m, "one row of x: parts of one row");
+    let mut grids = outputs.iter_mut().enumerate().map(|(i, output)| {
+        let first = Task::new(weight(i, 0), x, activations, m);
+        assert_eq!(output.len(), m * first.weight.n, "y is [m, n]");
+        for part in 1..ends.len() {
+            let Weight { n, k, .. } = Task::new(weight(i, part), x, activations, m).weight;
+            assert_eq!((n, k), (first.weight.n, first.weight.k), "one shape");
+        }
+        let claim = first.claim(context, m.div_ceil(ends.len()));
+        Grid::parts(output, first.weight.n, ends, claim)
+    });
+    let run = |grids: &mut [Grid<'_>]| {
+        context.pool.tiles(grids, |i, tile, thread| {
+            let part = ends.partition_point(|&end| end < tile.rows.end);
+            let task = Task::new(weight(i, part), x, activations, m);
+            let mut scratch = lock(&context.scratch[thread]);
+            (task.weight.kernel.run)(&task, tile, &mut scratch);
+        });
+    };
+    match (grids.next(), grids.next(), grids.next()) {
+        (None, ..) => {}
+        (Some(a), None, _) => run(&mut [a]),
+        (Some(a), Some(b), None) => run(&mut [a, b]),
+        _ => panic!("at most 2 outputs"),
     }
 }
 

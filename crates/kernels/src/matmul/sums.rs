@@ -47,54 +47,65 @@ macro_rules! each_sixteen {
 }
 pub(super) use each_sixteen;
 
-/// Tokens in groups that registers hold.
+/// The first `m` tokens in groups that registers hold. Behind the last there are others in `x` and `y` that may
+/// be computed along with it ([`padded`](super::activations::padded)).
 #[inline(always)]
 pub(super) fn each_group<I: Isa, S: CodeShape, C: Source<I>>(
     isa: I,
     source: &C,
     len: usize,
     scales: &Scales,
-    mut x: &[XStep],
-    mut y: &mut [[f32; LANES]],
+    m: usize,
+    x: &[XStep],
+    y: &mut [[f32; LANES]],
 ) {
-    while !x.is_empty() {
-        let n = match x.len() {
-            5.. if I::TOKENS >= 8 => product::<I, S, C, 8>(isa, source, len, scales, x, y),
-            2.. if I::TOKENS >= 4 => product::<I, S, C, 4>(isa, source, len, scales, x, y),
-            2.. if I::TOKENS == 2 => product::<I, S, C, 2>(isa, source, len, scales, x, y),
-            _ => product::<I, S, C, 1>(isa, source, len, scales, x, y),
+    let mut first = 0;
+    while first < m {
+        macro_rules! product {
+            ($tokens:literal) => {{
+                let x = x[first..].first_chunk().expect("tokens are padded");
+                let y = y[first..].first_chunk_mut().expect("tokens are padded");
+                product::<I, S, C, $tokens>(isa, source, len, scales, x, y);
+                $tokens
+            }};
+        }
+        // `if const`, so that what a level has no registers for is not even compiled.
+        first += match m - first {
+            1 => product!(1),
+            5.. if const { I::TOKENS >= 8 } => product!(8),
+            _ if const { I::TOKENS >= 4 } => product!(4),
+            _ if const { I::TOKENS == 2 } => product!(2),
+            _ => product!(1),
         };
-        (x, y) = (&x[n..], &mut y[n..]);
     }
 }
 
-/// One step of up to `T` tokens; returns how many. Where tokens are missing the last stands in.
+/// One step of `T` tokens.
+///
+/// Their sums stay in registers only as long as every index is known when this is compiled.
 #[inline(always)]
 pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     isa: I,
     source: &C,
     len: usize,
     scales: &Scales,
-    x: &[XStep],
-    y: &mut [[f32; LANES]],
-) -> usize {
-    let n = T.min(x.len());
-    let mut tokens = [&x[0]; T];
+    x: &[XStep; T],
+    y: &mut [[f32; LANES]; T],
+) {
     let mut sums = Sums::<I, T> {
         sum: [isa.zero(); T],
         other: isa.zero(),
         t: [isa.splat(0.0); T],
         y: [isa.splat(0.0); T],
     };
-    for j in 0..T {
-        tokens[j] = &x[j.min(n - 1)];
-        if S::X_BLOCK < STEP {
-            sums.y[j] = isa.load(&y[j.min(n - 1)]);
+    if S::X_BLOCK < STEP {
+        for j in 0..T {
+            sums.y[j] = isa.load(&y[j]);
         }
     }
     let whole = const { T == 1 && C::WHOLE && S::GROUP == STEP };
     if whole {
-        sums.sum[0] = source.whole(isa, tokens[0]);
+        sums.sum[0] = source.whole(isa, &x[0]);
     }
     let num_spans = if whole { 0 } else { len / C::SPAN };
     for span in 0..num_spans {
@@ -106,7 +117,7 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
                     None => source.sixteen::<$s>(isa, span),
                 };
                 let sixteen = span * (C::SPAN / 16) + $s;
-                sums.sixteen::<S, $s>(isa, codes, sixteen, tokens, scales);
+                sums.sixteen::<S, $s>(isa, codes, sixteen, x, scales);
             };
         }
         each_sixteen!(C::SPAN, add);
@@ -114,14 +125,13 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     if S::X_BLOCK == STEP {
         // Not before: registers are few.
         for j in 0..T {
-            sums.y[j] = isa.load(&y[j.min(n - 1)]);
+            sums.y[j] = isa.load(&y[j]);
         }
-        sums.finish::<S>(isa, tokens, scales);
+        sums.finish::<S>(isa, x, scales);
     }
-    for j in 0..n {
+    for j in 0..T {
         isa.store(sums.y[j], &mut y[j]);
     }
-    n
 }
 
 /// Sums of `T` tokens under way: of a group, of an x block, of the whole row.
@@ -142,7 +152,7 @@ impl<I: Isa, const T: usize> Sums<I, T> {
         isa: I,
         codes: [I::B64; 4],
         i: usize,
-        x: [&XStep; T],
+        x: &[XStep; T],
         scales: &Scales,
     ) {
         let starts = if S::GROUP == STEP {
@@ -189,13 +199,15 @@ impl<I: Isa, const T: usize> Sums<I, T> {
 
     /// A sum starts with what the bias adds to it.
     #[inline(always)]
-    fn start<S: CodeShape>(&mut self, isa: I, i: usize, x: [&XStep; T]) {
+    fn start<S: CodeShape>(&mut self, isa: I, i: usize, x: &[XStep; T]) {
         self.other = isa.zero();
         let signed = S::MAX > 127 && I::WIDE_IS_SIGNED;
         let bias = i32::from(S::BIAS) - if signed { 128 } else { 0 };
         for j in 0..T {
             self.sum[j] = if S::MINS != NO_MINS || bias == 0 {
                 isa.zero()
+            } else if S::GROUP == 16 && bias == 32 {
+                isa.splat_i32(x[j].minus16x32[i])
             } else {
                 let minus = match S::GROUP {
                     16 => x[j].minus16[i],
@@ -209,7 +221,6 @@ impl<I: Isa, const T: usize> Sums<I, T> {
                     4 => isa.shl_i32::<2>(minus),
                     8 => isa.shl_i32::<3>(minus),
                     16 => isa.shl_i32::<4>(minus),
-                    32 => isa.shl_i32::<5>(minus),
                     64 => isa.shl_i32::<6>(minus),
                     128 => isa.shl_i32::<7>(minus),
                     _ => isa.mul_i32(minus, isa.splat_i32(bias)),
@@ -220,7 +231,7 @@ impl<I: Isa, const T: usize> Sums<I, T> {
 
     /// `t += ws * sum [+ wm * x_sum]`.
     #[inline(always)]
-    fn end_group<S: CodeShape>(&mut self, isa: I, g: usize, x: [&XStep; T], scales: &Scales) {
+    fn end_group<S: CodeShape>(&mut self, isa: I, g: usize, x: &[XStep; T], scales: &Scales) {
         if T == 1 && S::GROUP > 16 {
             self.sum[0] = isa.add_i32(self.sum[0], self.other);
         }
@@ -229,21 +240,17 @@ impl<I: Isa, const T: usize> Sums<I, T> {
             self.t[j] = isa.mul_add(isa.to_f32(self.sum[j]), ws, self.t[j]);
         }
         if S::MINS == FLOAT_MINS {
+            const { assert!(S::MINS != FLOAT_MINS || S::GROUP == 32) };
             let wm = isa.load(&scales.wm[g]);
             for j in 0..T {
-                let minus = match S::GROUP {
-                    16 => x[j].minus16[g],
-                    _ => x[j].minus32[g],
-                };
-                let x_sum = isa.to_f32(isa.splat_i32(-minus));
-                self.t[j] = isa.mul_add(x_sum, wm, self.t[j]);
+                self.t[j] = isa.mul_add(isa.splat(x[j].sums32[g]), wm, self.t[j]);
             }
         }
     }
 
     /// The end of an x block of a whole step.
     #[inline(always)]
-    fn finish<S: CodeShape>(&mut self, isa: I, x: [&XStep; T], scales: &Scales) {
+    fn finish<S: CodeShape>(&mut self, isa: I, x: &[XStep; T], scales: &Scales) {
         if S::GROUP == STEP {
             self.end_group::<S>(isa, 0, x, scales);
         }

@@ -207,6 +207,18 @@ impl<'a> Block<'a> {
         isa.halves(self.rows, self.at + field)
     }
 
+    /// Sixteen bytes of each row, four columns, as numbers.
+    #[inline(always)]
+    pub(crate) fn four_words<I: Isa>(&self, isa: I, first: usize) -> [I::I32; 4] {
+        let [a, b, c, d] = self.four(isa, first);
+        [
+            isa.as_words(a),
+            isa.as_words(b),
+            isa.as_words(c),
+            isa.as_words(d),
+        ]
+    }
+
     /// Four neighbouring columns, the first a multiple of four.
     #[inline(always)]
     pub(crate) fn four<I: Isa>(&self, isa: I, first: usize) -> [I::B64; 4] {

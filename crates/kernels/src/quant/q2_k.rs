@@ -112,8 +112,8 @@ impl QuantFormat for Q2K {
         isa.store(isa.low_f16(both), &mut out.ws[0]);
         let dmin = isa.sub(isa.splat(0.0), isa.high_f16(both));
         isa.store(dmin, &mut out.wm[0]);
-        for i in 0..4 {
-            let packed = block.column(isa, i);
+        // All before any is stored, so that they are made once.
+        for (i, packed) in block.four_words(isa, 0).into_iter().enumerate() {
             let m = isa.and_i32(isa.shr_i32::<4>(packed), isa.splat_i32(0x0f0f_0f0f));
             store_pairs(isa, m, out, 2 * i);
             for j in 0..4 {

@@ -10,11 +10,9 @@ pub(crate) struct Q4K;
 /// nibbles of the other eight, whose high pairs lie above the first eight.
 #[inline(always)]
 pub(super) fn scales_and_mins<I: Isa>(isa: I, block: Block<'_>, out: &mut Scales) {
-    let both = block.column(isa, 0);
+    let [both, sc, m, more] = block.four_words(isa, 0);
     let d = isa.low_f16(both);
     isa.store(isa.sub(isa.splat(0.0), isa.high_f16(both)), &mut out.wm[0]);
-    let (sc, m) = (block.column(isa, 1), block.column(isa, 2));
-    let more = block.column(isa, 3);
     // Four numbers at a time, one in each byte.
     let (six, low, pair) = (
         isa.splat_i32(0x3f3f_3f3f),

@@ -37,8 +37,7 @@ impl QuantFormat for Q6K {
     #[inline(always)]
     fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
         let d = block.halves(isa, 208);
-        for i in 0..4 {
-            let sc = block.column(isa, 48 + i);
+        for (i, sc) in block.four_words(isa, 48).into_iter().enumerate() {
             let bytes = [
                 isa.shl_i32::<24>(sc),
                 isa.shl_i32::<16>(sc),

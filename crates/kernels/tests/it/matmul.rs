@@ -1,6 +1,8 @@
 //! Products: near an f64 oracle within what int8 activations cost, and the same bits however computed.
 
-use kernels::{Activations, Context, Level, MatmulKernel, Sizes, Weight, XKind, matmul};
+use kernels::{
+    Activations, Context, Level, MatmulKernel, Sizes, Weight, XKind, matmul, matmul_parts,
+};
 use tensor::DType;
 
 use crate::levels::{references, same_as};
@@ -184,5 +186,65 @@ fn several_products_of_one_input_run_as_one_job() {
         let mut single = vec![0.0; 2 * 48];
         matmul(&context, &mut [(weight(i), &mut single)], &x, &activations);
         assert_eq!(single, joint[i]);
+    }
+}
+
+#[test]
+fn parts_with_weights_of_their_own_are_as_if_each_were_alone() {
+    let (n, k) = (40, 512);
+    let sizes = Sizes {
+        max_k: k,
+        max_head_dim: 16,
+    };
+    let context = Context::new(Level::best(), 2, sizes).expect("threads");
+    let mut random = Random(5);
+    // Parts of one row, of a few, of more than registers hold, and of many; then one row for all.
+    for (ends, one_row) in [
+        (&[1, 4, 5, 14, 64][..], false),
+        (&[2], false),
+        (&[1, 2, 3], true),
+    ] {
+        let m = ends[ends.len() - 1];
+        let types = [
+            DType::Q4_K,
+            DType::Q6_K,
+            DType::IQ2_XXS,
+            DType::TQ1_0,
+            DType::F16,
+        ];
+        let kernels =
+            types.map(|dtype| MatmulKernel::new(dtype, Level::best()).expect("a weight type"));
+        let data: Vec<_> = types.map(|dtype| random.blocks(dtype, n * k)).into();
+        let x = random.floats(if one_row { k } else { m * k });
+        let weight = |i: usize, part: usize| Weight {
+            kernel: kernels[(part + i) % types.len()],
+            n,
+            k,
+            data: &data[(part + i) % types.len()],
+        };
+        let mut activations = Activations::new(m, k);
+        activations.quantize(&context, &x, k, kernels.iter().map(MatmulKernel::x_kind));
+        let (mut a, mut b) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+        matmul_parts(
+            &context,
+            ends,
+            &mut [&mut a, &mut b],
+            weight,
+            &x,
+            &activations,
+        );
+        let mut start = 0;
+        for (part, &end) in ends.iter().enumerate() {
+            let rows = if one_row { 0..1 } else { start..end };
+            let x = &x[rows.start * k..rows.end * k];
+            for (i, joint) in [&a, &b].into_iter().enumerate() {
+                let weight = weight(i, part);
+                let mut alone = vec![f32::NAN; (end - start) * n];
+                activations.quantize(&context, x, k, [weight.kernel.x_kind()].into_iter());
+                matmul(&context, &mut [(weight, &mut alone)], x, &activations);
+                assert_eq!(alone, joint[start * n..end * n], "part {part} of {ends:?}");
+            }
+            start = end;
+        }
     }
 }

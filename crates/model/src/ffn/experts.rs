@@ -1,7 +1,7 @@
 //! A mixture of experts: a router chooses a few networks for each token, and only these are computed.
 //!
-//! Tokens of a batch are gathered by expert, so that each expert's weights are read once in a step. A token's
-//! sum goes by ascending expert whatever it was batched with.
+//! Tokens of a batch are gathered by expert ([`Visits`]), so that each expert's weights are read once in a step, and
+//! all experts' matrices are one job. A token's sum goes by ascending expert whatever it was batched with.
 
 use crate::LoadError;
 use crate::config::{ExpertsConfig, Ffn, Gating};
@@ -125,48 +125,43 @@ impl ExpertsWeights {
         } else {
             w.delta[..m * d].fill(0.0);
         }
-        for (index, expert) in self.experts.iter().enumerate() {
-            self.add_expert(index, expert, ops, m, w);
-        }
-    }
-
-    /// Adds one expert's part to `delta` of the tokens that chose it.
-    fn add_expert(
-        &self,
-        index: usize,
-        expert: &Expert,
-        ops: &Ops<'_>,
-        m: usize,
-        w: &mut Workspace,
-    ) {
-        let (n_used, d, d_ff) = (self.config.n_used, self.router.k, self.config.d_ff);
-        let chosen = &w.chosen[..m * n_used];
-        let mut rows = 0;
-        for (token, chosen) in chosen.chunks_exact(n_used).enumerate() {
-            if chosen.iter().any(|&(expert, _)| expert == index) {
-                let row = &w.normed[token * d..][..d];
-                w.gathered[rows * d..][..d].copy_from_slice(row);
-                rows += 1;
-            }
-        }
-        if rows == 0 {
-            return;
-        }
-        let x = &mut w.gathered[..rows * d];
-        let (gate, up) = (&mut w.gate[..rows * d_ff], &mut w.up[..rows * d_ff]);
-        let products = [(&expert.gate, &mut *gate), (&expert.up, &mut *up)];
-        ops.linear(x, &mut w.activations, products);
-        ops.gate(self.config.activation, gate, up);
-        ops.linear(gate, &mut w.activations, [(&expert.down, &mut *x)]);
-        let mut results = x.chunks_exact(d);
-        for (token, chosen) in chosen.chunks_exact(n_used).enumerate() {
-            if let Some(&(_, weight)) = chosen.iter().find(|&&(expert, _)| expert == index) {
-                let result = results
-                    .next()
-                    .expect("one row for each token that chose it");
-                let delta = &mut w.delta[token * d..][..d];
+        let most_rows = w.max_tokens.max(config.n_used);
+        let Workspace {
+            visits,
+            chosen,
+            normed,
+            gathered,
+            gate,
+            up,
+            delta,
+            activations,
+            ..
+        } = w;
+        visits.sort(&chosen[..m * config.n_used], config.n_used);
+        while let Some(group) = visits.next(most_rows) {
+            let (rows, d_ff) = (group.of.len(), config.d_ff);
+            let x = if m == 1 {
+                &normed[..d]
+            } else {
+                for (row, visit) in gathered.chunks_exact_mut(d).zip(group.of) {
+                    row.copy_from_slice(&normed[visit.token * d..][..d]);
+                }
+                &gathered[..rows * d]
+            };
+            let (gate, up) = (&mut gate[..rows * d_ff], &mut up[..rows * d_ff]);
+            let expert = |part: usize| &self.experts[group.experts[part]];
+            ops.linear_parts(x, activations, group.ends, [&mut *gate, &mut *up], |part| {
+                [&expert(part).gate, &expert(part).up]
+            });
+            ops.gate(config.activation, gate, up);
+            let results = &mut gathered[..rows * d];
+            ops.linear_parts(gate, activations, group.ends, [&mut *results], |part| {
+                [&expert(part).down]
+            });
+            for (result, visit) in results.chunks_exact(d).zip(group.of) {
+                let delta = &mut delta[visit.token * d..][..d];
                 for (delta, result) in delta.iter_mut().zip(result) {
-                    *delta += weight * result;
+                    *delta += visit.weight * result;
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod dense;
 mod experts;
+mod visits;
 
 use crate::LoadError;
 use crate::config::Ffn;
@@ -12,6 +13,7 @@ use crate::workspace::Workspace;
 
 use dense::{DenseWeights, roles, shared_roles};
 use experts::ExpertsWeights;
+pub(crate) use visits::Visits;
 
 pub(crate) enum FfnWeights {
     None,
