@@ -10,6 +10,7 @@ mod args;
 mod choose;
 mod cmd;
 mod failure;
+mod grammar;
 mod interrupt;
 mod load;
 mod progress;

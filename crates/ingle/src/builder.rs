@@ -10,6 +10,7 @@ use model::{KvCache, KvType, Level, LoadOptions};
 use tensor::DType;
 use tokenizer::ChatTemplate;
 
+use crate::dialogue::Format;
 use crate::memory::Room;
 use crate::open::pick_template;
 use crate::sdk::{Model, ModelInfo, Shared};
@@ -214,6 +215,8 @@ impl ModelBuilder {
                 return Err(Error::QuantMemory { needed, budget });
             }
         }
+        let format = template_source.as_deref().map(Format::detect);
+        let format = format.unwrap_or_default();
         let placement = memory.place(&model.weight_bytes(), budget)?;
         model.set_ctx(ctx);
         model.place(&placement)?;
@@ -255,6 +258,7 @@ impl ModelBuilder {
             model,
             tokenizer,
             template,
+            format,
             grammars: OnceLock::new(),
             commands,
         })))

@@ -38,6 +38,18 @@ pub enum Error {
     /// What the reply must look like cannot be enforced.
     #[error(transparent)]
     Grammar(#[from] engine::grammar::GrammarError),
+    /// Tools, or a call of one, cannot be enforced.
+    #[error(transparent)]
+    Tools(#[from] crate::dialogue::ToolError),
+    /// A reply cannot have two forms.
+    #[error("tools are given, and a grammar too\nhint: `tool_choice` none, or no grammar")]
+    GrammarAndTools,
+    /// The model calls tools and does not come to an answer.
+    #[error("no answer after {max_rounds} rounds of tool calls")]
+    ToolRounds {
+        /// How many there might be.
+        max_rounds: usize,
+    },
     /// A reply that was to be a value was cut.
     #[error("the reply ended before the value was whole: `{text}`\nhint: a larger `max_tokens`")]
     NotWhole {

@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 pub mod bench;
 mod builder;
 mod cgroup;
@@ -27,13 +28,16 @@ pub mod memory;
 mod open;
 pub mod perplexity;
 mod pool;
+mod prompt;
 pub mod quant;
 mod reply;
 mod request;
 mod sdk;
+mod toolbox;
 mod typed;
 mod worker;
 
+pub use answer::{Answer, DeltaStream};
 pub use builder::{DEFAULT_PARALLEL, ModelBuilder};
 pub use chat::{Chat, Message};
 pub use engine::grammar::{GrammarError, GrammarSpec};
@@ -51,3 +55,9 @@ pub use request::{MAX_CHOICES, Request};
 pub use sdk::{Model, ModelInfo};
 pub use tensor::DType;
 pub use tokenizer::{ChatTemplate, TemplateError, TemplateInput, Tokenizer};
+pub use toolbox::Toolbox;
+
+/// The programs of `docs/migrating.md`, compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migrating.md")]
+struct Migrating;

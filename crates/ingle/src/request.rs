@@ -3,8 +3,9 @@
 use engine::grammar::GrammarSpec;
 use engine::sampler::SamplerParams;
 use serde_json::{Map, Value};
-use tokenizer::TemplateInput;
 
+use crate::dialogue::{self, Tool, ToolChoice};
+use crate::prompt::{Prompt, Tools};
 use crate::reply::{AsyncReplyStream, Reply, ReplyStream};
 use crate::worker::Command;
 use crate::{Chat, Error, Message, Model};
@@ -15,23 +16,14 @@ pub const MAX_CHOICES: usize = 128;
 /// A request in the making; see [`Model::chat`] and [`Model::complete`].
 #[derive(Clone)]
 pub struct Request {
-    model: Model,
-    prompt: Prompt,
+    pub(crate) model: Model,
+    pub(crate) prompt: Prompt,
     /// All but the prompt.
-    request: engine::Request,
+    pub(crate) request: engine::Request,
     num_choices: usize,
     best_of: Option<usize>,
     grammar: Option<GrammarSpec>,
-}
-
-#[derive(Clone)]
-enum Prompt {
-    Chat {
-        messages: Vec<Message>,
-        variables: Map<String, Value>,
-    },
-    Text(String),
-    Tokens(Vec<u32>),
+    pub(crate) tools: Tools,
 }
 
 impl Request {
@@ -63,6 +55,7 @@ impl Request {
             num_choices: 1,
             best_of: None,
             grammar: None,
+            tools: Tools::default(),
         }
     }
 
@@ -79,6 +72,24 @@ impl Request {
         if let Prompt::Chat { variables, .. } = &mut self.prompt {
             variables.insert(name.into(), value);
         }
+        self
+    }
+
+    /// Tools that the model may call. [`Request::answer`] and [`Request::deltas`] tell calls from text.
+    pub fn tools(mut self, tools: Vec<Tool>) -> Self {
+        self.tools.tools = tools;
+        self
+    }
+
+    /// Whether the model calls a tool: as it likes, unless something else is said.
+    pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
+        self.tools.choice = choice;
+        self
+    }
+
+    /// Whether a reply may hold several calls; it may.
+    pub fn parallel_tool_calls(mut self, parallel: bool) -> Self {
+        self.tools.parallel = parallel;
         self
     }
 
@@ -259,7 +270,7 @@ impl Request {
     }
 
     /// What to tell the thread, and where the replies come.
-    fn command(&self) -> Result<(Command, Vec<ReplyStream>), Error> {
+    pub(crate) fn command(&self) -> Result<(Command, Vec<ReplyStream>), Error> {
         let num_generated = self.best_of.unwrap_or(self.num_choices);
         if !(self.num_choices..=MAX_CHOICES).contains(&num_generated) || self.num_choices == 0 {
             return Err(Error::Choices {
@@ -268,9 +279,10 @@ impl Request {
             });
         }
         let mut request = self.request.clone();
-        request.prompt = self.tokens()?;
-        if let Some(spec) = &self.grammar {
-            request.grammar = Some(self.model.grammars()?.compile(spec)?);
+        let (prompt, tail) = self.prompt.tokens(&self.model, &self.tools)?;
+        request.prompt = prompt;
+        if let Some(spec) = self.spec(&tail)? {
+            request.grammar = Some(self.model.grammars()?.compile(&spec)?);
         }
         if num_generated > self.num_choices {
             request.sampler.logprobs.get_or_insert(0);
@@ -286,6 +298,30 @@ impl Request {
         Ok((command, receivers.into_iter().map(stream).collect()))
     }
 
+    /// What the reply must look like: what the caller says, or the form of the calls that tools allow.
+    fn spec(&self, prompt_tail: &str) -> Result<Option<GrammarSpec>, Error> {
+        let Tools {
+            tools,
+            choice,
+            parallel,
+        } = &self.tools;
+        let format = &self.model.0.format;
+        let calls = dialogue::tool_grammar(format, tools, choice, *parallel, prompt_tail)?;
+        match (&self.grammar, calls) {
+            (Some(_), Some(_)) => Err(Error::GrammarAndTools),
+            (Some(spec), None) => Ok(Some(spec.clone())),
+            (None, calls) => Ok(calls),
+        }
+    }
+
+    /// The prompt in tokens.
+    ///
+    /// # Errors
+    /// If the model has no chat template, or it refuses the conversation.
+    pub fn tokens(&self) -> Result<Vec<u32>, Error> {
+        Ok(self.prompt.tokens(&self.model, &self.tools)?.0)
+    }
+
     /// The replies that were asked for: the most probable, in the order of that.
     fn best(&self, mut replies: Vec<Reply>) -> Vec<Reply> {
         if replies.len() > self.num_choices {
@@ -293,49 +329,5 @@ impl Request {
             replies.truncate(self.num_choices);
         }
         replies
-    }
-
-    /// The prompt in tokens. A template writes its own start token, if the model wants one.
-    ///
-    /// # Errors
-    /// If the model has no chat template, or it refuses the conversation.
-    pub fn tokens(&self) -> Result<Vec<u32>, Error> {
-        let tokenizer = self.model.tokenizer();
-        let (messages, variables) = match &self.prompt {
-            Prompt::Text(text) => return Ok(tokenizer.encode(text, true, true)),
-            Prompt::Tokens(tokens) => return Ok(tokens.clone()),
-            Prompt::Chat {
-                messages,
-                variables,
-            } => (messages, variables),
-        };
-        crate::chat::check_roles(messages)?;
-        let Some(template) = self.model.chat_template() else {
-            return Err(Error::NoChatTemplate {
-                model: self.model.info().name.clone(),
-            });
-        };
-        let text_of = |id: Option<u32>| {
-            id.and_then(|id| tokenizer.token_text(id))
-                .unwrap_or_default()
-        };
-        let text = template.render(&TemplateInput {
-            messages: serde_json::to_value(messages).expect("messages are JSON"),
-            // Hugging Face passes `None`, which templates tell from an undefined variable.
-            tools: Some(Value::Null),
-            add_generation_prompt: true,
-            bos_token: text_of(tokenizer.bos()).to_owned(),
-            eos_token: text_of(tokenizer.eos()).to_owned(),
-            extra: variables.clone(),
-            ..TemplateInput::default()
-        })?;
-        let mut tokens = tokenizer.encode(&text, false, true);
-        if tokenizer.add_bos()
-            && let Some(bos) = tokenizer.bos()
-            && tokens.first() != Some(&bos)
-        {
-            tokens.insert(0, bos);
-        }
-        Ok(tokens)
     }
 }

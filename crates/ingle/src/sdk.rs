@@ -10,6 +10,7 @@ use engine::hf::SamplerDefaults;
 use model::KvType;
 use tokenizer::{ChatTemplate, Tokenizer};
 
+use crate::dialogue::Format;
 use crate::worker::Command;
 use crate::{Chat, Error, ModelBuilder, Request, memory};
 
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) model: Arc<model::Model>,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) template: Option<ChatTemplate>,
+    /// How the template has calls and thoughts.
+    pub(crate) format: Format,
     /// Made when the first grammar is wanted.
     pub(crate) grammars: OnceLock<Result<GrammarEngine, GrammarError>>,
     pub(crate) commands: async_channel::Sender<Command>,

@@ -4,13 +4,14 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
 
 use ingle::sampler::SamplerParams;
-use ingle::{Message, Model, Request, SamplerDefaults, Usage};
+use ingle::{GrammarSpec, Message, Model, Request, SamplerDefaults, Usage};
 use serde_json::json;
 
 use crate::App;
 use crate::answer::{self, Answer};
 use crate::choose::choose;
 use crate::failure::Failure;
+use crate::grammar::{self, GrammarArgs};
 use crate::load::{self, LoadArgs};
 use crate::repl;
 use crate::sampling::{SamplingArgs, random_seed};
@@ -58,6 +59,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
+    grammar: GrammarArgs,
+    #[command(flatten)]
     sampling: SamplingArgs,
 }
 
@@ -82,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) max_tokens: Option<usize>,
     pub(crate) stop: Vec<String>,
     pub(crate) keep_special: bool,
+    /// What answers must look like.
+    pub(crate) grammar: Option<GrammarSpec>,
     pub(crate) raw: bool,
     pub(crate) verbose: bool,
 }
@@ -95,6 +100,7 @@ impl Settings {
         };
         let request = request.sampler(params).stop(self.stop.clone());
         let request = request.keep_special(self.keep_special);
+        let request = grammar::apply(request, self.grammar.as_ref());
         match self.max_tokens {
             Some(max_tokens) => request.max_tokens(max_tokens),
             None => request,
@@ -136,6 +142,7 @@ fn settings(args: &Args) -> Result<Settings, Failure> {
         max_tokens: usize::try_from(args.max_tokens).ok(),
         stop: args.stop.clone(),
         keep_special: args.special,
+        grammar: args.grammar.spec()?,
         raw: args.raw,
         verbose: args.verbose,
     })

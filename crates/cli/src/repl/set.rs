@@ -161,6 +161,7 @@ mod tests {
             max_tokens: None,
             stop: Vec::new(),
             keep_special: false,
+            grammar: None,
             raw: false,
             verbose: false,
         }

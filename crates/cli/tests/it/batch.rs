@@ -56,6 +56,30 @@ fn many_at_once_say_what_each_says_alone() {
 }
 
 #[test]
+fn answers_have_the_form_that_is_asked_for() {
+    let home = folder("batch-form");
+    let model = model();
+    let schema = json!({ "type": "object", "properties": { "a": { "type": "boolean" } }, "required": ["a"] });
+    let format = json!({ "type": "json_schema", "json_schema": { "name": "a", "schema": schema } });
+    input(
+        &home,
+        &[
+            json!({ "prompt": "x", "response_format": format }),
+            json!({ "prompt": "x", "grammar": "root ::= \"to\" (\"day\" | \"night\")" }),
+            json!({ "prompt": "x" }),
+        ],
+    );
+    let run = [&args(&model)[..], &["--choice", "yes|no"]].concat();
+    outcome(&mut ingle(&home, &run)).text();
+    let found = results(&home, "out.jsonl");
+    let text = |i: usize| found[i]["response"]["body"]["choices"][0]["text"].as_str();
+    let object: Value = serde_json::from_str(text(0).unwrap_or_default()).expect("JSON");
+    assert!(object["a"].is_boolean());
+    assert!(matches!(text(1), Some("today" | "tonight")), "{found:?}");
+    assert!(matches!(text(2), Some("yes" | "no")), "{found:?}");
+}
+
+#[test]
 fn a_killed_run_goes_on() {
     let home = folder("batch-killed");
     let model = model();
@@ -109,6 +133,9 @@ fn bad_lines_are_put_aside() {
         json!({ "messages": [{ "role": "user", "content": "no template" }] }),
         json!({ "prompt": "a", "n": 0 }),
         json!({ "prompt": "a", "logit_bias": { "99999": 1 } }),
+        json!({ "prompt": "a", "regex": "(" }),
+        json!({ "prompt": "a", "regex": "b", "choice": ["c"] }),
+        json!({ "prompt": "a", "response_format": { "type": "xml" } }),
     ];
     let mut lines = bad.to_vec();
     lines.insert(3, story(1));
@@ -116,7 +143,7 @@ fn bad_lines_are_put_aside() {
     let run = outcome(&mut ingle(&home, &args(&model)));
     assert_eq!(run.code, Some(1));
     assert!(
-        run.stderr.contains("7 lines could not be carried out"),
+        run.stderr.contains("10 lines could not be carried out"),
         "{}",
         run.stderr
     );
@@ -130,6 +157,9 @@ fn bad_lines_are_put_aside() {
         "no chat template",
         "`n` = 0",
         "`logit_bias`: token 99999",
+        "regex",
+        "expected one of them",
+        "`response_format`: expected",
     ];
     assert_eq!(rejected.len(), expected.len());
     for (value, expected) in rejected.iter().zip(expected) {

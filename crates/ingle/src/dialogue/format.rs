@@ -2,8 +2,8 @@
 
 use super::ids::IdStyle;
 
-/// How a model writes what is not plain text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a model writes what is not plain text; by default, nothing is else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Format {
     /// How it calls tools; none if its template shows no way.
     pub calls: Option<CallFormat>,

@@ -13,3 +13,4 @@ mod quant_errors;
 )]
 mod smollm2;
 mod stories;
+mod structured;

@@ -1,7 +1,9 @@
 //! A line of the input: what to do, in the words of OpenAI's API.
 
-use ingle::{Chat, Message, Model, Request, SamplerParams};
+use ingle::{Chat, GrammarSpec, Message, Model, Request, SamplerParams};
 use serde_json::{Map, Value, json};
+
+use crate::grammar;
 
 /// A request of the input.
 pub(crate) struct Job {
@@ -34,7 +36,19 @@ const FIELDS: &[&str] = &[
     "presence_penalty",
     "repeat_penalty",
     "ignore_eos",
+    "response_format",
+    "json_schema",
+    "grammar",
+    "regex",
+    "choice",
 ];
+
+/// What holds for jobs that say nothing else.
+pub(crate) struct Usual<'a> {
+    pub(crate) sampler: &'a SamplerParams,
+    pub(crate) max_tokens: Option<usize>,
+    pub(crate) grammar: Option<&'a GrammarSpec>,
+}
 
 impl Job {
     /// Reads line `number`: `{"custom_id": …, "body": {…}}` as OpenAI's batches have it, or the body alone.
@@ -72,16 +86,11 @@ impl Job {
         self.fields.contains_key("messages")
     }
 
-    /// The request; what the job does not say is as in `sampler` and `max_tokens`.
+    /// The request; what the job does not say is as usual.
     ///
     /// # Errors
     /// What is wrong, with the field's name.
-    pub(crate) fn request(
-        &self,
-        model: &Model,
-        sampler: &SamplerParams,
-        max_tokens: Option<usize>,
-    ) -> Result<Request, String> {
+    pub(crate) fn request(&self, model: &Model, usual: &Usual<'_>) -> Result<Request, String> {
         let mut request = match (self.get("messages"), self.get("prompt")) {
             (Some(messages), _) => model.chat(chat(messages)?),
             (None, Some(Value::String(prompt))) => model.complete(prompt.as_str()),
@@ -90,13 +99,13 @@ impl Job {
                 None => return Err("`prompt`: expected a text or token ids".into()),
             },
         };
-        let sampler = self.sampler(sampler.clone())?;
+        let sampler = self.sampler(usual.sampler.clone())?;
         request = request.sampler(sampler);
         let limit = match self.count("max_completion_tokens")? {
             Some(limit) => Some(limit),
             None => self.count("max_tokens")?,
         };
-        if let Some(limit) = limit.or(max_tokens) {
+        if let Some(limit) = limit.or(usual.max_tokens) {
             request = request.max_tokens(limit);
         }
         if let Some(least) = self.count("min_tokens")? {
@@ -114,7 +123,36 @@ impl Job {
         if let Some(ignore) = self.flag("ignore_eos")? {
             request = request.ignore_eos(ignore);
         }
-        Ok(request)
+        let own = self.grammar()?;
+        Ok(grammar::apply(request, own.as_ref().or(usual.grammar)))
+    }
+
+    /// What the reply must look like: OpenAI's `response_format`, or one of our own words.
+    fn grammar(&self) -> Result<Option<GrammarSpec>, String> {
+        let text = |name: &str| match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(format!("`{name}`: expected a text")),
+        };
+        let mut found = Vec::new();
+        if let Some(format) = self.get("response_format") {
+            found.extend(response_format(format)?);
+        }
+        found.extend(
+            self.get("json_schema")
+                .cloned()
+                .map(GrammarSpec::JsonSchema),
+        );
+        found.extend(text("grammar")?.map(GrammarSpec::Gbnf));
+        found.extend(text("regex")?.map(GrammarSpec::Regex));
+        if let Some(choice) = self.get("choice") {
+            let choice = texts(choice).ok_or("`choice`: expected texts")?;
+            found.push(GrammarSpec::Choice(choice));
+        }
+        match found.len() {
+            0 | 1 => Ok(found.pop()),
+            _ => Err("`response_format`, `json_schema`, `grammar`, `regex`, `choice`: expected one of them".into()),
+        }
     }
 
     fn sampler(&self, mut sampler: SamplerParams) -> Result<SamplerParams, String> {
@@ -187,6 +225,22 @@ fn only(object: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         Some(key) => Err(format!("`{key}`: no such field is supported")),
         None => Ok(()),
+    }
+}
+
+/// OpenAI's `text`, `json_object` and `json_schema`.
+fn response_format(format: &Value) -> Result<Option<GrammarSpec>, String> {
+    const EXPECTED: &str = "`response_format`: expected `type` text, json_object, or json_schema with `json_schema.schema`";
+    let object = format.as_object().ok_or(EXPECTED)?;
+    only(object, &["type", "json_schema"])?;
+    match object.get("type").and_then(Value::as_str) {
+        Some("text") => Ok(None),
+        Some("json_object") => Ok(Some(GrammarSpec::JsonObject)),
+        Some("json_schema") => {
+            let schema = format["json_schema"].get("schema").ok_or(EXPECTED)?;
+            Ok(Some(GrammarSpec::JsonSchema(schema.clone())))
+        }
+        _ => Err(EXPECTED.into()),
     }
 }
 

@@ -10,14 +10,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ingle::{Model, SamplerParams};
+use ingle::Model;
 use serde_json::json;
 
 use crate::App;
 use crate::failure::Failure;
+use crate::grammar::GrammarArgs;
 use crate::load::{self, LoadArgs};
 use crate::sampling::SamplingArgs;
-use job::Job;
+use job::{Job, Usual};
 use output::Output;
 
 /// Carry out a file of requests, many at a time
@@ -46,6 +47,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
+    grammar: GrammarArgs,
+    #[command(flatten)]
     sampling: SamplingArgs,
 }
 
@@ -60,6 +63,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
     how.parallel = args.parallel;
     let model = load::model(app, &args.model, &how)?;
     let mut sampler = args.sampling.params(&model.info().sampler)?;
+    let grammar = args.grammar.spec()?;
     // The same file gives the same answers: whoever wants others says so.
     sampler.seed = u64::try_from(args.sampling.seed).unwrap_or(0);
     let is_left = |&n: &usize| !output.has(n) && !lines[n - 1].trim().is_empty();
@@ -91,7 +95,12 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
                     && let Some(number) = next(&state)
                 {
                     let line = &lines[number - 1];
-                    let done = carry_out(&model, &sampler, args.max_tokens, number, line);
+                    let usual = Usual {
+                        sampler: &sampler,
+                        max_tokens: args.max_tokens,
+                        grammar: grammar.as_ref(),
+                    };
+                    let done = carry_out(&model, &usual, number, line);
                     store(&state, &rejected_path, number, line, done);
                     bar.inc(1);
                 }
@@ -135,15 +144,9 @@ fn next(state: &Mutex<State>) -> Option<usize> {
 /// The result and its number of tokens, or why there is none.
 type Done = Result<(serde_json::Value, usize), String>;
 
-fn carry_out(
-    model: &Model,
-    sampler: &SamplerParams,
-    max_tokens: Option<usize>,
-    number: usize,
-    line: &str,
-) -> Done {
+fn carry_out(model: &Model, usual: &Usual<'_>, number: usize, line: &str) -> Done {
     let job = Job::parse(line, number)?;
-    let request = job.request(model, sampler, max_tokens)?;
+    let request = job.request(model, usual)?;
     let replies = request.run_all().map_err(|error| error.to_string())?;
     let generated = replies.iter().map(|r| r.usage.generated_tokens).sum();
     let name = &model.info().name;
