@@ -91,7 +91,7 @@ impl Classifier {
     /// The label of a statement.
     ///
     /// # Errors
-    /// If the model fails, or finds none of the labels worth mentioning.
+    /// If the model fails, or spells a label in another way than its tokenizer.
     pub(crate) fn classify(&self, statement: &str) -> Result<Answer, Box<dyn std::error::Error>> {
         let mut sampler = SamplerParams::greedy();
         sampler.logprobs = Some(TOP);
@@ -103,17 +103,17 @@ impl Classifier {
             .run()?;
         let first = reply.tokens.first().ok_or("the model said nothing")?;
         let logprob = |token: &u32| {
+            let chosen = (first.id == *token).then_some(first.logprob).flatten();
             let found = first.top_logprobs.iter().find(|(id, _)| id == token);
-            found.map_or(f32::NEG_INFINITY, |&(_, logprob)| logprob)
+            chosen
+                .or(found.map(|&(_, logprob)| logprob))
+                .unwrap_or(f32::NEG_INFINITY)
         };
         let logprobs = self.tokens.each_ref().map(logprob);
         // Softmax over the labels alone.
         let largest = logprobs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         if largest == f32::NEG_INFINITY {
-            return Err(format!(
-                "no label is among the {TOP} most probable words for `{statement}`"
-            )
-            .into());
+            return Err(format!("`{}` is not the first token of a label", reply.text).into());
         }
         let weights = logprobs.map(|logprob| (logprob - largest).exp());
         let sum: f32 = weights.iter().sum();
