@@ -98,8 +98,13 @@ pub enum Error {
         known: Vec<String>,
     },
     /// The vocabulary and the weights are not of one model.
-    #[error("the vocabulary has {tokens} tokens, the model {rows}: these are not of one model")]
+    #[error(
+        "`{}`: `tokenizer.ggml.tokens` has {tokens} tokens, expected at most {rows}, the rows of `token_embd.weight`",
+        path.display()
+    )]
     VocabularySize {
+        /// The file, the first of several.
+        path: PathBuf,
         /// In the tokenizer.
         tokens: usize,
         /// In the embedding.

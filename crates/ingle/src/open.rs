@@ -93,7 +93,11 @@ impl ModelFiles {
                 let tokenizer = tokenizer_from_gguf(gguf.metadata())?;
                 let tokens = tokenizer.vocab_size();
                 match rows {
-                    Some(rows) if tokens > rows => Err(Error::VocabularySize { tokens, rows }),
+                    Some(rows) if tokens > rows => Err(Error::VocabularySize {
+                        path: self.local.files[0].clone(),
+                        tokens,
+                        rows,
+                    }),
                     _ => Ok(tokenizer),
                 }
             }
