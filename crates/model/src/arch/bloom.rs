@@ -30,12 +30,13 @@ pub(super) const FAMILY: Family = Family {
             (Role::FfnDown, "transformer.h.{i}.mlp.dense_4h_to_h"),
         ],
         keys: &[
+            ("n_embed", "embedding_length"),
             ("n_layer", "block_count"),
             ("n_head", "attention.head_count"),
         ],
         metadata: |fields| {
-            fields.only("apply_residual_connection_post_layernorm", &["false"])?;
-            let d = fields.size("hidden_size")?.unwrap_or(0);
+            let d = fields.size("hidden_size")?.or(fields.size("n_embed")?);
+            let d = d.unwrap_or(0);
             fields.set("feed_forward_length", Value::U32(4 * d));
             let len = fields.size("seq_length")?.unwrap_or(d);
             fields.set("context_length", Value::U32(len));

@@ -27,6 +27,7 @@ pub(super) const FAMILY: Family = Family {
                 "model.layers.{i}.mlp.shared_mlp.down_proj",
             ),
         ],
+        keys: &[("attention_head_dim", "attention.key_length")],
         metadata: |fields| {
             if let Some(n_used) = fields.size("moe_topk")? {
                 fields.set("expert_used_count", Value::U32(n_used));
@@ -36,6 +37,18 @@ pub(super) const FAMILY: Family = Family {
             }
             if fields.size("num_shared_expert")?.is_some_and(|n| n != 1) {
                 return Err(fields.wrong("num_shared_expert", "1"));
+            }
+            // Of what `use_cla` and `use_mla` switch on.
+            for unused in [
+                "cla_share_factor",
+                "kv_lora_rank",
+                "q_lora_rank",
+                "qk_nope_head_dim",
+                "qk_rope_head_dim",
+                "v_head_dim",
+                "xdrope_section",
+            ] {
+                fields.get(unused);
             }
             fields.ntk_alpha()
         },

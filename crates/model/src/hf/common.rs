@@ -94,7 +94,11 @@ impl Fields<'_> {
     /// Positions that layers see: one window, and which layers have it.
     fn windows(&mut self) -> Result<(), LoadError> {
         let on = self.flag("use_sliding_window")?.unwrap_or(true);
-        let window = self.size("sliding_window")?.filter(|_| on);
+        let (window, size) = (
+            self.size("sliding_window")?,
+            self.size("sliding_window_size")?,
+        );
+        let window = window.or(size).filter(|_| on);
         let extra = self.written("nextn_predict_layers").unwrap_or(0);
         let n_layers = self
             .written("block_count")
@@ -142,37 +146,28 @@ impl Fields<'_> {
 
     /// Which layers see a window, where their order repeats: all but the last of so many, or `LLLG`.
     fn window_pattern(&self, n_layers: u32) -> Result<Option<Vec<bool>>, LoadError> {
-        for key in [
+        let keys = [
             "sliding_window_pattern",
             "_sliding_window_pattern",
             "layer_switch",
-        ] {
-            let period: Vec<bool> = match self.get(key) {
-                None => continue,
-                Some(Json::String(kinds)) if kinds.chars().all(|kind| "LG".contains(kind)) => {
-                    kinds.chars().map(|kind| kind == 'L').collect()
-                }
-                Some(other) => match other.as_u64() {
-                    Some(n @ 1..=512) => (1..=n).map(|i| i < n).collect(),
-                    _ => {
-                        return Err(wrong(
-                            key,
-                            "a number of layers, or letters L and G",
-                            Some(other),
-                        ));
-                    }
-                },
-            };
-            return Ok(Some(
-                period
-                    .iter()
-                    .copied()
-                    .cycle()
-                    .take(n_layers as usize)
-                    .collect(),
-            ));
-        }
-        Ok(None)
+        ];
+        // All are read: they say the same.
+        let mut found = keys
+            .map(|key| Some((key, self.get(key)?)))
+            .into_iter()
+            .flatten();
+        let Some((key, value)) = found.next() else {
+            return Ok(None);
+        };
+        let period: Vec<bool> = match (value, value.as_u64()) {
+            (_, Some(n @ 1..=512)) => (1..=n).map(|i| i < n).collect(),
+            (Json::String(kinds), _) if kinds.chars().all(|kind| "LG".contains(kind)) => {
+                kinds.chars().map(|kind| kind == 'L').collect()
+            }
+            _ => return Err(self.wrong(key, "a number of layers, or letters L and G")),
+        };
+        let layers = period.iter().copied().cycle().take(n_layers as usize);
+        Ok(Some(layers.collect()))
     }
 
     /// The activation that one of `keys` names, to be compared with the family's: the first that is there counts.

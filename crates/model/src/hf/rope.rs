@@ -171,6 +171,15 @@ impl Fields<'_> {
             let Some(alpha) = self.float(&format!("{object}.alpha"))? else {
                 continue;
             };
+            for unused in [
+                "beta_fast",
+                "beta_slow",
+                "factor",
+                "mscale",
+                "mscale_all_dim",
+            ] {
+                self.get(&format!("{object}.{unused}"));
+            }
             let theta = self.float(&format!("{object}.rope_theta"))?;
             let theta = theta.or(self.float("rope_theta")?).unwrap_or(10_000.0);
             let dim = self.head_dim().unwrap_or(0) as f32;

@@ -25,11 +25,13 @@ const HARMLESS: &[&str] = &[
     "time_step_min time_step_max time_step_floor time_step_init_scheme time_step_scale chunk_size \
      residual_in_fp32 initializer_* init_std init_config *dropout* *_pdrop *aux_loss* *z_loss* seq_aux \
      output_router_logits output_attentions output_hidden_states *_jitter_noise label_smoothing* loss_* \
-     rescale_prenorm_residual moe_capacity* tie_encoder_decoder",
+     rescale_prenorm_residual moe_capacity* moe_drop_tokens moe_random_routing_dropped_token tie_encoder_decoder \
+     init_method skip_bias_add* offset_alibi fuse_* weight_share_add_bias",
     // Heads and tasks other than the next token.
     "id2label label2id num_labels problem_type finetuning_task summary_* classifier_* task_specific_params \
      is_decoder is_encoder_decoder add_cross_attention cross_attention_hidden_size chunk_size_feed_forward \
-     pruned_heads use_prefix_lm prefix_lm prefix return_dict*",
+     pruned_heads use_prefix_lm prefix_lm prefix return_dict* class_num pool_type vit_* text_* im_* anyres_* \
+     num_media_embeds mask_init_id",
     // Tokens and sampling, which the engine takes from elsewhere.
     "*_token_id *_token_ids *_token_index tokenizer_class pad_token bad_words_ids vocab_size padded_vocab_size \
      pad_vocab_size_multiple* do_sample temperature top_k top_p typical_p max_length min_length max_new_tokens \
@@ -37,7 +39,7 @@ const HARMLESS: &[&str] = &[
      early_stopping *no_repeat_ngram_size remove_invalid_values exponential_decay_length_penalty \
      *suppress_tokens output_scores attn_uses_sequence_id",
     // Said again by tensors, or by other keys.
-    "num_ln_in_parallel_attn no_bias mrope_section mrope_interleaved n_ctx seq_length model_max_length",
+    "num_ln_in_parallel_attn no_bias max_sequence_length org_vocab_size dense_list mrope_section mrope_interleaved n_ctx seq_length model_max_length",
 ];
 
 /// Keys that change the computation, and the values that leave it as it is here.
@@ -48,7 +50,24 @@ const ONLY: &[(&str, &[&str])] = &[
     ("scale_attn_by_inverse_layer_idx", &["false"]),
     ("learned_pos_emb", &["true"]),
     ("embedding_fraction", &["1.0", "1"]),
-    ("norm_type", &["layernorm", "low_precision_layernorm"]),
+    (
+        "norm_type",
+        &["layernorm", "layer_norm", "low_precision_layernorm", "rms"],
+    ),
+    ("mlp_type", &["default"]),
+    ("full_attn_mod", &["1"]),
+    ("interpolate_factor", &["1"]),
+    ("apply_residual_connection_post_layernorm", &["false"]),
+    ("use_rmsnorm", &["true"]),
+    ("moe_gate", &["topk"]),
+    ("compression_ratio", &["1.0", "1"]),
+    ("use_cla", &["false"]),
+    ("use_mla", &["false"]),
+    ("use_mixed_mlp_moe", &["true"]),
+    ("use_rotary_pos_emb", &["true"]),
+    ("add_classification_head", &["false"]),
+    ("position_embedding_xdrope", &["false"]),
+    ("moe_layer_num_skipped", &["0"]),
     ("decoder_sparse_step", &["1"]),
     ("mlp_only_layers", &["[]"]),
     ("moe_layer_freq", &["1"]),

@@ -170,6 +170,9 @@ fn keys_that_change_nothing_are_ignored() {
         "unsloth_fixed": true, "qk_norm": null, "clip_qkv": null, "rope_scaling": null, "sliding_window": null
     });
     assert!(load(&with("harmless", "llama", &more)).is_ok());
+    // The same said several times.
+    let more = json!({"sliding_window_pattern": 6, "sliding_window_size": 24, "layer_switch": 6});
+    assert!(load(&with("pattern", "gemma3", &more)).is_ok());
 }
 
 #[test]
