@@ -28,12 +28,16 @@ pub trait Backend {
     fn copy_state(&mut self, from: u32, to: u32) {
         unreachable!("no states, of which {from} could become {to}");
     }
-    /// Computes a batch: logits of its outputs, `[n_outputs, vocab_size]`.
+    /// Computes a batch.
     ///
     /// # Errors
     /// If weights that are not in memory cannot be read. The same batch can be tried again, unless sequences have a
     /// state: those must begin anew.
-    fn forward(&mut self, batch: &Batch<'_>) -> Result<&[f32], ReadError>;
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), ReadError>;
+    /// Logits of the last batch's outputs, `[n_outputs, vocab_size]`.
+    fn logits(&self) -> &[f32];
+    /// Hidden states of the last batch's rows that asked for them, `[n_rows, d_model]`.
+    fn hidden(&self) -> &[f32];
 }
 
 /// A model on this machine.
@@ -41,6 +45,8 @@ pub struct ModelBackend {
     model: Arc<Model>,
     cache: KvCache,
     workspace: Workspace,
+    num_outputs: usize,
+    num_hidden: usize,
 }
 
 impl ModelBackend {
@@ -57,6 +63,8 @@ impl ModelBackend {
             cache: KvCache::new(model.config(), kv_type, num_blocks, num_states),
             workspace: Workspace::new(model.config(), max_tokens, max_outputs),
             model,
+            num_outputs: 0,
+            num_hidden: 0,
         }
     }
 
@@ -96,12 +104,18 @@ impl Backend for ModelBackend {
         self.cache.copy_state(from as usize, to as usize);
     }
 
-    fn forward(&mut self, batch: &Batch<'_>) -> Result<&[f32], ReadError> {
-        let Self {
-            model,
-            cache,
-            workspace,
-        } = self;
-        model.forward(batch, cache, workspace, &mut NoProbe)
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), ReadError> {
+        let (cache, workspace) = (&mut self.cache, &mut self.workspace);
+        self.model.forward(batch, cache, workspace, &mut NoProbe)?;
+        (self.num_outputs, self.num_hidden) = (batch.outputs.len(), batch.hidden.len());
+        Ok(())
+    }
+
+    fn logits(&self) -> &[f32] {
+        &self.workspace.logits()[..self.num_outputs * self.vocab_size()]
+    }
+
+    fn hidden(&self) -> &[f32] {
+        &self.workspace.hidden()[..self.num_hidden * self.model.config().d_model]
     }
 }

@@ -11,10 +11,11 @@ use model::Batch;
 use tokenizer::Tokenizer;
 
 use crate::backend::Backend;
+use crate::embed::{EmbedRequest, Embedding, Pooling};
 use crate::masks::Masks;
 use crate::pace::Pace;
 use crate::reply::Reply;
-use crate::request::{FinishReason, Request, RequestError, Sink, StopCause};
+use crate::request::{FinishReason, Request, RequestError, Sink, StopCause, check_tokens};
 use crate::scheduler::{Limits, Plan, Scheduler};
 use crate::sequence::{Sequence, SequenceId};
 use crate::speculate::Costs;
@@ -73,6 +74,8 @@ pub struct Engine<B> {
     options: EngineOptions,
     scheduler: Scheduler,
     tasks: HashMap<SequenceId, Task>,
+    /// Texts that become vectors.
+    embeddings: HashMap<SequenceId, Embedding>,
     plan: Plan,
     /// The lists of the last step, for the next.
     lists: Batch<'static>,
@@ -80,6 +83,8 @@ pub struct Engine<B> {
     closed: Vec<SequenceId>,
     /// States behind prompts, to be kept: from, to.
     state_copies: Vec<(u32, u32)>,
+    /// Whose last row came with the step at hand.
+    embedded: Vec<SequenceId>,
     /// Whose text is over with the step at hand.
     ended: Vec<(SequenceId, End)>,
     last_id: u64,
@@ -141,10 +146,12 @@ impl<B: Backend> Engine<B> {
             tokenizer,
             options,
             tasks: HashMap::new(),
+            embeddings: HashMap::new(),
             plan: Plan::default(),
             lists: Batch::default(),
             closed: Vec::new(),
             state_copies: Vec::new(),
+            embedded: Vec::new(),
             ended: Vec::new(),
             last_id: 0,
             pace: Pace::default(),
@@ -179,7 +186,7 @@ impl<B: Backend> Engine<B> {
 
     /// Whether nothing is to be done.
     pub fn is_idle(&self) -> bool {
-        self.tasks.is_empty()
+        self.tasks.is_empty() && self.embeddings.is_empty()
     }
 
     /// Whether a request would not have to wait behind others that do.
@@ -237,6 +244,40 @@ impl<B: Backend> Engine<B> {
         Ok(RequestId(id))
     }
 
+    /// Takes a text that becomes a vector; it goes to `sink`.
+    ///
+    /// # Errors
+    /// As for [`Engine::submit`].
+    pub fn embed(
+        &mut self,
+        request: &EmbedRequest,
+        sink: Box<dyn Sink>,
+    ) -> Result<RequestId, RequestError> {
+        let waiting = self.scheduler.waiting.len();
+        if waiting >= self.options.max_waiting {
+            return Err(RequestError::Busy { waiting });
+        }
+        let (tokens, max_seq_len) = (&request.tokens, self.options.max_seq_len);
+        check_tokens("tokens", tokens, self.backend.vocab_size())?;
+        if tokens.len() > max_seq_len {
+            let num_tokens = tokens.len();
+            return Err(RequestError::ContextExceeded {
+                num_tokens,
+                max_seq_len,
+            });
+        }
+        self.last_id += 1;
+        let id = SequenceId(self.last_id);
+        let mut sequence = Sequence::new(id, tokens, max_seq_len);
+        sequence.is_embedding = true;
+        // Others' hidden states are gone, only their keys and values are there.
+        sequence.takes_cached =
+            request.pooling == Pooling::Last && self.backend.num_states().is_none();
+        self.scheduler.waiting.push_back(sequence);
+        self.embeddings.insert(id, Embedding::new(request, sink));
+        Ok(RequestId(id))
+    }
+
     /// Gives a request up; its sink hears of the end. Nothing happens if it has ended already.
     pub fn cancel(&mut self, request: RequestId) {
         self.finish(request.0, FinishReason::Cancelled, None);
@@ -259,7 +300,8 @@ impl<B: Backend> Engine<B> {
             .pool
             .check(all.map(|sequence| &sequence.table));
         let known = self.scheduler.running.len() + self.scheduler.waiting.len();
-        assert_eq!(known, self.tasks.len(), "a task for each sequence");
+        let wanted = self.tasks.len() + self.embeddings.len();
+        assert_eq!(known, wanted, "a task for each sequence");
         let running = self.scheduler.running.iter();
         let taken = running.map(|sequence| sequence.state);
         self.scheduler.states.check(taken);
@@ -291,6 +333,8 @@ impl<B: Backend> Engine<B> {
     fn drop_closed(&mut self) {
         let closed = self.tasks.iter().filter(|(_, task)| task.reply.is_closed());
         self.closed.extend(closed.map(|(&id, _)| id));
+        let closed = self.embeddings.iter().filter(|(_, e)| e.is_closed());
+        self.closed.extend(closed.map(|(&id, _)| id));
         while let Some(id) = self.closed.pop() {
             self.finish(id, FinishReason::Cancelled, None);
         }
@@ -315,19 +359,24 @@ impl<B: Backend> Engine<B> {
         let mut batch = std::mem::take(&mut self.lists).recycle();
         for part in &plan.parts {
             let sequence = &self.scheduler.running[part.at];
-            let task = self.tasks.get_mut(&part.id).expect("who runs has a task");
-            task.start(start, sequence.num_cached.unwrap_or(0));
             let row = batch.len();
+            if let Some(task) = self.tasks.get_mut(&part.id) {
+                task.start(start, sequence.num_cached.unwrap_or(0));
+                if !part.outputs().is_empty() {
+                    self.masks.lend(part.id, &mut task.grammar);
+                }
+            } else if let Some(embedding) = self.embeddings.get(&part.id) {
+                let wanted = (part.start..part.end).filter(|&at| embedding.wants(at));
+                batch.hidden.extend(wanted.map(|at| row + at - part.start));
+            }
             let tokens = &sequence.tokens()[part.start..part.end];
             let table = &sequence.table.blocks;
             batch.push_sequence(tokens, part.start, table, sequence.state);
-            if !part.outputs().is_empty() {
-                self.masks.lend(part.id, &mut task.grammar);
-            }
             let outputs = part.outputs().map(|at| row + at - part.start);
             batch.outputs.extend(outputs);
         }
         let (num_tokens, vocab_size) = (batch.len(), self.backend.vocab_size());
+        let num_hidden = batch.hidden.len();
         let result = self.backend.forward(&batch);
         self.masks.collect(|id, grammar| {
             if let Some(task) = self.tasks.get_mut(&id) {
@@ -335,16 +384,15 @@ impl<B: Backend> Engine<B> {
             }
         });
         self.lists = batch.recycle();
-        let mut logits = match result {
-            Ok(logits) => logits,
-            Err(error) => {
-                let error = RequestError::Read(Arc::new(error));
-                for part in &plan.parts {
-                    self.fail(part.id, error.clone());
-                }
-                return;
+        if let Err(error) = result {
+            let error = RequestError::Read(Arc::new(error));
+            for part in &plan.parts {
+                self.fail(part.id, error.clone());
             }
-        };
+            return;
+        }
+        let (mut logits, mut hidden) = (self.backend.logits(), self.backend.hidden());
+        let width = hidden.len() / num_hidden.max(1);
         let now = (self.clock)();
         let mut prompts = 0;
         for part in &plan.parts {
@@ -356,6 +404,16 @@ impl<B: Backend> Engine<B> {
                     self.state_copies
                         .extend(copy.map(|to| (sequence.state, to)));
                 }
+            }
+            if let Some(embedding) = self.embeddings.get_mut(&part.id) {
+                hidden = embedding.take(part.start..part.end, hidden, width);
+                sequence.num_computed = part.end;
+                let (computed, table) = sequence.computed();
+                self.scheduler.pool.record(table, computed);
+                if part.end == sequence.tokens().len() {
+                    self.embedded.push(part.id);
+                }
+                continue;
             }
             let (rows, rest) = logits.split_at(part.outputs().len() * vocab_size);
             logits = rest;
@@ -384,6 +442,12 @@ impl<B: Backend> Engine<B> {
         }
         self.stats.num_steps += 1;
         self.stats.num_computed_tokens += num_tokens as u64;
+        while let Some(id) = self.embedded.pop() {
+            self.scheduler.remove(id, false);
+            if let Some(embedding) = self.embeddings.remove(&id) {
+                embedding.end();
+            }
+        }
         while let Some((id, end)) = self.ended.pop() {
             match end {
                 Ok((reason, cause)) => self.finish(id, reason, cause),
@@ -394,6 +458,7 @@ impl<B: Backend> Engine<B> {
 
     fn finish(&mut self, id: SequenceId, reason: FinishReason, cause: Option<StopCause>) {
         self.scheduler.remove(id, false);
+        self.embeddings.remove(&id);
         if let Some(task) = self.tasks.remove(&id) {
             let usage = &task.reply.usage;
             self.stats.cached_tokens += usage.cached_tokens as u64;
@@ -409,6 +474,8 @@ impl<B: Backend> Engine<B> {
         self.scheduler.remove(id, true);
         if let Some(task) = self.tasks.remove(&id) {
             task.reply.fail(error);
+        } else if let Some(embedding) = self.embeddings.remove(&id) {
+            embedding.fail(error);
         }
     }
 }

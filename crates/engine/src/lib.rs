@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod embed;
 mod engine;
 pub mod grammar;
 pub mod hf;
@@ -25,6 +26,7 @@ mod task;
 pub mod vocab;
 
 pub use backend::{Backend, MAX_STEP_TOKENS, ModelBackend};
+pub use embed::{EmbedRequest, Pooling};
 pub use engine::{Engine, EngineOptions, EngineStats, RequestId};
 pub use request::{
     Ending, Event, FinishReason, MAX_LOGPROBS, Request, RequestError, Sink, StopCause, TokenInfo,

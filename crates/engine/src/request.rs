@@ -187,6 +187,8 @@ pub enum Event {
         /// Possibly none.
         tokens: Vec<TokenInfo>,
     },
+    /// The vector of an [`EmbedRequest`](crate::EmbedRequest); nothing comes after it.
+    Embedding(Vec<f32>),
     /// The end; nothing comes after it.
     End(Result<Ending, RequestError>),
 }
@@ -210,29 +212,18 @@ impl Request {
         vocab_size: usize,
         max_seq_len: usize,
     ) -> Result<Sampler, RequestError> {
+        check_tokens("prompt", &self.prompt, vocab_size)?;
         let num_tokens = self.prompt.len();
-        if num_tokens == 0 {
-            return Err(RequestError::EmptyPrompt);
-        }
         if num_tokens >= max_seq_len {
             return Err(RequestError::ContextExceeded {
                 num_tokens,
                 max_seq_len,
             });
         }
-        let known = |field, id: u32| match (id as usize) < vocab_size {
-            true => Ok(()),
-            false => Err(RequestError::UnknownToken {
-                field,
-                id,
-                vocab_size,
-            }),
-        };
-        self.prompt.iter().try_for_each(|&id| known("prompt", id))?;
-        let mut stop_tokens = self.stop_tokens.iter();
-        stop_tokens.try_for_each(|&id| known("stop_tokens", id))?;
-        let mut biased = self.sampler.logit_bias.iter();
-        biased.try_for_each(|&(id, _)| known("logit_bias", id))?;
+        let mut ids = self.stop_tokens.iter();
+        ids.try_for_each(|&id| check_token("stop_tokens", id, vocab_size))?;
+        let mut ids = self.sampler.logit_bias.iter();
+        ids.try_for_each(|&(id, _)| check_token("logit_bias", id, vocab_size))?;
         let counts = [
             ("logprobs", self.sampler.logprobs),
             ("prompt_logprobs", self.prompt_logprobs),
@@ -248,6 +239,30 @@ impl Request {
             false => DryBreakers::from_tokens(&[]),
         };
         Ok(Sampler::new(&self.sampler, vocab_size, breakers)?)
+    }
+}
+
+/// Fails if there is nothing to compute, or something that the model does not know.
+pub(crate) fn check_tokens(
+    field: &'static str,
+    tokens: &[u32],
+    vocab_size: usize,
+) -> Result<(), RequestError> {
+    if tokens.is_empty() {
+        return Err(RequestError::EmptyPrompt);
+    }
+    let mut ids = tokens.iter();
+    ids.try_for_each(|&id| check_token(field, id, vocab_size))
+}
+
+fn check_token(field: &'static str, id: u32, vocab_size: usize) -> Result<(), RequestError> {
+    match (id as usize) < vocab_size {
+        true => Ok(()),
+        false => Err(RequestError::UnknownToken {
+            field,
+            id,
+            vocab_size,
+        }),
     }
 }
 

@@ -195,9 +195,9 @@ impl Runner {
         let mut batch = std::mem::take(&mut self.lists).recycle();
         batch.push_sequence(&tokens[start..], start, &self.block_table, 0);
         batch.outputs.extend(outputs.map(|p| p - start));
-        let logits = self.backend.forward(&batch);
+        let result = self.backend.forward(&batch);
         self.lists = batch.recycle();
-        logits
+        result.map(|()| self.backend.logits())
     }
 }
 

@@ -244,7 +244,7 @@ impl Scheduler {
             .len()
             .min(start + (most - plan.num_tokens));
         let outputs = self.limits.max_outputs - plan.num_outputs;
-        end = end.min(sequence.first_output().max(start) + outputs);
+        end = end.min(sequence.first_output().max(start).saturating_add(outputs));
         if end == start {
             return true;
         }

@@ -22,6 +22,8 @@ pub(crate) struct Sequence {
     pub(crate) is_catching_up: bool,
     /// First position whose logits are wanted, beside that of the last known token.
     pub(crate) outputs_from: usize,
+    /// It becomes a vector: nothing comes after it, and no logits are wanted.
+    pub(crate) is_embedding: bool,
     /// Whether what others computed may be taken.
     pub(crate) takes_cached: bool,
     /// Computes the same prompt; this one waits for it.
@@ -48,6 +50,7 @@ impl Sequence {
             num_cached: None,
             is_catching_up: true,
             outputs_from: usize::MAX,
+            is_embedding: false,
             takes_cached: true,
             leader: None,
             table: BlockTable::with_capacity(max_seq_len),
@@ -107,6 +110,9 @@ impl Sequence {
 
     /// First position whose logits are wanted.
     pub(crate) fn first_output(&self) -> usize {
+        if self.is_embedding {
+            return usize::MAX;
+        }
         self.outputs_from.min(self.known().len() - 1)
     }
 }

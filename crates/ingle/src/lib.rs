@@ -22,6 +22,7 @@ mod builder;
 mod cgroup;
 mod chat;
 pub mod dialogue;
+mod embed;
 mod error;
 pub mod limits;
 pub mod memory;
@@ -40,10 +41,13 @@ mod worker;
 pub use answer::{Answer, DeltaStream};
 pub use builder::{DEFAULT_PARALLEL, ModelBuilder};
 pub use chat::{Chat, Message};
+pub use embed::Embed;
 pub use engine::grammar::{GrammarError, GrammarSpec};
 pub use engine::hf::{NamedTemplate, SamplerDefaults};
 pub use engine::sampler::{self, SamplerParams};
-pub use engine::{Ending, EngineStats, FinishReason, RequestError, StopCause, TokenInfo, Usage};
+pub use engine::{
+    Ending, EngineStats, FinishReason, Pooling, RequestError, StopCause, TokenInfo, Usage,
+};
 pub use error::Error;
 pub use formats::Gguf;
 pub use hub;

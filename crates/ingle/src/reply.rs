@@ -72,7 +72,8 @@ impl Known {
                 self.failed = true;
                 Some(Err(error.into()))
             }
-            None => {
+            // A vector is no reply, and none was asked for.
+            Some(Event::Embedding(_)) | None => {
                 self.failed = true;
                 Some(Err(Error::WorkerGone))
             }

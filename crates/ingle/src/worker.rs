@@ -1,7 +1,7 @@
 //! The thread that computes: takes requests as they come, and computes all of them together, step by step.
 
 use async_channel::{Receiver, Sender};
-use engine::{Engine, EngineStats, Event, ModelBackend, Request, RequestId, Sink};
+use engine::{EmbedRequest, Engine, EngineStats, Event, ModelBackend, Request, RequestId, Sink};
 
 use crate::Error;
 
@@ -12,6 +12,8 @@ const MAX_WAITING: usize = 1024;
 pub(crate) enum Command {
     /// Requests with one prompt; each has a reader of its own.
     Generate(Vec<(Request, Sender<Event>)>),
+    /// Texts that become vectors, each with a reader of its own.
+    Embed(Vec<(EmbedRequest, Sender<Event>)>),
     /// Counts.
     Stats(Sender<EngineStats>),
     /// Forget what is cached.
@@ -81,6 +83,14 @@ fn carry_out(engine: &mut Engine<ModelBackend>, command: Command) {
                 match engine.submit(&request, leader, sink) {
                     Ok(id) => leader = leader.or(Some(id)),
                     Err(error) => Channel(events).send(Event::End(Err(error))),
+                }
+            }
+        }
+        Command::Embed(requests) => {
+            for (request, events) in requests {
+                let sink = Box::new(Channel(events.clone()));
+                if let Err(error) = engine.embed(&request, sink) {
+                    Channel(events).send(Event::End(Err(error)));
                 }
             }
         }

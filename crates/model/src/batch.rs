@@ -18,6 +18,8 @@ pub struct Batch<'a> {
     pub sequences: Vec<u32>,
     /// Rows of the batch whose logits are wanted, ascending.
     pub outputs: Vec<usize>,
+    /// Rows of the batch whose hidden state is wanted, ascending: what the output matrix would get.
+    pub hidden: Vec<usize>,
     /// For each sequence, its KV blocks in order.
     pub block_tables: Vec<&'a [u32]>,
     /// For each sequence, the slot of its state; of no meaning if the model has none.
@@ -59,6 +61,7 @@ impl<'a> Batch<'a> {
         self.positions.clear();
         self.sequences.clear();
         self.outputs.clear();
+        self.hidden.clear();
         self.block_tables.clear();
         self.states.clear();
         // Of no elements, but it keeps the room: the two types have one layout, so it is collected in place.
@@ -68,6 +71,7 @@ impl<'a> Batch<'a> {
             positions: self.positions,
             sequences: self.sequences,
             outputs: self.outputs,
+            hidden: self.hidden,
             block_tables,
             states: self.states,
         }
@@ -106,7 +110,7 @@ impl<'a> Batch<'a> {
             "tokens are of the vocabulary"
         );
         assert!(
-            self.outputs.iter().all(|&row| row < n),
+            self.outputs.iter().chain(&self.hidden).all(|&row| row < n),
             "outputs are rows of the batch"
         );
         assert_eq!(

@@ -175,7 +175,7 @@ impl Model {
     }
 
     /// Computes a batch: keys, values and states go to `cache`, and the logits of `batch.outputs` are returned,
-    /// `[n_outputs, vocab_size]`.
+    /// `[n_outputs, vocab_size]`. [`Workspace::hidden`] has the rows of `batch.hidden`.
     ///
     /// # Errors
     /// If weights that are not in memory cannot be read. The same batch can be tried again; if the model has a
@@ -234,7 +234,21 @@ impl Model {
             let ops = self.ops.over(window.as_deref().unwrap_or(&[]));
             layer.forward(index, &ops, batch.view(), cache, w, probe);
         }
+        self.hidden(&batch.hidden, w);
         Ok(self.head(&batch.outputs, w, probe))
+    }
+
+    /// Normed rows of `w.x`, for who wants no logits.
+    fn hidden(&self, rows: &[usize], w: &mut Workspace) {
+        let d = self.config.d_model;
+        for (&row, copy) in rows.iter().zip(w.delta.chunks_exact_mut(d)) {
+            copy.copy_from_slice(&w.x[row * d..(row + 1) * d]);
+        }
+        let len = rows.len() * d;
+        if len > 0 {
+            self.ops
+                .norm(&self.output_norm, &w.delta[..len], &mut w.hidden[..len]);
+        }
     }
 
     /// Norm and output matrix for some rows of `w.x`.

@@ -42,6 +42,8 @@ pub struct Workspace {
     /// As many rows as `gate`: what goes through experts, and what comes out.
     pub(crate) gathered: Vec<f32>,
     pub(crate) visits: Visits,
+    /// `[n_tokens, d_model]`: normed rows that were asked for.
+    pub(crate) hidden: Vec<f32>,
     /// `[n_outputs, vocab_size]`.
     pub(crate) logits: Vec<f32>,
     pub(crate) activations: Activations,
@@ -187,6 +189,7 @@ impl Workspace {
             chosen: vec![(0, 0.0); max_tokens * widths.n_used],
             gathered: vec![0.0; rows * widths.gathered],
             visits: Visits::new(max_tokens * widths.n_used, widths.n_experts),
+            hidden: room(config.d_model),
             logits: vec![0.0; max_outputs * config.vocab_size],
             activations: Activations::new(rows, max_k(config)),
             ropes: rope_configs(config)
@@ -199,6 +202,16 @@ impl Workspace {
     /// Most tokens of a step.
     pub fn max_tokens(&self) -> usize {
         self.max_tokens
+    }
+
+    /// The logits of the last step's [`Batch::outputs`](crate::Batch::outputs), `[rows, vocab_size]` and more.
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    /// The hidden states of the last step's [`Batch::hidden`](crate::Batch::hidden), `[rows, d_model]` and more.
+    pub fn hidden(&self) -> &[f32] {
+        &self.hidden
     }
 
     /// Most rows of logits of a step.
@@ -217,7 +230,7 @@ impl Workspace {
             ..
         } = widths;
         let rows = widths.rows(max_tokens);
-        let floats = 3 * d_model + widths.both + widths.room();
+        let floats = 4 * d_model + widths.both + widths.room();
         let latent = widths.latent_q + widths.latents;
         let floats = floats + q_dim + widths.attended + latent + 2 * kv_dim + widths.n_experts;
         let floats = max_tokens * floats + max_outputs * config.vocab_size;

@@ -38,6 +38,9 @@ pub(crate) struct Fake {
     max_tokens: usize,
     max_outputs: usize,
     logits: Vec<f32>,
+    num_outputs: usize,
+    /// `[n_rows, 2]`: position and token, which a hidden state can be told by.
+    hidden: Vec<f32>,
     clock: Clock,
     /// How strongly the last token foretells the next: texts then repeat themselves.
     pub(crate) habit: f32,
@@ -56,6 +59,8 @@ impl Fake {
             max_tokens,
             max_outputs,
             logits: vec![0.0; max_outputs * VOCAB],
+            num_outputs: 0,
+            hidden: Vec::new(),
             clock,
             habit: 0.0,
         }
@@ -91,7 +96,7 @@ impl Backend for Fake {
             .copy_within(start..start + BLOCK_TOKENS, to as usize * BLOCK_TOKENS);
     }
 
-    fn forward(&mut self, batch: &Batch<'_>) -> Result<&[f32], ReadError> {
+    fn forward(&mut self, batch: &Batch<'_>) -> Result<(), ReadError> {
         assert!(batch.len() <= self.max_tokens && batch.outputs.len() <= self.max_outputs);
         self.clock.pass(100 + 10 * batch.len() as u64);
         let mut next_output = batch.outputs.iter().peekable();
@@ -121,7 +126,21 @@ impl Backend for Fake {
             }
         }
         assert_eq!(row, batch.outputs.len(), "outputs are rows, in order");
-        Ok(&self.logits[..row * VOCAB])
+        self.num_outputs = row;
+        self.hidden.clear();
+        for &row in &batch.hidden {
+            self.hidden
+                .extend([batch.positions[row] as f32, batch.tokens[row] as f32]);
+        }
+        Ok(())
+    }
+
+    fn logits(&self) -> &[f32] {
+        &self.logits[..self.num_outputs * VOCAB]
+    }
+
+    fn hidden(&self) -> &[f32] {
+        &self.hidden
     }
 }
 

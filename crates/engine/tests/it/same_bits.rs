@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::sampler::SamplerParams;
-use engine::{Engine, EngineOptions, ModelBackend, Request, TokenInfo};
+use engine::{EmbedRequest, Engine, EngineOptions, ModelBackend, Pooling, Request, TokenInfo};
 use model::{KvCache, KvType, LoadOptions, Model};
 use testkit::{Random, TinyModel};
 
@@ -44,7 +44,7 @@ fn told(inbox: &Inbox) -> Vec<TokenInfo> {
     let events = inbox.events.lock().expect("no panic");
     let tokens = events.iter().flat_map(|event| match event {
         engine::Event::Prompt(tokens) | engine::Event::Piece { tokens, .. } => tokens.clone(),
-        engine::Event::End(_) => Vec::new(),
+        engine::Event::Embedding(_) | engine::Event::End(_) => Vec::new(),
     });
     tokens.collect()
 }
@@ -216,4 +216,43 @@ fn two_hundred_prompts_alone_and_among_thirty_two() {
     let mut shared = engine(&model, 200, 256, 33);
     assert_eq!(run(&mut shared, &uncached), alone);
     assert_eq!(shared.stats().cached_tokens, 0);
+}
+
+#[test]
+fn vectors_do_not_depend_on_neighbours_or_chunks() {
+    let model = model();
+    let mut random = Random::new(5);
+    let requests: Vec<EmbedRequest> = (0..24)
+        .map(|i| EmbedRequest {
+            tokens: random.tokens(1 + 9 * i, VOCAB),
+            pooling: Pooling::ALL[i % 3],
+        })
+        .collect();
+    let vectors = |engine: &mut Engine<ModelBackend>, requests: &[EmbedRequest]| -> Vec<Vec<f32>> {
+        let inboxes: Vec<Inbox> = requests.iter().map(|_| Inbox::default()).collect();
+        for (request, inbox) in requests.iter().zip(&inboxes) {
+            let id = engine.embed(request, Box::new(inbox.clone()));
+            id.expect("it can be carried out");
+        }
+        while engine.step() {}
+        let vector = |inbox: &Inbox| match inbox.events.lock().expect("no panic").as_slice() {
+            [engine::Event::Embedding(vector)] => vector.clone(),
+            other => panic!("one vector: {other:?}"),
+        };
+        inboxes.iter().map(vector).collect()
+    };
+    let whole = KvCache::blocks_for(MAX_SEQ_LEN);
+    let alone: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            let mut fresh = engine(&model, whole, 256, 1);
+            vectors(&mut fresh, std::slice::from_ref(request)).remove(0)
+        })
+        .collect();
+    assert!(alone.iter().all(|vector| vector.len() == 64));
+    assert_ne!(alone[0], alone[3]);
+    for (blocks, step, parallel) in [(200, 256, 24), (12, 30, 8), (whole, 1, 1)] {
+        let mut shared = engine(&model, blocks, step, parallel);
+        assert_eq!(vectors(&mut shared, &requests), alone, "steps of {step}");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use engine::grammar::{Grammar, GrammarEngine, GrammarSpec};
 use engine::sampler::SamplerParams;
-use engine::{Engine, EngineOptions, FinishReason, Request};
+use engine::{EmbedRequest, Engine, EngineOptions, Event, FinishReason, Pooling, Request};
 use testkit::Random;
 
 use crate::fake::{Clock, Fake, Inbox, VOCAB, tokenizer};
@@ -95,6 +95,28 @@ fn alone(request: &Request, habit: f32) -> Inbox {
     inbox
 }
 
+/// Asks for a vector; what it must be. A hidden state is position and token.
+fn embed(engine: &mut Engine<Fake>, random: &mut Random) -> (Vec<f32>, Inbox) {
+    let len = 1 + random.below(150);
+    let tokens = random.tokens(len, VOCAB);
+    let pooling = Pooling::ALL[random.below(3)];
+    let mean =
+        |values: &mut dyn Iterator<Item = f64>| (values.sum::<f64>() * (1.0 / len as f64)) as f32;
+    let expected = match pooling {
+        Pooling::Cls => vec![0.0, tokens[0] as f32],
+        Pooling::Last => vec![(len - 1) as f32, tokens[len - 1] as f32],
+        Pooling::Mean => vec![
+            mean(&mut (0..len).map(|i| i as f64)),
+            mean(&mut tokens.iter().map(|&id| f64::from(id))),
+        ],
+    };
+    let inbox = Inbox::default();
+    let request = EmbedRequest { tokens, pooling };
+    let id = engine.embed(&request, Box::new(inbox.clone()));
+    id.expect("it can be carried out");
+    (expected, inbox)
+}
+
 /// One life of an engine; the number of its steps.
 fn simulate(seed: u64, num_requests: usize) -> u64 {
     let mut random = Random::new(seed);
@@ -106,6 +128,7 @@ fn simulate(seed: u64, num_requests: usize) -> u64 {
     let speculate = random.below(3) > 0;
     let mut engine = engine(num_blocks, max_tokens, max_running, habit, speculate);
     let mut open: Vec<(Request, Inbox)> = Vec::new();
+    let mut vectors = Vec::new();
     let mut last = None;
     let (mut sent, mut checked) = (0, 0);
     while sent < num_requests || !engine.is_idle() {
@@ -125,6 +148,9 @@ fn simulate(seed: u64, num_requests: usize) -> u64 {
             last = Some((request.clone(), id));
             open.push((request, inbox));
             sent += 1;
+            if random.below(6) == 0 {
+                vectors.push(embed(&mut engine, &mut random));
+            }
             match random.below(20) {
                 0 => engine.cancel(id),
                 1 => engine.clear_cache(),
@@ -154,6 +180,14 @@ fn simulate(seed: u64, num_requests: usize) -> u64 {
             false
         });
     }
+    for (expected, inbox) in &vectors {
+        let events = inbox.events.lock().expect("no panic");
+        let found = match events.as_slice() {
+            [Event::Embedding(vector)] => vector,
+            other => panic!("one vector: {other:?}, seed {seed}"),
+        };
+        assert_eq!(found, expected, "seed {seed}");
+    }
     assert!(open.is_empty(), "all have ended, seed {seed}");
     assert!(checked > 0, "seed {seed}");
     assert_eq!(engine.stats().num_held_blocks, 0, "seed {seed}");
@@ -164,8 +198,8 @@ fn simulate(seed: u64, num_requests: usize) -> u64 {
 fn tokens(inbox: &Inbox) -> Vec<engine::TokenInfo> {
     let events = inbox.events.lock().expect("no panic");
     let tokens = events.iter().flat_map(|event| match event {
-        engine::Event::Prompt(tokens) | engine::Event::Piece { tokens, .. } => tokens.clone(),
-        engine::Event::End(_) => Vec::new(),
+        Event::Prompt(tokens) | Event::Piece { tokens, .. } => tokens.clone(),
+        Event::Embedding(_) | Event::End(_) => Vec::new(),
     });
     tokens.collect()
 }

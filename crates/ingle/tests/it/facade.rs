@@ -363,3 +363,27 @@ fn keys_and_values_in_int8_take_half_the_memory_and_tell_the_same_story() {
     assert!(least < most && 2 * least > most, "{least} of {most}");
     assert_eq!(text(&f16, PROMPT), text(&int8, PROMPT));
 }
+
+#[test]
+fn texts_become_vectors() {
+    use ingle::Pooling;
+    let model = load();
+    let texts = ["Once upon a time", "There was a dog", "Once upon a time"];
+    for pooling in Pooling::ALL {
+        let vectors = model.embed(texts).pooling(pooling).run().unwrap();
+        assert_eq!(vectors[0], vectors[2]);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        assert!((dot(&vectors[0], &vectors[0]) - 1.0).abs() < 1e-5);
+        let alone = pollster::block_on(model.embed([texts[1]]).pooling(pooling).run_async());
+        assert_eq!(alone.unwrap()[0], vectors[1]);
+    }
+    let raw = model.embed(texts).normalize(false).run().unwrap();
+    assert_ne!(raw[0], model.embed(texts).run().unwrap()[0]);
+    let long = "word ".repeat(600);
+    let small = stories().ctx(64).load().unwrap();
+    let error = small.embed([long]).run().unwrap_err();
+    assert!(
+        error.to_string().contains("the context has room for 64"),
+        "{error}"
+    );
+}

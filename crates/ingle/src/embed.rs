@@ -1,0 +1,107 @@
+//! Texts as vectors.
+
+use async_channel::Receiver;
+use engine::{EmbedRequest, Event, Pooling};
+
+use crate::worker::Command;
+use crate::{Error, Model};
+
+/// Texts that become vectors; see [`Model::embed`].
+#[derive(Clone)]
+pub struct Embed {
+    model: Model,
+    texts: Vec<String>,
+    pooling: Pooling,
+    normalize: bool,
+}
+
+impl Model {
+    /// Makes vectors of texts, one of each, as long as the model is wide: hidden states after the last layer, pooled.
+    ///
+    /// ```no_run
+    /// let model = ingle::Model::load("smollm2")?;
+    /// let vectors = model.embed(["a fox", "a bicycle"]).run()?;
+    /// # Ok::<(), ingle::Error>(())
+    /// ```
+    pub fn embed(&self, texts: impl IntoIterator<Item = impl Into<String>>) -> Embed {
+        Embed {
+            model: self.clone(),
+            texts: texts.into_iter().map(Into::into).collect(),
+            pooling: Pooling::default(),
+            normalize: true,
+        }
+    }
+}
+
+impl Embed {
+    /// How the tokens' states become one vector; that of the last token is taken otherwise.
+    pub fn pooling(mut self, pooling: Pooling) -> Self {
+        self.pooling = pooling;
+        self
+    }
+
+    /// Whether vectors are scaled to length 1; they are.
+    pub fn normalize(mut self, normalize: bool) -> Self {
+        self.normalize = normalize;
+        self
+    }
+
+    /// The vectors, in the order of the texts.
+    ///
+    /// # Errors
+    /// If a text is empty, or longer than the context.
+    pub fn run(self) -> Result<Vec<Vec<f32>>, Error> {
+        let (command, receivers) = self.command();
+        let sent = self.model.0.commands.send_blocking(command);
+        sent.map_err(|_| Error::WorkerGone)?;
+        let vectors = receivers
+            .iter()
+            .map(|receiver| self.vector(receiver.recv_blocking().ok()));
+        vectors.collect()
+    }
+
+    /// [`Embed::run`] for any async runtime.
+    ///
+    /// # Errors
+    /// As for [`Embed::run`].
+    pub async fn run_async(self) -> Result<Vec<Vec<f32>>, Error> {
+        let (command, receivers) = self.command();
+        let sent = self.model.0.commands.send(command).await;
+        sent.map_err(|_| Error::WorkerGone)?;
+        let mut vectors = Vec::new();
+        for receiver in receivers {
+            vectors.push(self.vector(receiver.recv().await.ok())?);
+        }
+        Ok(vectors)
+    }
+
+    fn command(&self) -> (Command, Vec<Receiver<Event>>) {
+        let tokenizer = self.model.tokenizer();
+        let pairs = self.texts.iter().map(|text| {
+            let request = EmbedRequest {
+                tokens: tokenizer.encode(text, true, false),
+                pooling: self.pooling,
+            };
+            let (sender, receiver) = async_channel::bounded(1);
+            ((request, sender), receiver)
+        });
+        let (requests, receivers) = pairs.unzip();
+        (Command::Embed(requests), receivers)
+    }
+
+    fn vector(&self, event: Option<Event>) -> Result<Vec<f32>, Error> {
+        let mut vector = match event {
+            Some(Event::Embedding(vector)) => vector,
+            Some(Event::End(Err(error))) => return Err(error.into()),
+            _ => return Err(Error::WorkerGone),
+        };
+        let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        if self.normalize && square > 0.0 {
+            let scale = 1.0 / square.sqrt();
+            vector
+                .iter_mut()
+                .for_each(|x| *x = (f64::from(*x) * scale) as f32);
+        }
+        Ok(vector)
+    }
+}
