@@ -1,0 +1,130 @@
+//! What the engine is worth on this machine: many requests together, a common start, guesses.
+//!
+//! `cargo run --release -p ingle --example throughput -- MODEL [SEQUENCES]`
+//!
+//! Prints tokens a second of one request and of several together (128 tokens each), the time to the first token of the
+//! first and the second user of a long system prompt, and tokens a second with and without guesses where the reply
+//! repeats the prompt and where it does not. Each figure is the median of three.
+
+#![allow(clippy::print_stdout, reason = "it prints its figures")]
+
+use std::time::Instant;
+
+use ingle::{Error, Model, SamplerParams};
+
+const TOKENS: usize = 128;
+const ROUNDS: usize = 3;
+
+fn main() -> Result<(), Error> {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_else(|| "smollm2".into());
+    let count = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let model = |speculate: bool| {
+        let builder = Model::builder(&name).ctx(4096).kv_tokens(16_384);
+        builder.parallel(count).speculate(speculate).load()
+    };
+    let plain = model(false)?;
+    let one = median(|round| together(&plain, 1, round))?;
+    let many = median(|round| together(&plain, count, round))?;
+    println!(
+        "1 sequence: {one:.1} tokens/s; {count}: {many:.1}, {:.2} x",
+        many / one
+    );
+
+    let first = median(|round| first_token(&plain, round, 0))?;
+    let second = median(|round| {
+        first_token(&plain, round, 1)?;
+        first_token(&plain, round, 2)
+    })?;
+    println!(
+        "2,000 tokens before the question: first token after {:.0} ms, for the next user {:.0} ms, {:.1} x",
+        first * 1e3,
+        second * 1e3,
+        first / second
+    );
+
+    let guessing = model(true)?;
+    for (what, prompt) in [
+        ("repeats the prompt", edit()),
+        ("does not", "Tell me a story.".into()),
+    ] {
+        let without = median(|round| alone(&plain, &prompt, round))?;
+        let with = median(|round| alone(&guessing, &prompt, round))?;
+        println!(
+            "a reply that {what}: {without:.1} tokens/s, with guesses {with:.1}, {:.2} x",
+            with / without
+        );
+    }
+    Ok(())
+}
+
+fn median(mut figure: impl FnMut(usize) -> Result<f64, Error>) -> Result<f64, Error> {
+    let mut figures = (0..ROUNDS)
+        .map(&mut figure)
+        .collect::<Result<Vec<_>, _>>()?;
+    figures.sort_by(f64::total_cmp);
+    Ok(figures[ROUNDS / 2])
+}
+
+fn seeded(seed: usize) -> SamplerParams {
+    SamplerParams {
+        seed: seed as u64,
+        ..SamplerParams::default()
+    }
+}
+
+/// Tokens a second of `count` requests at once.
+fn together(model: &Model, count: usize, round: usize) -> Result<f64, Error> {
+    let start = Instant::now();
+    let streams = (0..count).map(|i| {
+        let request = model.complete(format!("Story {round} of {i}: once"));
+        let request = request.sampler(seeded(i)).ignore_eos(true);
+        request.max_tokens(TOKENS).stream()
+    });
+    for stream in streams.collect::<Result<Vec<_>, _>>()? {
+        for piece in stream {
+            piece?;
+        }
+    }
+    Ok((count * TOKENS) as f64 / start.elapsed().as_secs_f64())
+}
+
+/// Seconds to the first token of a question after a long text, which differs from round to round.
+fn first_token(model: &Model, round: usize, user: usize) -> Result<f64, Error> {
+    if user == 0 {
+        model.clear_cache()?;
+    }
+    let words = (0..2000).map(|i| ["red", "blue", "old", "new", "far"][(i * i + round) % 5]);
+    let text = words.collect::<Vec<_>>().join(" ");
+    let start = Instant::now();
+    let request = model.complete(format!("{text}\nQuestion of user {user}:"));
+    let mut stream = request.max_tokens(2).ignore_eos(true).stream()?;
+    stream.next_piece().transpose()?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// Tokens a second of one reply, its prompt not counted.
+fn alone(model: &Model, prompt: &str, round: usize) -> Result<f64, Error> {
+    let greedy = SamplerParams {
+        temp: 0.0,
+        ..seeded(round)
+    };
+    let request = model.chat(prompt).sampler(greedy);
+    let reply = request.max_tokens(2 * TOKENS).run()?;
+    let seconds = reply.usage.generation_time.as_secs_f64();
+    Ok(reply.usage.generated_tokens as f64 / seconds)
+}
+
+/// An edit of code: most of the reply stands in the prompt.
+fn edit() -> String {
+    let functions = (0..8).map(|i| {
+        format!(
+            "def area_{i}(width, height):\n    \"\"\"Area of shape {i}.\"\"\"\n    if width < 0 or height < 0:\n        \
+             raise ValueError(\"negative size\")\n    return width * height + {i}\n"
+        )
+    });
+    let code = functions.collect::<Vec<_>>().join("\n");
+    format!(
+        "```python\n{code}```\nRename `height` to `depth` in `area_0`. Answer with the whole program."
+    )
+}
