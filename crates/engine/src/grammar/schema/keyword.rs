@@ -123,6 +123,9 @@ impl Reader {
                 pattern(text, at)?;
                 value.clone()
             }
+            "format" if numbers::is_format(value) => {
+                return numbers::format(value, members, at, out);
+            }
             "format" => {
                 let known = value.as_str().filter(|name| FORMATS.contains(name));
                 known.ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! Numbers in schemas: only those that are exact in f64, because that is what they are enforced as.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{expected, refused};
 use crate::grammar::GrammarError;
@@ -9,6 +9,88 @@ use crate::grammar::GrammarError;
 const LARGEST: f64 = 9_007_199_254_740_991.0;
 /// Digits behind the point.
 const MAX_DIGITS: u32 = 9;
+
+/// Formats of numbers, and the least and the largest of each: those of the OpenAPI registry and of Rust's types. What is
+/// wider than f64 is exact in is cut to that.
+const FORMATS: [(&str, f64, f64); 12] = [
+    ("int8", i8::MIN as f64, i8::MAX as f64),
+    ("uint8", 0.0, u8::MAX as f64),
+    ("int16", i16::MIN as f64, i16::MAX as f64),
+    ("uint16", 0.0, u16::MAX as f64),
+    ("int32", i32::MIN as f64, i32::MAX as f64),
+    ("uint32", 0.0, u32::MAX as f64),
+    ("int64", -LARGEST, LARGEST),
+    ("uint64", 0.0, LARGEST),
+    ("int", -LARGEST, LARGEST),
+    ("uint", 0.0, LARGEST),
+    ("float", f64::NEG_INFINITY, f64::INFINITY),
+    ("double", f64::NEG_INFINITY, f64::INFINITY),
+];
+
+fn find_format(value: &Value) -> Option<(f64, f64)> {
+    let name = value.as_str()?;
+    let found = FORMATS.iter().find(|(format, ..)| *format == name);
+    found.map(|&(_, least, largest)| (least, largest))
+}
+
+/// Whether a `format` is one of numbers.
+pub(super) fn is_format(value: &Value) -> bool {
+    find_format(value).is_some()
+}
+
+/// Adds the bounds that a format of numbers means, where the schema has none of its own.
+///
+/// # Errors
+/// If the schema's own are looser, or its values are no numbers.
+pub(super) fn format(
+    value: &Value,
+    members: &Map<String, Value>,
+    at: &str,
+    out: &mut Map<String, Value>,
+) -> Result<(), GrammarError> {
+    let is_number = |name: &Value| matches!(name.as_str(), Some("integer" | "number" | "null"));
+    let fits = match members.get("type") {
+        Some(Value::Array(types)) => types.iter().all(is_number),
+        Some(name) => is_number(name),
+        None => false,
+    };
+    if !fits {
+        return Err(refused(at, "a format of numbers, where `type` is none"));
+    }
+    let Some((least, largest)) = find_format(value) else {
+        return Ok(());
+    };
+    let own = |names: [&str; 2]| names.iter().find_map(|&name| members.get(name)?.as_f64());
+    for (name, bound, own, is_looser) in [
+        (
+            "minimum",
+            least,
+            own(["minimum", "exclusiveMinimum"]),
+            f64::lt as fn(&f64, &f64) -> bool,
+        ),
+        (
+            "maximum",
+            largest,
+            own(["maximum", "exclusiveMaximum"]),
+            f64::gt,
+        ),
+    ] {
+        match own {
+            Some(own) if is_looser(&own, &bound) && own.abs() <= LARGEST => {
+                return Err(refused(
+                    at,
+                    &format!("`{name}` {own} is beyond the format's {bound}"),
+                ));
+            }
+            Some(_) => {}
+            None if bound.is_finite() => {
+                out.insert(name.to_owned(), Value::from(bound as i64));
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
 
 /// A bound of a range.
 pub(super) fn bound(value: &Value, at: &str) -> Result<Value, GrammarError> {
@@ -98,5 +180,32 @@ impl Multiples {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod format_tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn formats_of_numbers_are_bounds() {
+        let read = |schema: Value| {
+            let members = schema.as_object().expect("an object");
+            let mut out = Map::new();
+            format(&members["format"], members, "#/format", &mut out).map(|()| Value::Object(out))
+        };
+        let byte = json!({ "type": "integer", "format": "uint8", "minimum": 0, "maximum": 255 });
+        assert_eq!(read(byte), Ok(json!({})));
+        let word = json!({ "type": ["integer", "null"], "format": "int32", "minimum": 1 });
+        assert_eq!(read(word), Ok(json!({ "maximum": i32::MAX })));
+        assert_eq!(
+            read(json!({ "type": "number", "format": "double" })),
+            Ok(json!({}))
+        );
+        assert!(read(json!({ "type": "integer", "format": "int8", "maximum": 300 })).is_err());
+        assert!(read(json!({ "type": "string", "format": "int8" })).is_err());
+        assert!(read(json!({ "format": "int8" })).is_err());
     }
 }
