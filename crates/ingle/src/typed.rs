@@ -2,6 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{Error, FinishReason, GrammarSpec, Reply, Request};
 
@@ -38,7 +39,28 @@ impl Request {
 
     fn schema_of<T: JsonSchema>(self) -> Self {
         let schema: Schema = SchemaGenerator::default().into_root_schema_for::<T>();
-        self.grammar(GrammarSpec::JsonSchema(schema.to_value()))
+        let mut schema = schema.to_value();
+        close(&mut schema);
+        self.grammar(GrammarSpec::JsonSchema(schema))
+    }
+}
+
+/// Has objects hold the properties that the type has and no other: the program would not see them. Parts of an
+/// `allOf` are left as they are, since each has some of the properties of all.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(close),
+        Value::Object(members) => {
+            let is_open = members.get("properties").is_some_and(Value::is_object)
+                && !members.contains_key("additionalProperties")
+                && !members.contains_key("allOf");
+            if is_open {
+                members.insert("additionalProperties".to_owned(), Value::Bool(false));
+            }
+            let parts = members.iter_mut().filter(|(key, _)| *key != "allOf");
+            parts.for_each(|(_, part)| close(part));
+        }
+        _ => {}
     }
 }
 

@@ -59,7 +59,7 @@ fn many_at_once_say_what_each_says_alone() {
 fn answers_have_the_form_that_is_asked_for() {
     let home = folder("batch-form");
     let model = model();
-    let schema = json!({ "type": "object", "properties": { "a": { "type": "boolean" } }, "required": ["a"] });
+    let schema = json!({ "type": "object", "properties": { "a": { "type": "boolean" } }, "required": ["a"], "additionalProperties": false });
     let format = json!({ "type": "json_schema", "json_schema": { "name": "a", "schema": schema } });
     input(
         &home,
