@@ -57,8 +57,16 @@ fn close(schema: &mut Value) {
             if is_open {
                 members.insert("additionalProperties".to_owned(), Value::Bool(false));
             }
-            let parts = members.iter_mut().filter(|(key, _)| *key != "allOf");
-            parts.for_each(|(_, part)| close(part));
+            for (key, part) in members {
+                match (key.as_str(), part) {
+                    // Names of the type's, with a schema each.
+                    ("properties" | "$defs", Value::Object(named)) => {
+                        named.values_mut().for_each(close);
+                    }
+                    ("allOf" | "enum" | "const" | "default" | "examples", _) => {}
+                    (_, part) => close(part),
+                }
+            }
         }
         _ => {}
     }
