@@ -13,10 +13,10 @@ pub(crate) const LABELS: [&str; 5] = ["create", "read", "update", "delete", "oth
 /// What the model is told.
 pub(crate) const INSTRUCTIONS: &str = "\
 You label database statements, program code, HTTP requests and plain sentences by what they do to data.
-create: new data or new objects appear (insert, import, add, create table or index, POST).
-read: data is looked at and nothing changes (select, show, find, list, questions about data, GET, HEAD).
-update: what exists is changed and stays (update, alter, rename, set, move, PUT, PATCH).
-delete: what exists goes away (delete, drop, truncate, remove, clear, cancel, DELETE).
+create: new data or new objects appear (insert, import, add, book, sign up, create anything, POST).
+read: data is looked at and nothing changes (select, show, find, list, export, describe, questions about data, GET, HEAD).
+update: what exists is changed and stays (update, alter anything, rename, set, move, turn on or off, PUT, PATCH).
+delete: what exists goes away (delete, drop anything, truncate, remove, clear, flush, cancel, DELETE).
 other: anything else (transactions, permissions, connections, session settings, maintenance, headers, small talk, general knowledge).
 What matters is the action, not words in names or in quoted text.
 Answer with one word: create, read, update, delete or other.";
@@ -74,7 +74,7 @@ impl Classifier {
     /// # Errors
     /// If it cannot be loaded, or two labels begin with the same token of it.
     pub(crate) fn new(model: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let model = Model::load(model)?;
+        let model = Model::builder(model).ctx(CTX).parallel(1).load()?;
         let tokens = LABELS.map(|label| model.tokenizer().encode(label, false, false)[0]);
         for (i, token) in tokens.iter().enumerate() {
             if tokens[..i].contains(token) {
@@ -127,6 +127,9 @@ impl Classifier {
 
 /// How many of the best tokens are looked through for the labels.
 const TOP: usize = 100;
+
+/// Tokens of instructions, examples and a statement together: keys and values for more would only take memory.
+const CTX: usize = 2_048;
 
 /// Instructions, examples, and the statement.
 pub(crate) fn prompt(statement: &str) -> Vec<Message> {
