@@ -3,6 +3,7 @@
 use formats::gguf::Value;
 use ingle::{Error, FinishReason, Model, SamplerParams};
 use testkit::TinyModel;
+use testkit::tiny::Parts;
 
 use crate::files::{TempFile, always, greedy, stories, stories_parts};
 
@@ -207,5 +208,61 @@ fn vocabularies_and_weights_of_different_size() {
     assert_eq!(
         message,
         "`logit_bias`: token 9999 is not of the vocabulary, which has 520"
+    );
+}
+
+/// Each names the file, what is wrong in it, what was expected and what was found; folders have a test of their own.
+#[test]
+fn what_is_wrong_in_a_file_is_named_with_the_file() {
+    let check = |name: &str, spoil: &dyn Fn(&mut Parts), says: &[&str]| {
+        let mut parts = stories_parts();
+        spoil(&mut parts);
+        let file = TempFile::new(name, &parts.write());
+        let message = error(Model::load(file.name()));
+        assert_says(&message, &[file.name()]);
+        assert_says(&message, says);
+    };
+    let missing = "blk.2.ffn_up.weight";
+    check(
+        "missing.gguf",
+        &|parts| parts.tensors.retain(|tensor| tensor.name != missing),
+        &["`blk.2.ffn_up.weight` is missing"],
+    );
+    check(
+        "shape.gguf",
+        &|parts| parts.tensor("output_norm.weight").shape = vec![32, 2],
+        &["`output_norm.weight`", "[64]", "[32, 2]"],
+    );
+    check(
+        "unknown.gguf",
+        &|parts| {
+            let name = Value::String("llama9".into());
+            parts.metadata.insert("general.architecture", name);
+        },
+        &["`llama9` is not supported", "llama"],
+    );
+    check(
+        "contradiction.gguf",
+        &|parts| {
+            let heads = Value::U32(3);
+            parts
+                .metadata
+                .insert("llama.attention.head_count_kv", heads);
+        },
+        &["llama.attention.head_count_kv", "a divisor of 8", "found 3"],
+    );
+    check(
+        "key.gguf",
+        &|parts| {
+            let layers = Value::String("five".into());
+            parts.metadata.insert("llama.block_count", layers);
+        },
+        &["llama.block_count", "five"],
+    );
+    let whole = stories_parts().write();
+    let file = TempFile::new("cut.gguf", &whole[..whole.len() - 5]);
+    assert_says(
+        &error(Model::load(file.name())),
+        &[file.name(), "the file has"],
     );
 }

@@ -7,9 +7,10 @@ use testkit::golden;
 
 use crate::files::{TempFile, greedy};
 
-fn files() -> [TempFile; 3] {
+/// Three copies of a model for one test: nobody else may write what it maps.
+fn files(test: &str) -> [TempFile; 3] {
     let bytes = golden::bytes("models/stories260K-f32.gguf");
-    ["pool-a.gguf", "pool-b.gguf", "pool-c.gguf"].map(|name| TempFile::new(name, &bytes))
+    ["a", "b", "c"].map(|name| TempFile::new(&format!("pool-{test}-{name}.gguf"), &bytes))
 }
 
 fn names(pool: &Pool) -> Vec<bool> {
@@ -19,7 +20,7 @@ fn names(pool: &Pool) -> Vec<bool> {
 
 #[test]
 fn the_longest_unused_makes_room_unless_it_is_held() {
-    let [a, b, c] = files();
+    let [a, b, c] = files("room");
     let pool = Pool::builder().configure(|model| model.ctx(64));
     let pool = pool.max_models(2).build().unwrap();
     let held = pool.get(a.name()).unwrap();
@@ -40,7 +41,7 @@ fn the_longest_unused_makes_room_unless_it_is_held() {
 
 #[test]
 fn memory_bounds_all_models_together() {
-    let [a, b, _] = files();
+    let [a, b, _] = files("memory");
     let configure = |model: ingle::ModelBuilder| model.ctx(64).kv_tokens(64).parallel(1);
     let alone = configure(ingle::Model::builder(a.name())).load().unwrap();
     let one = alone.info().memory.total();
@@ -54,7 +55,7 @@ fn memory_bounds_all_models_together() {
 
 #[test]
 fn concurrent_requests_share_one_load() {
-    let [a, ..] = files();
+    let [a, ..] = files("shared");
     let pool = Pool::builder().configure(|model| model.ctx(64)).build();
     let pool = pool.unwrap();
     let models: Vec<ingle::Model> = std::thread::scope(|scope| {
@@ -69,7 +70,7 @@ fn concurrent_requests_share_one_load() {
 
 #[test]
 fn the_idle_are_unloaded_and_a_reply_is_use() {
-    let [a, ..] = files();
+    let [a, ..] = files("idle");
     let pool = Pool::builder().configure(|model| model.ctx(512));
     let pool = pool.idle(Duration::from_millis(100)).build().unwrap();
     let request = pool
