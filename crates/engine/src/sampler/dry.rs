@@ -168,10 +168,10 @@ pub(super) fn apply(
     };
     for run in continued.chunk_by(|a, b| a.0 == b.0) {
         let (token, longest) = run[run.len() - 1];
-        let Some(at) = candidates
-            .position(token)
-            .filter(|_| !breakers.is_breaker(token))
-        else {
+        if breakers.is_breaker(token) {
+            continue;
+        }
+        let Some(logit) = candidates.logit_mut(token) else {
             continue;
         };
         let exponent = longest - allowed;
@@ -181,7 +181,6 @@ pub(super) fn apply(
             exponent
         };
         let penalty = multiplier * base.powi(i32::try_from(exponent).unwrap_or(i32::MAX));
-        let logit = &mut candidates.list[at].logit;
         if *logit > f32::NEG_INFINITY {
             *logit = (*logit - penalty).max(f32::MIN);
         }

@@ -16,7 +16,7 @@ pub(super) fn of(
     work.load(logits);
     let max = work.best().logit;
     let log_sum = if max.is_finite() {
-        let terms = work.list.iter().map(|c| f64::from((c.logit - max).exp()));
+        let terms = work.logits().map(|logit| f64::from((logit - max).exp()));
         f64::from(max) + terms.sum::<f64>().ln()
     } else {
         f64::NAN
@@ -30,12 +30,12 @@ pub(super) fn of(
             f64::from(logit) - log_sum
         }) as f32
     };
-    let chosen = logprob(work.list[chosen as usize].logit);
+    let chosen = logprob(work.at(chosen as usize).logit);
     if n == 0 {
         return (chosen, Vec::new());
     }
     work.keep_top(n);
-    let mut best = work.list.clone();
+    let mut best = work.list().clone();
     best.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id)));
     best.truncate(n);
     (

@@ -10,10 +10,10 @@ pub(super) fn apply(candidates: &mut Candidates, p: f32, min_keep: usize) {
     }
     // On logits: a ratio of probabilities is a difference there, and no softmax is needed.
     let least = candidates.best().logit + p.ln();
-    let survivors = candidates.list.iter().filter(|c| c.logit >= least).count();
+    let survivors = candidates.logits().filter(|&logit| logit >= least).count();
     if survivors < min_keep.max(1) {
         candidates.keep_top(min_keep.max(1));
     } else {
-        candidates.list.retain(|c| c.logit >= least);
+        candidates.keep_logits(|logit| logit >= least);
     }
 }

@@ -44,9 +44,9 @@ pub(super) fn next_mu(mu: f32, prob: f32, params: &SamplerParams) -> f32 {
 fn top_k_of(candidates: &mut Candidates, mu: f32, vocab_size: usize) -> usize {
     let mut head = candidates.clone();
     head.keep_top(ESTIMATE_FROM);
-    head.list.sort_by(|a, b| b.logit.total_cmp(&a.logit));
+    head.list().sort_by(|a, b| b.logit.total_cmp(&a.logit));
     let (mut fit, mut norm) = (0.0_f64, 0.0_f64);
-    for (i, pair) in head.list.windows(2).enumerate() {
+    for (i, pair) in head.list().windows(2).enumerate() {
         let t = ((i + 2) as f64 / (i + 1) as f64).ln();
         // The log of a ratio of probabilities is a difference of logits.
         let b = f64::from(pair[0].logit) - f64::from(pair[1].logit);

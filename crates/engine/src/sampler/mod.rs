@@ -135,7 +135,7 @@ impl Sampler {
             Mirostat::Off => {
                 self.run_stages(history);
                 let at = self.draw();
-                self.candidates.list[at].id
+                self.candidates.at(at).id
             }
             version => self.mirostat(version),
         };
@@ -194,13 +194,13 @@ impl Sampler {
         let at = self.draw();
         let prob = self.candidates.probs()[at];
         self.mu = mirostat::next_mu(self.mu, prob, &self.params);
-        self.candidates.list[at].id
+        self.candidates.at(at).id
     }
 
     /// Draws from the candidates' softmax by inverting its cumulative sum; their place in the list.
     /// A single candidate costs no random number.
     fn draw(&mut self) -> usize {
-        if self.candidates.list.len() == 1 {
+        if self.candidates.len() == 1 {
             return 0;
         }
         let probs = self.candidates.probs();

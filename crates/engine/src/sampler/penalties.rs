@@ -11,8 +11,7 @@ use super::params::SamplerParams;
 /// Adds the biases; a bias for a token outside the vocabulary does nothing.
 pub(super) fn apply_bias(candidates: &mut Candidates, bias: &[(u32, f32)]) {
     for &(id, bias) in bias {
-        if let Some(at) = candidates.position(id) {
-            let logit = &mut candidates.list[at].logit;
+        if let Some(logit) = candidates.logit_mut(id) {
             let sum = *logit + bias;
             // Infinity and minus infinity together: the ban wins.
             *logit = if sum.is_nan() {
@@ -39,10 +38,9 @@ pub(super) fn apply(
     window.extend_from_slice(last_n(history, params.repeat_last_n));
     window.sort_unstable();
     for run in window.chunk_by(|a, b| a == b) {
-        let Some(at) = candidates.position(run[0]) else {
+        let Some(logit) = candidates.logit_mut(run[0]) else {
             continue;
         };
-        let logit = &mut candidates.list[at].logit;
         if *logit == f32::NEG_INFINITY {
             continue;
         }

@@ -16,7 +16,7 @@ pub(super) fn apply(candidates: &mut Candidates, temp: f32, range: f32, exponent
     if range <= 0.0 {
         return scale(candidates, temp);
     }
-    let count = candidates.list.len();
+    let count = candidates.len();
     if count <= 1 {
         return;
     }
@@ -30,11 +30,7 @@ fn scale(candidates: &mut Candidates, temp: f32) {
     // A temperature so small that the best logit overflows is as good as 0.
     let overflows = best.logit.is_finite() && !(best.logit / temp).is_finite();
     if temp <= 0.0 || overflows {
-        candidates.list.retain(|candidate| candidate.id == best.id);
-        return;
+        return candidates.keep_only(best);
     }
-    candidates
-        .list
-        .iter_mut()
-        .for_each(|candidate| candidate.logit /= temp);
+    candidates.divide(temp);
 }

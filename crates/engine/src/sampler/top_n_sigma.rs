@@ -9,16 +9,10 @@ use super::candidates::Candidates;
 
 /// Keeps logits from `best - n * σ`; 0 or less keeps all.
 pub(super) fn apply(candidates: &mut Candidates, n: f32) {
-    if n <= 0.0 || candidates.list.len() <= 1 {
+    if n <= 0.0 || candidates.len() <= 1 {
         return;
     }
-    let finite = || {
-        candidates
-            .list
-            .iter()
-            .map(|c| f64::from(c.logit))
-            .filter(|l| l.is_finite())
-    };
+    let finite = || candidates.logits().map(f64::from).filter(|l| l.is_finite());
     let count = finite().count() as f64;
     if count == 0.0 {
         return;
@@ -26,5 +20,5 @@ pub(super) fn apply(candidates: &mut Candidates, n: f32) {
     let mean = finite().sum::<f64>() / count;
     let deviation = (finite().map(|l| (l - mean).powi(2)).sum::<f64>() / count).sqrt();
     let least = f64::from(candidates.best().logit) - f64::from(n) * deviation;
-    candidates.list.retain(|c| f64::from(c.logit) >= least);
+    candidates.keep_logits(|logit| f64::from(logit) >= least);
 }

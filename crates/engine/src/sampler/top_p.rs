@@ -6,6 +6,6 @@ use super::candidates::Candidates;
 /// Keeps a mass of `p`; 1 keeps all.
 pub(super) fn apply(candidates: &mut Candidates, p: f32, min_keep: usize) {
     if p < 1.0 {
-        candidates.keep_mass(p, false, min_keep, |prob| prob);
+        candidates.keep_top_mass(p, min_keep);
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn apply(
     min_keep: usize,
     rng: &mut Rng,
 ) {
-    if probability <= 0.0 || threshold > 0.5 || candidates.list.len() < 2 {
+    if probability <= 0.0 || threshold > 0.5 || candidates.len() < 2 {
         return;
     }
     if rng.uniform() > f64::from(probability) {
@@ -36,7 +36,7 @@ pub(super) fn apply(
     let Some((_, kept)) = least.filter(|_| tops > 1) else {
         return;
     };
-    if candidates.list.len() - (tops - 1) >= min_keep {
+    if candidates.len() - (tops - 1) >= min_keep {
         candidates.retain_by_prob(|candidate, prob| prob < threshold || candidate.id == kept);
     }
 }

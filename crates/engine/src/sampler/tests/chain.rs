@@ -113,7 +113,7 @@ fn every_order_runs_and_the_order_matters() {
         };
         let mut sampler = Sampler::new(&params, 2000, DryBreakers::default()).unwrap();
         sampler.sample(&logits, &[]);
-        sampler.candidates.list.len()
+        sampler.candidates.len()
     };
     assert!(
         survivors(vec![Stage::Temperature, Stage::MinP])
@@ -224,4 +224,58 @@ fn parameters_out_of_range_are_named() {
     assert!(error(|p| p.repeat_penalty = 0.0).contains("`repeat_penalty`"));
     assert!(error(|p| p.logit_bias = vec![(1, f32::NAN)]).contains("token 1"));
     assert_eq!(SamplerParams::default().validate(), Ok(()));
+}
+
+/// A mask that allows everything makes a list of all tokens at once; without it the row is kept as long as possible.
+#[test]
+fn rows_and_lists_choose_alike() {
+    let mut rng = Rng::new(17);
+    let mut pick = |n: usize| (rng.uniform() * n as f64) as usize;
+    for round in 0..400 {
+        let n = [1, 7, 64, 65, 500, 3000][pick(6)];
+        let mut logits = logits(n, round);
+        match pick(8) {
+            0 => logits.iter_mut().for_each(|logit| *logit = logit.round()),
+            1 => logits.fill(f32::NAN),
+            2 => logits[pick(n)] = f32::INFINITY,
+            3 => logits[pick(n)] = f32::NAN,
+            4 => logits.fill(0.5),
+            _ => {}
+        }
+        let mut samplers = Stage::DEFAULT_ORDER.to_vec();
+        if pick(3) == 0 {
+            samplers.rotate_left(pick(9));
+        }
+        let params = SamplerParams {
+            samplers,
+            seed: round,
+            min_keep: [0, 0, 3][pick(3)],
+            temp: [0.0, 0.8, 1.7][pick(3)],
+            dynatemp_range: [0.0, 0.0, 0.5][pick(3)],
+            top_k: [0, 1, 5, 40, 10_000][pick(5)],
+            top_p: [1.0, 0.95, 0.3][pick(3)],
+            min_p: [0.0, 0.05][pick(2)],
+            typ_p: [1.0, 1.0, 0.7][pick(3)],
+            top_n_sigma: [-1.0, 1.0][pick(2)],
+            xtc_probability: [0.0, 0.5][pick(2)],
+            repeat_penalty: [1.0, 1.3][pick(2)],
+            dry_multiplier: [0.0, 0.8][pick(2)],
+            mirostat: [Mirostat::Off, Mirostat::Off, Mirostat::V1, Mirostat::V2][pick(4)],
+            logit_bias: vec![(0, 2.0); pick(2)],
+            logprobs: [None, Some(0), Some(5)][pick(3)],
+            ..Default::default()
+        };
+        let history: Vec<u32> = (0..30).map(|_| pick(n.min(9)) as u32).collect();
+        let new = || Sampler::new(&params, n, DryBreakers::default()).unwrap();
+        let (mut by_row, mut by_list) = (new(), new());
+        let all = vec![u32::MAX; n.div_ceil(32)];
+        for _ in 0..4 {
+            assert_eq!(
+                by_row.sample(&logits, &history),
+                by_list.sample_among(&logits, &history, Some(&all), &[]),
+                "{params:?}"
+            );
+            assert_eq!(by_row.candidates.list(), by_list.candidates.list());
+        }
+    }
 }

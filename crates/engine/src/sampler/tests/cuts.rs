@@ -175,7 +175,7 @@ fn xtc_leaves_the_least_of_the_top_choices() {
         .filter(|_| {
             let mut candidates = loaded(&logits);
             xtc::apply(&mut candidates, 0.3, 0.1, 0, &mut rng);
-            candidates.list.len() == 3
+            candidates.len() == 3
         })
         .count();
     assert!((2800..3200).contains(&acted), "{acted}");

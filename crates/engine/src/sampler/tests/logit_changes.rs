@@ -10,7 +10,7 @@ fn temperature_scales_and_dynamic_temperature_follows_entropy() {
         let mut candidates = loaded(&logits);
         temperature::apply(&mut candidates, temp, range, exponent);
         candidates
-            .list
+            .list()
             .iter()
             .map(|c| (c.id, c.logit))
             .collect::<Vec<_>>()
@@ -46,7 +46,7 @@ fn penalties_follow_the_formula() {
     let mut candidates = loaded(&[4.0, -4.0, 1.0, f32::NEG_INFINITY]);
     // Token 2 lies outside the last four, 9 outside the vocabulary.
     penalties::apply(&mut candidates, &params, &[2, 0, 0, 1, 9], &mut Vec::new());
-    let found: Vec<f32> = candidates.list.iter().map(|c| c.logit).collect();
+    let found: Vec<f32> = candidates.logits().collect();
     assert_eq!(found, [2.0 - 1.25, -8.0 - 0.75, 1.0, f32::NEG_INFINITY]);
 
     let mut candidates = loaded(&[1.0, 2.0, 3.0]);
@@ -57,7 +57,7 @@ fn penalties_follow_the_formula() {
         (1, f32::INFINITY),
     ];
     penalties::apply_bias(&mut candidates, &bias);
-    let found: Vec<f32> = candidates.list.iter().map(|c| c.logit).collect();
+    let found: Vec<f32> = candidates.logits().collect();
     assert_eq!(found, [2.5, f32::MAX, f32::NEG_INFINITY]);
 }
 
@@ -114,7 +114,7 @@ fn dry_equals_its_definition() {
             &history,
             &mut DryScratch::default(),
         );
-        for &Candidate { id, logit } in &candidates.list {
+        for &Candidate { id, logit } in candidates.list().iter() {
             let expected = -dry_oracle(&history, &params, &breakers, id);
             let close = (f64::from(logit) - expected).abs() <= 1e-4 * expected.abs();
             assert!(
@@ -143,7 +143,7 @@ fn dry_breakers_of_several_tokens_end_a_stretch() {
             &history,
             &mut DryScratch::default(),
         );
-        -candidates.list[5].logit
+        -candidates.at(5).logit
     };
     assert_eq!(penalty(&[]), 1.75 * 1.75);
     assert_eq!(
@@ -172,7 +172,7 @@ fn dry_breakers_of_several_tokens_end_a_stretch() {
         &history,
         &mut DryScratch::default(),
     );
-    assert!(candidates.list[1].logit.is_finite(), "the power is bounded");
+    assert!(candidates.at(1).logit.is_finite(), "the power is bounded");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn mirostat_cuts_by_surprise_and_steers_to_its_target() {
             .collect();
         assert_eq!(ids(&candidates), expected, "mu {mu}");
         mirostat::truncate(&mut candidates, Mirostat::V1, mu, 1000);
-        assert!(!candidates.list.is_empty());
+        assert!(candidates.len() > 0);
     }
     for version in [Mirostat::V1, Mirostat::V2] {
         let params = SamplerParams {

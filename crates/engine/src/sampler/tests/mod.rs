@@ -30,14 +30,12 @@ fn loaded(logits: &[f32]) -> Candidates {
 }
 
 fn ids(candidates: &Candidates) -> BTreeSet<u32> {
+    let list = candidates.clone().list().clone();
     assert!(
-        candidates
-            .list
-            .windows(2)
-            .all(|pair| pair[0].id < pair[1].id),
+        list.windows(2).all(|pair| pair[0].id < pair[1].id),
         "in order of ids"
     );
-    candidates.list.iter().map(|c| c.id).collect()
+    list.iter().map(|c| c.id).collect()
 }
 
 /// The oracle's view: (id, logit, probability), best first, ties by id.
