@@ -47,6 +47,8 @@ pub struct EmbedRequest {
     pub tokens: Vec<u32>,
     /// How.
     pub pooling: Pooling,
+    /// As [`Request::cache_salt`](crate::Request::cache_salt).
+    pub cache_salt: String,
 }
 
 /// A vector in the making.

@@ -15,7 +15,9 @@ use crate::embed::{EmbedRequest, Embedding, Pooling};
 use crate::masks::Masks;
 use crate::pace::Pace;
 use crate::reply::Reply;
-use crate::request::{FinishReason, Request, RequestError, Sink, StopCause, check_tokens};
+use crate::request::{
+    FinishReason, Request, RequestError, Sink, StopCause, check_salt, check_tokens,
+};
 use crate::scheduler::{Limits, Plan, Scheduler};
 use crate::sequence::{Sequence, SequenceId};
 use crate::speculate::Costs;
@@ -219,15 +221,19 @@ impl<B: Backend> Engine<B> {
         self.last_id += 1;
         let id = SequenceId(self.last_id);
         self.stats.prompt_tokens += num_prompt as u64;
-        if reply.is_full() && request.prompt_logprobs.is_none() {
+        let reports_prompt = request.wanted_of_prompt().is_some();
+        if reply.is_full() && !reports_prompt {
+            let mut reply = reply;
+            reply.send_echo(Vec::new());
             reply.end(FinishReason::Length, None, now);
             return Ok(RequestId(id));
         }
-        let mut sequence = Sequence::new(id, &request.prompt, max_seq_len);
+        let root = self.scheduler.pool.root(&request.cache_salt);
+        let mut sequence = Sequence::new(id, &request.prompt, max_seq_len, root);
         // A state is of one position only: guesses, and what runs at the same time, take one of each position.
         let has_state = self.backend.num_states().is_some();
-        sequence.takes_cached = request.cache_prompt && request.prompt_logprobs.is_none();
-        if request.prompt_logprobs.is_some() {
+        sequence.takes_cached = request.cache_prompt && !reports_prompt;
+        if reports_prompt {
             sequence.outputs_from = 0;
         }
         let leader = leader.filter(|_| !has_state);
@@ -259,6 +265,7 @@ impl<B: Backend> Engine<B> {
         }
         let (tokens, max_seq_len) = (&request.tokens, self.options.max_seq_len);
         check_tokens("tokens", tokens, self.backend.vocab_size())?;
+        check_salt(&request.cache_salt)?;
         if tokens.len() > max_seq_len {
             let num_tokens = tokens.len();
             return Err(RequestError::ContextExceeded {
@@ -268,7 +275,8 @@ impl<B: Backend> Engine<B> {
         }
         self.last_id += 1;
         let id = SequenceId(self.last_id);
-        let mut sequence = Sequence::new(id, tokens, max_seq_len);
+        let root = self.scheduler.pool.root(&request.cache_salt);
+        let mut sequence = Sequence::new(id, tokens, max_seq_len, root);
         sequence.is_embedding = true;
         // Others' hidden states are gone, only their keys and values are there.
         sequence.takes_cached =
@@ -400,7 +408,8 @@ impl<B: Backend> Engine<B> {
             if sequence.is_catching_up {
                 prompts += part.end - part.start;
                 if part.end == sequence.known().len() {
-                    let copy = self.scheduler.states.copy_of(sequence.known());
+                    let root = sequence.table.root();
+                    let copy = self.scheduler.states.copy_of(root, sequence.known());
                     self.state_copies
                         .extend(copy.map(|to| (sequence.state, to)));
                 }

@@ -19,6 +19,10 @@ pub(crate) struct Reply {
     max_tokens: usize,
     /// Whether tokens are told one by one.
     tells_tokens: bool,
+    /// Whether log-probabilities of the prompt are told on their own.
+    tells_prompt: bool,
+    /// What is still to be told before the text: the prompt's, and its first token.
+    echo: Option<(String, u32)>,
     /// Chosen since the last piece.
     tokens: Vec<TokenInfo>,
     pub(crate) usage: Usage,
@@ -51,6 +55,10 @@ impl Reply {
             min_tokens: request.min_tokens,
             max_tokens: request.max_tokens.unwrap_or(room).min(room),
             tells_tokens: request.sampler.logprobs.is_some(),
+            tells_prompt: request.prompt_logprobs.is_some(),
+            echo: request
+                .echo
+                .then(|| (text_of(&request.prompt, tokenizer), request.prompt[0])),
             tokens: Vec::new(),
             usage: Usage {
                 prompt_tokens: request.prompt.len(),
@@ -93,12 +101,34 @@ impl Reply {
             self.started = Some(now);
             self.usage.cached_tokens = cached_tokens;
             self.usage.queue_time = now.saturating_sub(self.submitted);
+            if !self.tells_tokens {
+                self.send_echo(Vec::new());
+            }
         }
     }
 
-    /// Tells about the prompt.
+    /// Tells about the prompt's tokens but the first.
     pub(crate) fn send_prompt(&mut self, tokens: Vec<TokenInfo>) {
-        self.sink.send(Event::Prompt(tokens));
+        if self.tells_prompt {
+            self.sink.send(Event::Prompt(tokens.clone()));
+        }
+        self.send_echo(tokens);
+    }
+
+    /// The prompt is the beginning of the text, if that is asked for; `tokens` are all of its own but the first.
+    pub(crate) fn send_echo(&mut self, tokens: Vec<TokenInfo>) {
+        let Some((text, first)) = self.echo.take() else {
+            return;
+        };
+        if self.tells_tokens {
+            self.tokens.push(TokenInfo {
+                id: first,
+                logprob: None,
+                top_logprobs: Vec::new(),
+            });
+            self.tokens.extend(tokens);
+        }
+        self.send_piece(text);
     }
 
     /// A token was chosen; what ends the text with it, if something does.
@@ -163,4 +193,14 @@ impl Reply {
             self.sink.send(Event::Piece { text, tokens });
         }
     }
+}
+
+/// The text that gave these tokens, control tokens included; not a start token that the tokenizer adds by itself.
+fn text_of(tokens: &[u32], tokenizer: &Tokenizer) -> String {
+    let added = tokenizer.bos().filter(|_| tokenizer.add_bos());
+    let tokens = match tokens {
+        [first, rest @ ..] if Some(*first) == added => rest,
+        all => all,
+    };
+    tokenizer.decode(tokens, false)
 }

@@ -32,6 +32,13 @@ pub struct Request {
     pub prompt_logprobs: Option<usize>,
     /// May use what the cache holds of the prompt.
     pub cache_prompt: bool,
+    /// What the cache holds is found by requests with the same salt only, so that the time of a reply does not tell
+    /// what others have asked; empty for what all may share.
+    pub cache_salt: String,
+    /// The reply's text begins with the prompt's, and its tokens with those of the prompt, if log-probabilities are
+    /// asked for ([`SamplerParams::logprobs`]); the first has none. A start token that the model adds by itself is a
+    /// token without text.
+    pub echo: bool,
     /// What the reply must look like.
     pub grammar: Option<Grammar>,
 }
@@ -50,6 +57,8 @@ impl Default for Request {
             keep_special: false,
             prompt_logprobs: None,
             cache_prompt: true,
+            cache_salt: String::new(),
+            echo: false,
             grammar: None,
         }
     }
@@ -81,6 +90,16 @@ pub enum RequestError {
         id: u32,
         /// How many there are.
         vocab_size: usize,
+    },
+    /// A text that must be short is not.
+    #[error("`{field}`: expected at most {most} bytes, found {found}")]
+    TooLong {
+        /// What is too long.
+        field: &'static str,
+        /// How long it may be.
+        most: usize,
+        /// How long it is.
+        found: usize,
     },
     /// More is asked for than is given out.
     #[error("`{field}`: expected at most {most}, found {found}")]
@@ -205,6 +224,12 @@ pub trait Sink: Send {
 pub const MAX_LOGPROBS: usize = 128;
 
 impl Request {
+    /// How many best tokens to report for each of the prompt, if any: for themselves, or because they are echoed.
+    pub(crate) fn wanted_of_prompt(&self) -> Option<usize> {
+        let echoed = self.sampler.logprobs.filter(|_| self.echo);
+        self.prompt_logprobs.or(echoed)
+    }
+
     /// The request's sampler, if the request can be carried out.
     pub(crate) fn check(
         &self,
@@ -213,6 +238,7 @@ impl Request {
         max_seq_len: usize,
     ) -> Result<Sampler, RequestError> {
         check_tokens("prompt", &self.prompt, vocab_size)?;
+        check_salt(&self.cache_salt)?;
         let num_tokens = self.prompt.len();
         if num_tokens >= max_seq_len {
             return Err(RequestError::ContextExceeded {
@@ -253,6 +279,18 @@ pub(crate) fn check_tokens(
     }
     let mut ids = tokens.iter();
     ids.try_for_each(|&id| check_token(field, id, vocab_size))
+}
+
+/// Salts are kept while something is cached under them.
+const MAX_SALT: usize = 256;
+
+/// Fails if a salt is longer than one has to be.
+pub(crate) fn check_salt(salt: &str) -> Result<(), RequestError> {
+    let (field, most, found) = ("cache_salt", MAX_SALT, salt.len());
+    match found <= most {
+        true => Ok(()),
+        false => Err(RequestError::TooLong { field, most, found }),
+    }
 }
 
 fn check_token(field: &'static str, id: u32, vocab_size: usize) -> Result<(), RequestError> {

@@ -86,7 +86,7 @@ impl Scheduler {
                 let sequence = self.running.remove(at);
                 match failed {
                     true => self.states.give_back(sequence.state),
-                    false => self.states.keep(sequence.with_state(), sequence.state),
+                    false => self.keep_state(&sequence),
                 }
                 sequence
             }
@@ -213,7 +213,7 @@ impl Scheduler {
         if !self.states.keeps() {
             return (self.pool.reuse(table, tokens), None);
         }
-        let Some((slot, len)) = self.states.find(tokens) else {
+        let Some((slot, len)) = self.states.find(table.root(), tokens) else {
             return Default::default();
         };
         let hit = self.pool.reuse(table, &tokens[..len]);
@@ -223,6 +223,11 @@ impl Scheduler {
         // Keys and values that belong to the state are gone.
         self.pool.release(table);
         Default::default()
+    }
+
+    fn keep_state(&mut self, sequence: &Sequence) {
+        let (root, slot) = (sequence.table.root(), sequence.state);
+        self.states.keep(root, sequence.with_state(), slot);
     }
 
     /// Whether somebody else computes the prompt at this moment.
@@ -282,7 +287,7 @@ impl Scheduler {
             part.id != sequence.id
         });
         self.pool.release(&mut sequence.table);
-        self.states.keep(sequence.with_state(), sequence.state);
+        self.keep_state(&sequence);
         sequence.truncate_drafts(0);
         (sequence.num_computed, sequence.is_catching_up) = (0, true);
         self.waiting.push_front(sequence);

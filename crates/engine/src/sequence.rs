@@ -1,6 +1,6 @@
 //! One text under computation.
 
-use crate::kv::BlockTable;
+use crate::kv::{BlockTable, Serial};
 
 /// Names a sequence for as long as the engine lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,8 +34,8 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
-    /// A prompt, with room for `max_seq_len` tokens.
-    pub(crate) fn new(id: SequenceId, prompt: &[u32], max_seq_len: usize) -> Self {
+    /// A prompt, with room for `max_seq_len` tokens, under the root of its salt.
+    pub(crate) fn new(id: SequenceId, prompt: &[u32], max_seq_len: usize, root: Serial) -> Self {
         assert!(
             (1..=max_seq_len).contains(&prompt.len()),
             "requests are checked"
@@ -53,7 +53,7 @@ impl Sequence {
             is_embedding: false,
             takes_cached: true,
             leader: None,
-            table: BlockTable::with_capacity(max_seq_len),
+            table: BlockTable::with_capacity(max_seq_len, root),
             state: 0,
         }
     }

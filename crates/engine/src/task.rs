@@ -65,7 +65,7 @@ impl Task {
             sampler,
             reply,
             num_prompt: request.prompt.len(),
-            prompt_logprobs: request.prompt_logprobs.map(|n| (n, Vec::new())),
+            prompt_logprobs: request.wanted_of_prompt().map(|n| (n, Vec::new())),
             enders: enders.copied().collect(),
             guesses: Vec::new(),
             lookup: speculate.then(|| Lookup::with_capacity(max_len)),

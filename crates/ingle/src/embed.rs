@@ -13,6 +13,7 @@ pub struct Embed {
     texts: Vec<String>,
     pooling: Pooling,
     normalize: bool,
+    cache_salt: String,
 }
 
 impl Model {
@@ -29,6 +30,7 @@ impl Model {
             texts: texts.into_iter().map(Into::into).collect(),
             pooling: Pooling::default(),
             normalize: true,
+            cache_salt: String::new(),
         }
     }
 }
@@ -43,6 +45,12 @@ impl Embed {
     /// Whether vectors are scaled to length 1; they are.
     pub fn normalize(mut self, normalize: bool) -> Self {
         self.normalize = normalize;
+        self
+    }
+
+    /// Shares cached beginnings only with requests of the same salt: see [`Request::cache_salt`](crate::Request::cache_salt).
+    pub fn cache_salt(mut self, salt: impl Into<String>) -> Self {
+        self.cache_salt = salt.into();
         self
     }
 
@@ -81,6 +89,7 @@ impl Embed {
             let request = EmbedRequest {
                 tokens: tokenizer.encode(text, true, false),
                 pooling: self.pooling,
+                cache_salt: self.cache_salt.clone(),
             };
             let (sender, receiver) = async_channel::bounded(1);
             ((request, sender), receiver)

@@ -167,6 +167,33 @@ impl Request {
         self
     }
 
+    /// Shares cached beginnings only with requests of the same salt, of at most 256 bytes: then the time that a reply
+    /// takes does not tell what requests of other salts have asked. Without one, all share.
+    ///
+    /// ```no_run
+    /// let model = ingle::Model::load("smollm2")?;
+    /// let reply = model.chat("Hello").cache_salt("customer 17").run()?;
+    /// # Ok::<(), ingle::Error>(())
+    /// ```
+    pub fn cache_salt(mut self, salt: impl Into<String>) -> Self {
+        self.request.cache_salt = salt.into();
+        self
+    }
+
+    /// The reply's text begins with the prompt's, as the model sees it; so do its tokens, if [`Request::logprobs`]
+    /// asks for them, and the prompt is then computed anew. The first token has no log-probability.
+    ///
+    /// ```no_run
+    /// let model = ingle::Model::load("smollm2")?;
+    /// let scored = model.complete("The sky is blue.").echo(true).logprobs(0);
+    /// let tokens = scored.max_tokens(0).run()?.tokens;
+    /// # Ok::<(), ingle::Error>(())
+    /// ```
+    pub fn echo(mut self, echo: bool) -> Self {
+        self.request.echo = echo;
+        self
+    }
+
     /// So many replies to one prompt, which is computed once: reply `i` has the sampler's seed plus `i`.
     pub fn n(mut self, num_choices: usize) -> Self {
         self.num_choices = num_choices;

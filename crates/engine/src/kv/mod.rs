@@ -6,3 +6,4 @@ mod tree;
 
 pub(crate) use pool::{BlockPool, BlockTable, Hit};
 pub(crate) use states::StatePool;
+pub(crate) use tree::Serial;

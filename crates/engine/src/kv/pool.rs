@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use model::BLOCK_TOKENS;
 
-use super::tree::{ROOT, Serial, Tree};
+#[cfg(test)]
+use super::tree::ROOT;
+use super::tree::{Serial, Tree};
 
 /// All blocks of a cache.
 pub(crate) struct BlockPool {
@@ -30,18 +32,26 @@ pub(crate) struct BlockTable {
     pub(crate) blocks: Vec<u32>,
     /// How many of them are whole and recorded.
     num_recorded: usize,
-    /// The node of the last of those.
+    /// What stands for the node before the first.
+    root: Serial,
+    /// The node of the last that is recorded.
     last: Serial,
 }
 
 impl BlockTable {
-    /// Room for a whole context; it does not grow in between.
-    pub(crate) fn with_capacity(max_seq_len: usize) -> Self {
+    /// Room for a whole context under the root of its salt; it does not grow in between.
+    pub(crate) fn with_capacity(max_seq_len: usize, root: Serial) -> Self {
         Self {
             blocks: Vec::with_capacity(max_seq_len.div_ceil(BLOCK_TOKENS)),
             num_recorded: 0,
-            last: ROOT,
+            root,
+            last: root,
         }
+    }
+
+    /// What it stands under: different for each salt.
+    pub(crate) fn root(&self) -> Serial {
+        self.root
     }
 }
 
@@ -78,6 +88,11 @@ impl BlockPool {
     /// Blocks that somebody holds.
     pub(crate) fn num_held(&self) -> usize {
         self.num_blocks() - self.num_free()
+    }
+
+    /// The root of texts with this salt; they find what others with it computed, and nothing else.
+    pub(crate) fn root(&mut self, salt: &str) -> Serial {
+        self.tree.root(salt)
     }
 
     /// How many of the first tokens of `tokens` could be found now, without taking anything.
@@ -161,7 +176,7 @@ impl BlockPool {
         while let Some(block) = table.blocks.pop() {
             self.let_go(block);
         }
-        (table.num_recorded, table.last) = (0, ROOT);
+        (table.num_recorded, table.last) = (0, table.root);
     }
 
     /// Forgets all that nobody holds.
@@ -239,7 +254,7 @@ mod tests {
 
     /// Computes `tokens` and keeps them.
     fn compute(pool: &mut BlockPool, tokens: &[u32]) -> (BlockTable, Hit) {
-        let mut table = BlockTable::with_capacity(1024);
+        let mut table = BlockTable::with_capacity(1024, ROOT);
         let hit = pool.reuse(&mut table, &tokens[..tokens.len() - 1]);
         assert!(pool.grow(&mut table, tokens.len()));
         pool.record(&mut table, tokens);
@@ -273,8 +288,8 @@ mod tests {
         let mut pool = BlockPool::new(8);
         let tokens = text(130, 3);
         let (mut a, mut b) = (
-            BlockTable::with_capacity(1024),
-            BlockTable::with_capacity(1024),
+            BlockTable::with_capacity(1024, ROOT),
+            BlockTable::with_capacity(1024, ROOT),
         );
         for table in [&mut a, &mut b] {
             assert_eq!(pool.reuse(table, &tokens).num_tokens, 0);
@@ -297,7 +312,7 @@ mod tests {
         let (mut b, _) = compute(&mut pool, &new);
         pool.release(&mut a);
         pool.release(&mut b);
-        let mut c = BlockTable::with_capacity(1024);
+        let mut c = BlockTable::with_capacity(1024, ROOT);
         assert!(pool.grow(&mut c, 64));
         assert_eq!((pool.peek(&old), pool.peek(&new)), (64, 128));
         assert!(pool.grow(&mut c, 128));

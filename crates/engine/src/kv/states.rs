@@ -4,6 +4,8 @@
 //! a text is likely to be taken up again: behind a prompt, and where a sequence ends or is preempted. The state that was
 //! used longest ago makes room.
 
+use super::tree::Serial;
+
 /// All slots of a cache.
 pub(crate) struct StatePool {
     /// Whether states are worth keeping: whether the model has any.
@@ -15,6 +17,8 @@ pub(crate) struct StatePool {
 }
 
 struct Kept {
+    /// Of its salt.
+    root: Serial,
     tokens: Vec<u32>,
     slot: u32,
 }
@@ -57,32 +61,34 @@ impl StatePool {
     }
 
     /// Takes a slot back that holds the state after `tokens`.
-    pub(crate) fn keep(&mut self, tokens: &[u32], slot: u32) {
-        if !self.keeps || tokens.len() < SHORTEST || self.has(tokens) {
+    pub(crate) fn keep(&mut self, root: Serial, tokens: &[u32], slot: u32) {
+        if !self.keeps || tokens.len() < SHORTEST || self.has(root, tokens) {
             return self.give_back(slot);
         }
         let tokens = tokens.to_vec();
-        self.kept.push(Kept { tokens, slot });
+        self.kept.push(Kept { root, tokens, slot });
     }
 
     /// A slot for a copy of a sequence's state after `tokens`; none if it is not worth it or all are taken.
-    pub(crate) fn copy_of(&mut self, tokens: &[u32]) -> Option<u32> {
-        if !self.keeps || tokens.len() < SHORTEST || self.has(tokens) {
+    pub(crate) fn copy_of(&mut self, root: Serial, tokens: &[u32]) -> Option<u32> {
+        if !self.keeps || tokens.len() < SHORTEST || self.has(root, tokens) {
             return None;
         }
         let slot = self.empty.pop().or_else(|| self.make_room())?;
-        self.keep(tokens, slot);
+        self.keep(root, tokens, slot);
         Some(slot)
     }
 
-    fn has(&self, tokens: &[u32]) -> bool {
-        self.kept.iter().any(|kept| kept.tokens == tokens)
+    fn has(&self, root: Serial, tokens: &[u32]) -> bool {
+        let mut kept = self.kept.iter();
+        kept.any(|kept| kept.root == root && kept.tokens == tokens)
     }
 
     /// The state after the longest start of `tokens`: its slot, and how many tokens that is.
-    pub(crate) fn find(&mut self, tokens: &[u32]) -> Option<(u32, usize)> {
+    pub(crate) fn find(&mut self, root: Serial, tokens: &[u32]) -> Option<(u32, usize)> {
         let starts = self.kept.iter().enumerate();
-        let starts = starts.filter(|(_, kept)| tokens.starts_with(&kept.tokens));
+        let starts =
+            starts.filter(|(_, kept)| kept.root == root && tokens.starts_with(&kept.tokens));
         let (at, _) = starts.max_by_key(|(_, kept)| kept.tokens.len())?;
         let found = self.kept.remove(at);
         let (slot, len) = (found.slot, found.tokens.len());
@@ -111,6 +117,7 @@ impl StatePool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree::{ROOT, Tree};
     use super::*;
 
     #[test]
@@ -118,21 +125,23 @@ mod tests {
         let text: Vec<u32> = (0..60).collect();
         let mut pool = StatePool::new(Some(4), 2);
         let own = pool.take();
-        let copy = pool.copy_of(&text[..20]).expect("there is room");
-        assert_eq!(pool.copy_of(&text[..20]), None, "it is there");
-        assert_eq!(pool.copy_of(&text[..10]), None, "too short");
-        pool.keep(&text[..40], own);
-        assert_eq!(pool.find(&text[..50]), Some((own, 40)));
-        assert_eq!(pool.find(&text[..39]), Some((copy, 20)));
-        assert_eq!(pool.find(&text[1..]), None);
+        let copy = pool.copy_of(ROOT, &text[..20]).expect("there is room");
+        assert_eq!(pool.copy_of(ROOT, &text[..20]), None, "it is there");
+        assert_eq!(pool.copy_of(ROOT, &text[..10]), None, "too short");
+        pool.keep(ROOT, &text[..40], own);
+        assert_eq!(pool.find(ROOT, &text[..50]), Some((own, 40)));
+        assert_eq!(pool.find(ROOT, &text[..39]), Some((copy, 20)));
+        assert_eq!(pool.find(ROOT, &text[1..]), None);
+        let salted = Tree::new(1).root("salt");
+        assert_eq!(pool.find(salted, &text), None);
         pool.check([].into_iter());
         // Two are empty; then what was not looked for goes.
         let (a, b, c) = (pool.take(), pool.take(), pool.take());
         assert_eq!(c, own);
-        assert_eq!(pool.find(&text), Some((copy, 20)));
+        assert_eq!(pool.find(ROOT, &text), Some((copy, 20)));
         pool.check([a, b, c].into_iter());
         pool.clear();
-        assert_eq!(pool.find(&text), None);
+        assert_eq!(pool.find(ROOT, &text), None);
         assert_eq!(pool.take(), copy);
     }
 
@@ -140,9 +149,9 @@ mod tests {
     fn nothing_is_kept_for_models_without_states() {
         let mut pool = StatePool::new(None, 2);
         let slot = pool.take();
-        assert_eq!(pool.copy_of(&[1; 100]), None);
-        pool.keep(&[1; 100], slot);
-        assert_eq!(pool.find(&[1; 101]), None);
+        assert_eq!(pool.copy_of(ROOT, &[1; 100]), None);
+        pool.keep(ROOT, &[1; 100], slot);
+        assert_eq!(pool.find(ROOT, &[1; 101]), None);
         pool.check([].into_iter());
     }
 }

@@ -8,11 +8,11 @@
 //!
 //! All room is taken at the start; nodes with one parent and the same first token form a list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use model::BLOCK_TOKENS;
 
-/// Stands for the parent of a text's first block.
+/// Stands for the parent of a text's first block, of texts without a salt.
 pub(crate) const ROOT: Serial = Serial(0);
 
 /// A node's name. A block that is used anew gets another, so nothing is found under one that is gone.
@@ -36,6 +36,8 @@ pub(crate) struct Tree {
     tokens: Vec<u32>,
     /// Heads of lists.
     children: HashMap<(Serial, u32), u32>,
+    /// What stands for [`ROOT`] by salt: texts of different salts share nothing.
+    roots: HashMap<String, Serial>,
     last_serial: u64,
 }
 
@@ -60,8 +62,31 @@ impl Tree {
             nodes: vec![empty; num_blocks],
             tokens: vec![0; num_blocks * BLOCK_TOKENS],
             children: HashMap::with_capacity(num_blocks),
+            roots: HashMap::new(),
             last_serial: 0,
         }
+    }
+
+    /// The parent of first blocks of texts with this salt; [`ROOT`] without one.
+    ///
+    /// When more salts are known than there are blocks, those under which nothing is held are forgotten: they would
+    /// find nothing anyway.
+    pub(crate) fn root(&mut self, salt: &str) -> Serial {
+        if salt.is_empty() {
+            return ROOT;
+        }
+        if let Some(&root) = self.roots.get(salt) {
+            return root;
+        }
+        if self.roots.len() >= self.nodes.len() {
+            let held = self.nodes.iter().filter(|node| node.len > 0);
+            let parents: HashSet<Serial> = held.map(|node| node.parent).collect();
+            self.roots.retain(|_, root| parents.contains(root));
+        }
+        self.last_serial += 1;
+        let root = Serial(self.last_serial);
+        self.roots.insert(salt.to_owned(), root);
+        root
     }
 
     /// Whether the block holds anything that could be found.
@@ -178,5 +203,23 @@ mod tests {
         tree.forget(1);
         tree.forget(0);
         assert_eq!(found(&tree, ROOT, &[1]), None);
+    }
+
+    #[test]
+    fn salts_share_nothing_and_idle_ones_are_forgotten() {
+        let mut tree = Tree::new(4);
+        let (a, b) = (tree.root("a"), tree.root("b"));
+        assert_eq!(tree.root(""), ROOT);
+        assert!(a != b && a != ROOT && tree.root("a") == a);
+        tree.record(0, a, &[1, 2]);
+        assert_eq!(tree.find(b, &[1, 2]), None);
+        assert_eq!(tree.find(ROOT, &[1, 2]), None);
+        assert_eq!(tree.find(a, &[1, 2]).map(|found| found.len), Some(2));
+        for salt in 0..100 {
+            tree.root(&salt.to_string());
+            assert!(tree.roots.len() <= 4);
+        }
+        assert_eq!(tree.root("a"), a, "something is held under it");
+        assert_ne!(tree.root("b"), b);
     }
 }

@@ -226,6 +226,7 @@ fn vectors_do_not_depend_on_neighbours_or_chunks() {
         .map(|i| EmbedRequest {
             tokens: random.tokens(1 + 9 * i, VOCAB),
             pooling: Pooling::ALL[i % 3],
+            ..EmbedRequest::default()
         })
         .collect();
     let vectors = |engine: &mut Engine<ModelBackend>, requests: &[EmbedRequest]| -> Vec<Vec<f32>> {

@@ -46,12 +46,19 @@ fn request(random: &mut Random, prompts: &[Vec<u32>]) -> Request {
         ignore_eos: random.below(4) == 0,
         prompt_logprobs: [None, None, None, Some(1)][random.below(4)],
         cache_prompt: random.below(5) > 0,
+        cache_salt: salt(random),
+        echo: random.below(4) == 0,
         keep_special: random.below(2) == 0,
         grammar: match random.below(4) {
             0 => Some(GRAMMARS[random.below(GRAMMARS.len())].clone()),
             _ => None,
         },
     }
+}
+
+/// Few, so that some are shared.
+fn salt(random: &mut Random) -> String {
+    ["", "", "a", "b"][random.below(4)].to_owned()
 }
 
 fn prompts(random: &mut Random) -> Vec<Vec<u32>> {
@@ -111,7 +118,11 @@ fn embed(engine: &mut Engine<Fake>, random: &mut Random) -> (Vec<f32>, Inbox) {
         ],
     };
     let inbox = Inbox::default();
-    let request = EmbedRequest { tokens, pooling };
+    let request = EmbedRequest {
+        tokens,
+        pooling,
+        cache_salt: salt(random),
+    };
     let id = engine.embed(&request, Box::new(inbox.clone()));
     id.expect("it can be carried out");
     (expected, inbox)
