@@ -1,9 +1,10 @@
 """Makes the ids of this folder. Needs: pip install transformers sentencepiece mistral-common tiktoken.
 
-    python make.py FOLDER
+    python make.py FOLDER [NAME...]
 
-FOLDER holds a folder for each tokenizer, as `cargo xtask fetch tokenizers` brings them. For each, NAME.json gets
-what `transformers` makes of the texts below, with and without special tokens, and of decoding the ids again.
+FOLDER holds a folder for each tokenizer, as `cargo xtask fetch tokenizers` brings them, or is `small`. For each (or
+those named), NAME.json gets what `transformers` makes of the texts below, with and without special tokens, and of
+decoding the ids again, unless the file has no decoder, or WordPiece's, which is for reading.
 The class is PreTrainedTokenizerFast, which takes `tokenizer.json` as it is; some classes that AutoTokenizer picks
 build stages of their own in place of the file's, and this prints for how many texts their ids differ.
 """
@@ -80,6 +81,8 @@ def write(name: str, made_with: str, size: int, cases: list) -> None:
 
 def main() -> None:
     for folder in sorted(Path(sys.argv[1]).iterdir()):
+        if sys.argv[2:] and folder.name not in sys.argv[2:]:
+            continue
         if (folder / "tokenizer.model").exists():
             sentencepiece_cases(folder)
             continue
@@ -87,7 +90,12 @@ def main() -> None:
             tekken_cases(folder)
             continue
         tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
-        auto = transformers.AutoTokenizer.from_pretrained(folder)
+        try:
+            auto = transformers.AutoTokenizer.from_pretrained(folder)
+        except (OSError, ValueError, KeyError):  # nothing says which class
+            auto = tokenizer
+        file = json.loads((folder / "tokenizer.json").read_text())
+        is_text = file["decoder"] is not None and file["model"].get("type") != "WordPiece"
         differing = []
         cases = []
         for text in texts() + special_texts(tokenizer):
@@ -98,7 +106,9 @@ def main() -> None:
             decoded = tokenizer.decode(plain, skip_special_tokens=False, clean_up_tokenization_spaces=False)
             before = next(i for i in range(len(with_special) + 1) if with_special[i : i + len(plain)] == plain)
             case = {"text": text, "ids": plain}
-            if decoded != text:
+            if not is_text:
+                case["decoded"] = None
+            elif decoded != text:
                 case["decoded"] = decoded
             case["around"] = [with_special[:before], with_special[before + len(plain) :]]
             cases.append(case)

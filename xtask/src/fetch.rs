@@ -61,6 +61,27 @@ const TEST_MODELS: &[TestModel] = &[
         member: "mistral_common/data/tekken_240911.json",
         sha256: "1948e2d48b0e7377f1bb5f1210f1ae5f984934e75713fc07e2452729b8365316",
     },
+    TestModel {
+        name: "tokenizers",
+        file: "tokenizers/afaan_oromo/tokenizer.json",
+        package: "afaanoromo-tokenizer==1.1.3",
+        member: "afaanoromo_tokenizer/wordpiece_tokenizer.json",
+        sha256: "4c3538fd7d6234f4848fb67337959b342de61ae1768ba0760b594d1c76a31549",
+    },
+    TestModel {
+        name: "tokenizers",
+        file: "tokenizers/afaan_oromo_bpe/tokenizer.json",
+        package: "afaanoromo-tokenizer==1.1.3",
+        member: "afaanoromo_tokenizer/bpe_tokenizer.json",
+        sha256: "bce835fe178ade4c4c27124e30df1089b8dabb9d6e7aa80b61ed2e3cfdf084ba",
+    },
+    TestModel {
+        name: "tokenizers",
+        file: "tokenizers/mon/tokenizer.json",
+        package: "mon-tokenizer==1.0.1",
+        member: "mon_tokenizer/data/mon_tokenizer.json",
+        sha256: "34d181532eee7e6754bfbad693753ee4660bdda00eb36a2ccc7cd2f372c71282",
+    },
     tokenizer!(
         "gemini",
         "tokenizer.json",

@@ -30,10 +30,11 @@ pub fn tokenizer_from_gguf(metadata: &Metadata) -> Result<Tokenizer, Error> {
 /// Copies the tokenizer keys, unchecked but for their types.
 fn tables_from_gguf(metadata: &Metadata) -> Result<VocabTables, Error> {
     let kind: String = text(metadata, "tokenizer.ggml.model")?;
+    let scores: Vec<f32> = metadata.opt("tokenizer.ggml.scores")?.unwrap_or_default();
     Ok(VocabTables {
         pre: text(metadata, "tokenizer.ggml.pre")?,
         tokens: metadata.opt("tokenizer.ggml.tokens")?.unwrap_or_default(),
-        scores: metadata.opt("tokenizer.ggml.scores")?.unwrap_or_default(),
+        scores: scores.into_iter().map(f64::from).collect(),
         token_types: metadata
             .opt("tokenizer.ggml.token_type")?
             .unwrap_or_default(),

@@ -5,16 +5,22 @@
 
 #![allow(clippy::print_stdout, reason = "says what was skipped")]
 
+use std::path::Path;
+
 use engine::hf;
+use serde_json::Value;
 use testkit::golden;
 
-/// Checks one folder; `bos` says whether what goes around a text is compared too.
+/// Checks one folder of a package; `around` says whether what goes around a text is compared too.
 fn check(name: &str, around: bool) {
     let Some(file) = golden::real_model(&format!("tokenizers/{name}/tokenizer.json")) else {
         println!("skipped: the tokenizer `{name}` is not here\nhint: `cargo xtask fetch`");
         return;
     };
-    let folder = file.parent().expect("a file is in a folder");
+    check_folder(file.parent().expect("a file is in a folder"), name, around);
+}
+
+fn check_folder(folder: &Path, name: &str, around: bool) {
     let tokenizer = hf::tokenizer(folder, None).unwrap_or_else(|error| panic!("{name}: {error}"));
     let expected = golden::json(&format!("tokenizers/{name}.json"));
     assert_eq!(tokenizer.vocab_size() as u64, expected["size"], "{name}");
@@ -28,12 +34,12 @@ fn check(name: &str, around: bool) {
         let found = tokenizer.encode(text, false, true);
         assert_eq!(words(&found), words(&ids), "{name}: {text:?}");
         assert_eq!(found, ids, "{name}: {text:?}");
-        let decoded = case["decoded"].as_str().unwrap_or(text);
-        assert_eq!(
-            tokenizer.decode(&ids, false),
-            decoded,
-            "{name}: decoding {text:?}"
-        );
+        // Decoders of WordPiece are for reading, and are not followed.
+        if case.get("decoded") != Some(&Value::Null) {
+            let decoded = case["decoded"].as_str().unwrap_or(text);
+            let found = tokenizer.decode(&ids, false);
+            assert_eq!(found, decoded, "{name}: decoding {text:?}");
+        }
         if around {
             let [before, after] = [0, 1].map(|i| golden::tokens(&case["around"][i]));
             let whole = [before, ids, after].concat();
@@ -85,6 +91,15 @@ fn tekken() {
     assert_eq!(tokenizer.eos(), Some(2));
 }
 
+/// Trained by `golden/tokenizers/small.py`, with stages that the tokenizers of packages do not have.
+#[test]
+fn small() {
+    for name in ["bert", "bert_cased", "t5", "xlm_r"] {
+        let file = golden::path(&format!("tokenizers/small/{name}/tokenizer.json"));
+        check_folder(file.parent().expect("a file is in a folder"), name, true);
+    }
+}
+
 macro_rules! tokenizers {
     ($($test:ident $around:literal)*) => {$(
         #[test]
@@ -95,6 +110,8 @@ macro_rules! tokenizers {
 }
 
 tokenizers! {
+    afaan_oromo true
+    afaan_oromo_bpe true
     claude true
     deepseek_v3 false
     gemini true
@@ -105,5 +122,6 @@ tokenizers! {
     llama2 true
     llama3 true
     llama3_1 true
+    mon true
     qwen3 true
 }

@@ -88,18 +88,14 @@ impl Bpe {
         Ok(bpe)
     }
 
-    /// Appends the tokens of `text`.
-    pub(crate) fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
+    /// Appends the tokens of `text`; `first` says whether nothing stands before it.
+    pub(crate) fn encode(&self, vocab: &Vocab, text: &str, first: bool, out: &mut Vec<u32>) {
         let mut scratch = Scratch::default();
+        let piece = |piece: &str| self.encode_piece(vocab, piece, &mut scratch, out);
         if self.pre.traits.spm_style {
-            let text = text.replace(' ', SPACE);
-            self.pre.split(&text, |piece| {
-                self.encode_piece(vocab, piece, &mut scratch, out)
-            });
+            self.pre.split(&text.replace(' ', SPACE), first, piece);
         } else {
-            self.pre.split(text, |piece| {
-                self.encode_piece(vocab, piece, &mut scratch, out)
-            });
+            self.pre.split(text, first, piece);
         }
     }
 

@@ -54,7 +54,44 @@ impl CharsMap {
     /// The longest rule that `text` starts with: how many bytes it replaces, and with what.
     pub(crate) fn longest(&self, text: &str) -> Option<(usize, &str)> {
         let mut found = None;
-        let mut at = offset(*self.units.first()?);
+        self.rules(text, |len, value| {
+            found = Some((len, value));
+            true
+        });
+        let (len, position) = found.filter(|&(len, _)| text.is_char_boundary(len))?;
+        Some((len, self.replacement(position)?))
+    }
+
+    /// What the shortest rule that `text` starts with puts in its place.
+    pub(crate) fn shortest(&self, text: &str) -> Option<&str> {
+        let mut found = None;
+        self.rules(text, |_, value| {
+            found = Some(value);
+            false
+        });
+        self.replacement(found?)
+    }
+
+    /// Length of the longest text that a rule can put somewhere.
+    pub(crate) fn longest_replacement(&self) -> usize {
+        self.replacements
+            .split('\0')
+            .map(str::len)
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn replacement(&self, position: u32) -> Option<&str> {
+        let replacement = self.replacements.get(position as usize..)?;
+        Some(replacement.split('\0').next().unwrap_or_default())
+    }
+
+    /// Tells `each` the length and the value of every rule that `text` starts with, until it has enough.
+    fn rules(&self, text: &str, mut each: impl FnMut(usize, u32) -> bool) {
+        let Some(&root) = self.units.first() else {
+            return;
+        };
+        let mut at = offset(root);
         for (i, &byte) in text.as_bytes().iter().take(MAX_KEY).enumerate() {
             at ^= u32::from(byte);
             let Some(&unit) = self.units.get(at as usize) else {
@@ -66,12 +103,11 @@ impl CharsMap {
             at ^= offset(unit);
             if has_value(unit) {
                 let value = self.units.get(at as usize).map(|unit| unit & 0x7fff_ffff);
-                found = value.map(|value| (i + 1, value)).or(found);
+                if value.is_some_and(|value| !each(i + 1, value)) {
+                    break;
+                }
             }
         }
-        let (len, position) = found.filter(|&(len, _)| text.is_char_boundary(len))?;
-        let replacement = self.replacements.get(position as usize..)?;
-        Some((len, replacement.split('\0').next().unwrap_or_default()))
     }
 }
 
@@ -113,6 +149,8 @@ mod tests {
         assert_eq!(map.longest("AB"), Some((1, "xyz")));
         assert_eq!(map.longest("BA"), None);
         assert_eq!(map.longest(""), None);
+        assert_eq!((map.shortest("AB"), map.shortest("B")), (Some("xyz"), None));
+        assert_eq!(map.longest_replacement(), 3);
         assert_eq!(CharsMap::new(&[]).unwrap().longest("A"), None);
     }
 

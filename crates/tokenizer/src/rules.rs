@@ -1,10 +1,10 @@
-//! What a `tokenizer.json` says of a byte-pair tokenizer beyond its tables, as data.
+//! What a `tokenizer.json` says of a tokenizer beyond its tables, as data.
 //!
 //! GGUF has a name for all of this (`tokenizer.ggml.pre`); Hugging Face spells it out. The stages are those of
 //! the `tokenizers` library (<https://github.com/huggingface/tokenizers>):
 //!
 //! ```text
-//! text ─added tokens► parts ─normalizers► text ─added tokens► parts ─cuts► pieces ─merges► ids
+//! text ─added tokens► parts ─normalizers► text ─added tokens► parts ─steps► pieces ─model► ids
 //! ```
 //! Added tokens are looked for twice: most in the text as it is, those marked `normalized` after normalising.
 
@@ -13,8 +13,8 @@
 pub struct Rules {
     /// Changes of the text, in order.
     pub normalizers: Vec<Normalize>,
-    /// How it is cut into pieces, each rule within the pieces of the one before.
-    pub cuts: Vec<Cut>,
+    /// How it becomes pieces, each step within the pieces of the one before.
+    pub steps: Vec<Step>,
     /// Tokens are written as text, not in the byte alphabet.
     pub plain_text: bool,
     /// A piece that is a token is taken whole, whatever the merge rules would make of it.
@@ -23,6 +23,10 @@ pub struct Rules {
     pub byte_fallback: bool,
     /// Plain text: neighbouring characters without tokens become one unknown token.
     pub fuse_unk: bool,
+    /// WordPiece: what its file writes before a token that does not start a word.
+    pub continuing_prefix: String,
+    /// WordPiece: longer words are unknown, in characters.
+    pub max_word: Option<usize>,
     /// Tokens that are looked for in the text before anything else.
     pub added: Vec<Added>,
     /// Ids before the text when special tokens are asked for.
@@ -37,6 +41,10 @@ pub struct Rules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the four forms have Unicode's names")]
 pub enum Normalize {
+    /// SentencePiece's table of replacements, as its files have it.
+    CharsMap(Vec<u8>),
+    /// A space on both sides of each match.
+    Space(Pattern),
     Nfc,
     Nfd,
     Nfkc,
@@ -75,6 +83,15 @@ pub enum Pattern {
     Text(String),
     /// This regular expression, in the syntax of Oniguruma.
     Regex(String),
+}
+
+/// One step from normalised text to pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Pieces become more.
+    Cut(Cut),
+    /// Each piece is written in another way.
+    Write(Normalize),
 }
 
 /// One rule to cut text.

@@ -61,7 +61,7 @@ fn push_piece(tables: &mut VocabTables, bytes: &[u8]) -> Result<(), Error> {
         }
     }
     tables.tokens.push(text);
-    tables.scores.push(score);
+    tables.scores.push(f64::from(score));
     tables.token_types.push(token_type);
     Ok(())
 }

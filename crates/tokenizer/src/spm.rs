@@ -56,7 +56,7 @@ impl SentencePiece {
                 return None;
             }
             let id = vocab.text_id(&word[left.start as usize..][..len as usize])?;
-            Some((priority(vocab.scores[id as usize]), id))
+            Some((priority(vocab.scores[id as usize] as f32), id))
         });
         for symbol in symbols {
             if symbol.id != NONE {

@@ -16,8 +16,8 @@ pub struct VocabTables {
     pub pre: String,
     /// Token texts; a token's id is its position. Byte-level BPE stores one character per byte.
     pub tokens: Vec<String>,
-    /// One score per token, or empty. Merge priority for `llama`, log-probability for `t5`.
-    pub scores: Vec<f32>,
+    /// One score per token, or empty. Merge priority for `llama`, log-probability for `t5`; GGUF stores f32, JSON f64.
+    pub scores: Vec<f64>,
     /// One [`TokenType`] number per token, or empty: all normal.
     pub token_types: Vec<i32>,
     /// BPE merge rules `left right`, best first.

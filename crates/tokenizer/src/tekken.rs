@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::byte_level::char_of;
-use crate::rules::{Added, Behavior, Cut, Pattern};
+use crate::rules::{Added, Behavior, Cut, Pattern, Step};
 use crate::{Error, Kind, Rules, SpecialIds, VocabTables};
 
 /// Special tokens of files that list none, by rank.
@@ -125,11 +125,11 @@ impl VocabTables {
             ..SpecialIds::default()
         };
         tables.rules = Some(Rules {
-            cuts: vec![Cut {
+            steps: vec![Step::Cut(Cut {
                 pattern: Pattern::Regex(file.config.pattern),
                 behavior: Behavior::Isolated,
                 invert: false,
-            }],
+            })],
             ignore_merges: true,
             added,
             before: tables.special.bos.into_iter().collect(),
@@ -219,7 +219,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What Base64 (RFC 4648) stands for; `None` if it is none.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;

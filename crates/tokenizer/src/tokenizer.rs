@@ -53,30 +53,30 @@ impl Tokenizer {
         if tables.kind == "gemma4" {
             tables.pre = "gemma4".to_owned();
         }
-        let rules = tables.rules.take_if(|_| kind == Kind::Bpe);
-        let pre = match (&rules, kind) {
+        let pre = match (&tables.rules, kind) {
             (Some(rules), _) => Some(PreTokenizer::custom(rules)?),
             (None, Kind::Bpe) => Some(PreTokenizer::new(&tables.pre)?),
             _ => None,
         };
-        tables.rules = rules;
         let byte_level = pre.as_ref().is_some_and(|pre| !pre.traits.plain_text);
         let vocab = Vocab::new(&mut tables, kind, byte_level)?;
 
         let (before, after) = around(&tables, kind, &vocab, pre.as_ref())?;
         let add_sep = tables.add_sep.unwrap_or(kind == Kind::WordPiece);
-        let (splitter, rules) = match tables.rules.take() {
+        let (splitter, rules) = match &tables.rules {
             None => (Splitter::new(&vocab), None),
             Some(rules) => {
-                let (splitter, running) = Running::new(&vocab, &rules)?;
+                let (splitter, running) = Running::new(&vocab, rules)?;
                 (splitter, Some(Box::new(running)))
             }
         };
 
         let model = match (kind, pre) {
             (Kind::Bpe, Some(pre)) => Model::Bpe(Box::new(Bpe::new(&mut tables, &vocab, pre)?)),
-            (Kind::WordPiece, _) => Model::WordPiece(Box::new(WordPiece::new(&tables, &vocab)?)),
-            (Kind::Unigram, _) => Model::Unigram(Box::new(Unigram::new(&tables, &vocab)?)),
+            (Kind::WordPiece, pre) => {
+                Model::WordPiece(Box::new(WordPiece::new(&tables, &vocab, pre)?))
+            }
+            (Kind::Unigram, pre) => Model::Unigram(Box::new(Unigram::new(&tables, &vocab, pre)?)),
             (Kind::SentencePiece | Kind::Bpe, _) => {
                 Model::SentencePiece(Box::new(SentencePiece::new(&tables, &vocab)))
             }
@@ -133,24 +133,21 @@ impl Tokenizer {
         parse_special: bool,
         out: &mut Vec<u32>,
     ) {
-        match &self.model {
-            Model::Bpe(bpe) => match &self.rules {
-                None => bpe.encode(&self.vocab, text, out),
-                Some(rules) => {
-                    let text = rules.normalizer.apply(text, first);
-                    let each = |fragment: Fragment<'_>| match fragment {
-                        Fragment::Token(id) => out.push(id),
-                        Fragment::Text(text) => bpe.encode(&self.vocab, text, out),
-                    };
-                    rules
-                        .splitter
-                        .split(&self.vocab, &text, parse_special, each);
-                }
-            },
-            Model::SentencePiece(spm) => spm.encode(&self.vocab, text, at_start, out),
-            Model::WordPiece(wordpiece) => wordpiece.encode(text, out),
-            Model::Unigram(unigram) => unigram.encode(&self.vocab, text, out),
-        }
+        let Some(rules) = &self.rules else {
+            return self.model.encode(&self.vocab, text, first, at_start, out);
+        };
+        let text = rules.normalizer.apply(text, first);
+        let mut first = first;
+        let each = |fragment: Fragment<'_>| {
+            match fragment {
+                Fragment::Token(id) => out.push(id),
+                Fragment::Text(text) => self.model.encode(&self.vocab, text, first, at_start, out),
+            }
+            first = false;
+        };
+        rules
+            .splitter
+            .split(&self.vocab, &text, parse_special, each);
     }
 
     /// The kind of tokenizer.
@@ -211,10 +208,11 @@ impl Tokenizer {
 
     /// Whether decoding takes away a space that encoding put before the text.
     pub(crate) fn strips_first_space(&self) -> bool {
-        match self.vocab.kind {
-            Kind::Bpe => self.rules.as_ref().is_some_and(|r| r.strip_first_space),
-            Kind::WordPiece => true,
-            Kind::SentencePiece | Kind::Unigram => self.add_space_prefix(),
+        match (self.vocab.kind, &self.rules) {
+            (Kind::WordPiece, _) => true,
+            (_, Some(rules)) => rules.strip_first_space,
+            (Kind::Bpe, None) => false,
+            (Kind::SentencePiece | Kind::Unigram, None) => self.add_space_prefix(),
         }
     }
 
@@ -260,6 +258,19 @@ impl Tokenizer {
             self.vocab.push_bytes(id, &mut bytes);
         }
         bytes
+    }
+}
+
+impl Model {
+    /// Appends the tokens of text without special tokens. It is the `first` part of the whole, or stands
+    /// `at_start`, behind a special token.
+    fn encode(&self, vocab: &Vocab, text: &str, first: bool, at_start: bool, out: &mut Vec<u32>) {
+        match self {
+            Self::Bpe(bpe) => bpe.encode(vocab, text, first, out),
+            Self::SentencePiece(spm) => spm.encode(vocab, text, at_start, out),
+            Self::WordPiece(wordpiece) => wordpiece.encode(text, first, out),
+            Self::Unigram(unigram) => unigram.encode(vocab, text, first, out),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! SentencePiece Unigram: the segmentation with the highest sum of log-probabilities, by Viterbi
 //! (Kudo 2018, arXiv:1804.10959).
 //!
-//! Text is normalised first: the file's character map, then spaces as `▁`. A character that no token covers
-//! costs ten more than the least probable token, and neighbours of that sort become one unknown token.
+//! Text is normalised first: the file's character map, then spaces as `▁`; or as a `tokenizer.json` says. A
+//! character that no token covers costs ten more than the least probable token, and neighbours of that sort become
+//! one unknown token, or the tokens of their bytes.
 
 use crate::Error;
 use crate::charsmap::CharsMap;
+use crate::pretokenizer::PreTokenizer;
 use crate::tables::{TokenType, VocabTables};
 use crate::trie::Trie;
 use crate::vocab::{SPACE, Vocab};
@@ -17,6 +19,10 @@ const UNK_PENALTY: f64 = 10.0;
 #[derive(Debug, Clone)]
 pub(crate) struct Unigram {
     tokens: Trie,
+    /// How a `tokenizer.json` makes pieces of text; then the fields about normalising mean nothing.
+    pre: Option<PreTokenizer>,
+    /// Token of each byte, where bytes stand in for unknown characters.
+    byte_ids: [Option<u32>; 256],
     charsmap: CharsMap,
     unk: u32,
     unk_score: f64,
@@ -34,18 +40,30 @@ struct Best {
 }
 
 impl Unigram {
-    pub(crate) fn new(tables: &VocabTables, vocab: &Vocab) -> Result<Self, Error> {
+    /// `pre` are the rules of a `tokenizer.json`.
+    pub(crate) fn new(
+        tables: &VocabTables,
+        vocab: &Vocab,
+        pre: Option<PreTokenizer>,
+    ) -> Result<Self, Error> {
         let missing = Error::Missing {
             kind: vocab.kind.name(),
             table: "an unknown token",
         };
         let ids = || 0..vocab.len() as u32;
-        let text = ids().filter(|&id| vocab.is_text(id));
-        let normal = ids().filter(|&id| vocab.token_type(id) == TokenType::Normal);
-        let scores = normal.map(|id| f64::from(vocab.scores[id as usize]));
+        // Added tokens that a `tokenizer.json` has beside its model have no score and are not found here.
+        let has_score = |id: u32| vocab.scores[id as usize] > f64::NEG_INFINITY;
+        let text = ids().filter(|&id| vocab.is_text(id) && has_score(id));
+        let counts = |id: u32| pre.is_some() || vocab.token_type(id) == TokenType::Normal;
+        let normal = ids().filter(|&id| counts(id));
+        let scores = normal.map(|id| vocab.scores[id as usize]);
         let worst = scores.filter(|score| score.is_finite()).fold(0.0, f64::min);
+        let byte_fallback = pre.as_ref().is_some_and(|pre| pre.traits.byte_fallback);
+        let byte_id = |byte: usize| vocab.byte_id(byte as u8).filter(|_| byte_fallback);
         Ok(Self {
             tokens: Trie::new(text.map(|id| (vocab.texts[id as usize].as_bytes(), id))),
+            pre,
+            byte_ids: std::array::from_fn(byte_id),
             charsmap: CharsMap::new(&tables.precompiled_charsmap)?,
             unk: vocab.special.unk.ok_or(missing)?,
             unk_score: worst - UNK_PENALTY,
@@ -54,9 +72,15 @@ impl Unigram {
         })
     }
 
-    /// Appends the tokens of `text`.
-    pub(crate) fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
-        let text = self.normalize(text);
+    /// Appends the tokens of `text`; `first` says whether nothing stands before it.
+    pub(crate) fn encode(&self, vocab: &Vocab, text: &str, first: bool, out: &mut Vec<u32>) {
+        match &self.pre {
+            Some(pre) => pre.split(text, first, |piece| self.encode_piece(vocab, piece, out)),
+            None => self.encode_piece(vocab, &self.normalize(text), out),
+        }
+    }
+
+    fn encode_piece(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
         let unreached = Best {
             score: f64::NEG_INFINITY,
             start: 0,
@@ -80,10 +104,10 @@ impl Unigram {
             for (len, id) in self.tokens.prefixes(&text.as_bytes()[start..]) {
                 covered |= len == c.len_utf8();
                 let user_defined = vocab.token_type(id) == TokenType::UserDefined;
-                let score = if user_defined {
+                let score = if user_defined && self.pre.is_none() {
                     0.0
                 } else {
-                    f64::from(vocab.scores[id as usize])
+                    vocab.scores[id as usize]
                 };
                 offer(len, score, id);
             }
@@ -94,16 +118,31 @@ impl Unigram {
 
         let n_before = out.len();
         let mut end = text.len();
-        let mut after_unk = false;
         while end > 0 {
-            let Best { start, id, .. } = best[end];
-            if !(after_unk && id == self.unk) {
+            let Best { mut start, id, .. } = best[end];
+            if id == self.unk {
+                while start > 0 && best[start].id == self.unk {
+                    start = best[start].start;
+                }
+                self.push_unknown(&text.as_bytes()[start..end], out);
+            } else {
                 out.push(id);
             }
-            after_unk = id == self.unk;
             end = start;
         }
         out[n_before..].reverse();
+    }
+
+    /// Appends the tokens of bytes that no token covers, last first.
+    fn push_unknown(&self, bytes: &[u8], out: &mut Vec<u32>) {
+        let n_before = out.len();
+        for &byte in bytes.iter().rev() {
+            let Some(id) = self.byte_ids[usize::from(byte)] else {
+                out.truncate(n_before);
+                return out.push(self.unk);
+            };
+            out.push(id);
+        }
     }
 
     /// Applies the character map and writes spaces as [`SPACE`].

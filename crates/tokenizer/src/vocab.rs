@@ -86,7 +86,7 @@ pub(crate) struct Vocab {
     /// Names of special tokens too have [`SPACE`] for a space.
     escaped_names: bool,
     pub(crate) texts: Vec<String>,
-    pub(crate) scores: Vec<f32>,
+    pub(crate) scores: Vec<f64>,
     types: Vec<TokenType>,
     index: TextIndex,
     pub(crate) special: SpecialIds,
@@ -139,7 +139,11 @@ impl Vocab {
         };
 
         let index = TextIndex::new(&texts);
-        let special = resolve(tables.special, kind.default_special(), n);
+        let default = match &tables.rules {
+            None => kind.default_special(),
+            Some(_) => SpecialIds::default(),
+        };
+        let special = resolve(tables.special, default, n);
         let mut vocab = Self {
             kind,
             byte_level,

@@ -96,13 +96,23 @@ fn refused(path: &str, value: Value, expected: &[&str]) {
 fn what_is_not_understood_is_named() {
     refused(
         "/model/type",
-        json!("WordPiece"),
-        &["model.type", "`BPE`", "`WordPiece`"],
+        json!("WordLevel"),
+        &["model.type", "`WordPiece`", "`WordLevel`"],
     );
     refused(
         "/model/vocab",
         json!([["a", 0.5]]),
-        &["tokenizer.json", "byte-pair"],
+        &["model.vocab", "tokens and ids", "a list"],
+    );
+    refused(
+        "/model/vocab",
+        json!(7),
+        &["tokenizer.json", "tokens and scores"],
+    );
+    refused(
+        "/model/type",
+        json!("Unigram"),
+        &["model.vocab", "tokens and scores", "an object"],
     );
     refused(
         "/model/unk_token",
@@ -128,8 +138,8 @@ fn what_is_not_understood_is_named() {
     );
     refused(
         "/normalizer/normalizers/0",
-        json!({"type": "Nmt"}),
-        &["normalizer.normalizers[0].type", "`Nmt`", "`NFC`"],
+        json!({"type": "Umlauts"}),
+        &["normalizer.normalizers[0].type", "`Umlauts`", "`NFC`"],
     );
     refused(
         "/pre_tokenizer",
@@ -149,6 +159,109 @@ fn what_is_not_understood_is_named() {
     refused("/normalizer", json!({"type": 1}), &["normalizer.type", "1"]);
     let error = VocabTables::from_tokenizer_json(b"{").expect_err("no JSON");
     assert!(error.to_string().contains("tokenizer.json"), "{error}");
+}
+
+/// The stages of BERT and of XLM-R in short.
+fn wordpiece() -> Value {
+    json!({
+        "added_tokens": [{"id": 1, "content": "[CLS]", "special": true}],
+        "normalizer": {"type": "BertNormalizer"},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "model": {
+            "type": "WordPiece", "max_input_chars_per_word": 6,
+            "vocab": {"[UNK]": 0, "[CLS]": 1, "un": 2, "##do": 3, "##ing": 4, "##": 5, "#": 6, "do": 7, "世": 8}
+        }
+    })
+}
+
+fn unigram() -> Value {
+    json!({
+        "added_tokens": [],
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": null},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "▁"}
+        ]},
+        "model": {"type": "Unigram", "unk_id": 0, "vocab": [
+            ["<unk>", 0.0], ["▁", -3.0], ["a", -2.0], ["b", -2.0], ["▁a", -1.0], ["ab", -1.5]
+        ]}
+    })
+}
+
+#[test]
+fn wordpiece_knows_starts_and_ends_of_words() {
+    let tokenizer = build(&wordpiece()).expect("sound");
+    assert_eq!(
+        tokenizer.encode("Undo  doing\tÚn", false, true),
+        [2, 3, 7, 4, 2]
+    );
+    assert_eq!(tokenizer.encode("世世#", false, true), [8, 8, 6]);
+    // Nothing continues a word in this way, and the other is too long.
+    assert_eq!(tokenizer.encode("dox undoing", false, true), [0, 0]);
+    assert_eq!(tokenizer.decode(&[2, 3, 7, 4], true), "undo doing");
+    // What the file writes before a token that goes on may itself start a word.
+    let mut file = wordpiece();
+    file["pre_tokenizer"] = json!({"type": "WhitespaceSplit"});
+    let tokenizer = build(&file).expect("sound");
+    assert_eq!(tokenizer.encode("##ing ##", false, true), [4, 5]);
+}
+
+#[test]
+fn unigram_finds_the_best_cut_of_each_word() {
+    let tokenizer = build(&unigram()).expect("sound");
+    // `▁` and `ab` are worse than `▁a` and `b`.
+    assert_eq!(tokenizer.encode(" ab  b", false, true), [4, 3, 1, 3]);
+    assert_eq!(tokenizer.encode("axyb", false, true), [4, 0, 3]);
+}
+
+#[test]
+fn what_these_kinds_cannot_have_is_named() {
+    let error = |mut file: Value, path: &str, value: Value| {
+        let (parent, name) = path.rsplit_once('/').expect("a path");
+        file.pointer_mut(parent).expect("there")[name] = value;
+        build(&file).expect_err(path)
+    };
+    for (file, path, value, expected) in [
+        (
+            unigram(),
+            "/model/unk_id",
+            json!(null),
+            "`model.unk_id`: expected the id of a token",
+        ),
+        (unigram(), "/model/unk_id", json!(6), "found 6"),
+        (
+            unigram(),
+            "/normalizer/precompiled_charsmap",
+            json!("*"),
+            "precompiled_charsmap",
+        ),
+        (
+            unigram(),
+            "/normalizer/precompiled_charsmap",
+            json!("AAAA"),
+            "precompiled charsmap",
+        ),
+        (
+            unigram(),
+            "/pre_tokenizer",
+            json!({"type": "ByteLevel"}),
+            "`ByteLevel` before `Unigram`",
+        ),
+        (
+            wordpiece(),
+            "/model/unk_token",
+            json!("?"),
+            "`model.unk_token`",
+        ),
+        (
+            wordpiece(),
+            "/normalizer/lowercase",
+            json!("yes"),
+            "`normalizer.lowercase`: expected true or false",
+        ),
+    ] {
+        let found = error(file, path, value);
+        assert!(found.contains(expected), "{path}: {found}");
+    }
 }
 
 /// A field of a protocol buffer: number, and bytes.

@@ -454,7 +454,7 @@ fn random_tables_never_panic() {
             pre: names[rng.below(names.len())].to_owned(),
             tokens: (0..n).map(|_| word(&mut rng)).collect(),
             scores: if with_scores {
-                (0..n).map(|_| score(&mut rng)).collect()
+                (0..n).map(|_| f64::from(score(&mut rng))).collect()
             } else {
                 vec![]
             },

@@ -81,6 +81,7 @@ fn fit(tables: &mut VocabTables, rows: usize, path: &Path, file: &str) -> Result
     }
     tables.tokens.truncate(rows);
     tables.token_types.truncate(rows);
+    tables.scores.truncate(rows);
     if let Some(rules) = &mut tables.rules {
         rules.added.retain(|token| (token.id as usize) < rows);
     }
@@ -151,11 +152,17 @@ fn add_tokens(tables: &mut VocabTables, settings: &Object, path: &Path) -> Resul
 
 /// Which tokens begin, end and fill texts.
 fn set_roles(tables: &mut VocabTables, settings: &Object, path: &Path) -> Result<(), Error> {
+    let special = &mut tables.special;
+    // Encoders have the token of a text's class at its beginning.
+    let has_bos = settings.get("bos_token").is_some_and(|bos| !bos.is_null());
+    let bos = if has_bos { "bos_token" } else { "cls_token" };
     for (key, role) in [
-        ("bos_token", &mut tables.special.bos),
-        ("eos_token", &mut tables.special.eos),
-        ("unk_token", &mut tables.special.unk),
-        ("pad_token", &mut tables.special.pad),
+        (bos, &mut special.bos),
+        ("eos_token", &mut special.eos),
+        ("unk_token", &mut special.unk),
+        ("pad_token", &mut special.pad),
+        ("sep_token", &mut special.sep),
+        ("mask_token", &mut special.mask),
     ] {
         let text = match settings.get(key) {
             None | Some(Value::Null) => continue,

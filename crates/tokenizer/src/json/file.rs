@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::key;
-use crate::Error;
+use crate::{Error, Kind};
 
 #[derive(Deserialize)]
 pub(super) struct File {
@@ -43,12 +43,14 @@ pub(super) struct AddedToken {
 #[derive(Deserialize)]
 pub(super) struct Model {
     #[serde(rename = "type")]
-    kind: Option<String>,
+    pub(super) kind: Option<String>,
     #[serde(deserialize_with = "vocab")]
-    pub(super) vocab: Vec<(String, u32)>,
+    pub(super) vocab: Vocab,
     pub(super) merges: Option<Vec<Merge>>,
     pub(super) unk_token: Option<String>,
-    continuing_subword_prefix: Option<String>,
+    pub(super) unk_id: Option<u32>,
+    pub(super) continuing_subword_prefix: Option<String>,
+    pub(super) max_input_chars_per_word: Option<usize>,
     end_of_word_suffix: Option<String>,
     dropout: Option<f64>,
     pub(super) fuse_unk: Option<bool>,
@@ -57,18 +59,35 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// Refuses kinds and options that are not supported.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        match self.kind.as_deref() {
+    /// The kind of model; refuses kinds and options that are not supported.
+    pub(super) fn kind(&self) -> Result<Kind, Error> {
+        let kind = match self.kind.as_deref() {
+            Some("BPE") => Kind::Bpe,
+            Some("WordPiece") => Kind::WordPiece,
+            Some("Unigram") => Kind::Unigram,
+            Some(kind) => {
+                let known = "`BPE`, `WordPiece` or `Unigram`";
+                return Err(key("model.type", known, format!("`{kind}`")));
+            }
             // Old files do not say.
-            Some("BPE") | None => {}
-            Some(kind) => return Err(key("model.type", "`BPE`", format!("`{kind}`"))),
+            None if self.vocab.scores.is_some() => Kind::Unigram,
+            None if self.max_input_chars_per_word.is_some() => Kind::WordPiece,
+            None => Kind::Bpe,
+        };
+        let (found, expected) = match (self.vocab.scores.is_some(), kind == Kind::Unigram) {
+            (true, false) => ("a list", "an object of tokens and ids"),
+            (false, true) => ("an object", "a list of tokens and scores"),
+            _ => ("", ""),
+        };
+        if !found.is_empty() {
+            return Err(key("model.vocab", expected, found));
         }
         for (name, value) in [
             ("continuing_subword_prefix", &self.continuing_subword_prefix),
             ("end_of_word_suffix", &self.end_of_word_suffix),
         ] {
-            if let Some(text) = value.as_deref().filter(|text| !text.is_empty()) {
+            let matters = |text: &&str| !text.is_empty() && kind == Kind::Bpe;
+            if let Some(text) = value.as_deref().filter(matters) {
                 return Err(key(&format!("model.{name}"), "none", format!("`{text}`")));
             }
         }
@@ -76,9 +95,17 @@ impl Model {
             Some(dropout) if dropout != 0.0 => {
                 Err(key("model.dropout", "none", dropout.to_string()))
             }
-            _ => Ok(()),
+            _ => Ok(kind),
         }
     }
+}
+
+/// A vocabulary in either spelling.
+#[derive(Default)]
+pub(super) struct Vocab {
+    pub(super) tokens: Vec<(String, u32)>,
+    /// One for each token, where the file is a list of tokens and scores.
+    pub(super) scores: Option<Vec<f64>>,
 }
 
 /// A merge rule in either spelling.
@@ -115,22 +142,33 @@ impl<'de> Deserialize<'de> for Merge {
 }
 
 /// The vocabulary as a list: a map would take twice the time, and its order is of no use.
-fn vocab<'de, D: Deserializer<'de>>(json: D) -> Result<Vec<(String, u32)>, D::Error> {
+fn vocab<'de, D: Deserializer<'de>>(json: D) -> Result<Vocab, D::Error> {
     struct Tokens;
     impl<'de> Visitor<'de> for Tokens {
-        type Value = Vec<(String, u32)>;
+        type Value = Vocab;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object of tokens and ids, as byte-pair models have it")
+            f.write_str("an object of tokens and ids, or a list of tokens and scores")
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut tokens = Vec::new();
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vocab, A::Error> {
+            let mut vocab = Vocab::default();
             while let Some(entry) = map.next_entry()? {
-                tokens.push(entry);
+                vocab.tokens.push(entry);
             }
-            Ok(tokens)
+            Ok(vocab)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vocab, A::Error> {
+            let mut vocab = Vocab::default();
+            let mut scores = Vec::new();
+            while let Some((text, score)) = list.next_element()? {
+                vocab.tokens.push((text, scores.len() as u32));
+                scores.push(score);
+            }
+            vocab.scores = Some(scores);
+            Ok(vocab)
         }
     }
-    json.deserialize_map(Tokens)
+    json.deserialize_any(Tokens)
 }

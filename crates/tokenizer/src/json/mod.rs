@@ -7,17 +7,23 @@
 //! decoder         │
 //! post_processor  ┘
 //! model           {type: "BPE", vocab: {TOKEN: ID}, merges: ["LEFT RIGHT"] or [[LEFT, RIGHT]], …}
+//!                 {type: "WordPiece", vocab: {TOKEN: ID}, unk_token, continuing_subword_prefix, …}
+//!                 {type: "Unigram", vocab: [[TOKEN, SCORE]], unk_id, …}
 //! ```
-//! Source: the `serialization` modules of <https://github.com/huggingface/tokenizers>. Only byte-pair models are
-//! read, as decoder-only language models have them; WordPiece and Unigram come with GGUF files or SentencePiece
-//! models. What is not understood is an error that names it: a stage left out would give other ids, silently.
+//! Source: the `serialization` modules of <https://github.com/huggingface/tokenizers>. What is not understood is an
+//! error that names it: a stage left out would give other ids, silently.
+//!
+//! Tokens of WordPiece get the texts that GGUF has: `▁word` starts a word, `ing` goes on (the file has `word`
+//! and `##ing`). So they decode as from GGUF, whatever the file's decoder is: it is for reading, and loses spaces.
 
 mod file;
+mod normalize;
 mod stages;
 
 use self::file::{AddedToken, File, Merge};
 use self::stages::Stages;
 use crate::rules::Added;
+use crate::vocab::SPACE;
 use crate::{Error, Kind, Rules, SpecialIds, VocabTables};
 
 /// Ids must stay below this; the largest vocabularies have a few hundred thousand.
@@ -33,34 +39,40 @@ impl VocabTables {
     pub fn from_tokenizer_json(json: &[u8]) -> Result<Self, Error> {
         let file: File =
             serde_json::from_slice(json).map_err(|error| Error::Json(error.to_string()))?;
-        file.model.check()?;
+        let kind = file.model.kind()?;
         let byte_fallback = file.model.byte_fallback.unwrap_or(false);
         let mut tables = Self {
-            kind: Kind::Bpe.name().to_owned(),
+            kind: kind.name().to_owned(),
+            scores: file.model.vocab.scores.unwrap_or_default(),
             ..Self::default()
         };
-        let unk = file.model.unk_token.clone();
+        let n_scores = tables.scores.len();
         let added = fill(
             &mut tables,
-            file.model.vocab,
+            file.model.vocab.tokens,
             &file.added_tokens,
             byte_fallback,
         )?;
-        if let Some(unk) = &unk {
-            let id = tables.tokens.iter().position(|text| text == unk);
-            let id = id.ok_or_else(|| {
-                key(
-                    "model.unk_token",
-                    "a token of the vocabulary",
-                    format!("`{unk}`"),
-                )
-            })?;
-            tables.special = SpecialIds {
-                unk: Some(id as u32),
-                ..SpecialIds::default()
-            };
-            if tables.token_types[id] == NORMAL {
-                tables.token_types[id] = UNKNOWN;
+        if n_scores > 0 {
+            tables.scores.resize(tables.tokens.len(), f64::NEG_INFINITY);
+        }
+        match kind {
+            Kind::Unigram => {
+                let id = file.model.unk_id.filter(|&id| (id as usize) < n_scores);
+                let id = id.ok_or_else(|| {
+                    let found = file.model.unk_id.map_or("none".into(), |id| id.to_string());
+                    key("model.unk_id", "the id of a token of the vocabulary", found)
+                })?;
+                set_unknown(&mut tables, id as usize);
+            }
+            _ => {
+                let default = (kind == Kind::WordPiece).then(|| "[UNK]".to_owned());
+                if let Some(unk) = file.model.unk_token.or(default) {
+                    let id = tables.tokens.iter().position(|text| *text == unk);
+                    let expected = "a token of the vocabulary";
+                    let missing = || key("model.unk_token", expected, format!("`{unk}`"));
+                    set_unknown(&mut tables, id.ok_or_else(missing)?);
+                }
             }
         }
         let merges = file.model.merges.unwrap_or_default().into_iter();
@@ -76,13 +88,28 @@ impl VocabTables {
             &file.decoder,
             &tables.tokens,
         )?;
+        if stages.byte_level && kind != Kind::Bpe {
+            let found = format!(
+                "`ByteLevel` before `{}`",
+                file.model.kind.unwrap_or_default()
+            );
+            let expected = "stages that leave text as text, unless the model is `BPE`";
+            return Err(key("pre_tokenizer", expected, found));
+        }
+        let prefix = file.model.continuing_subword_prefix;
+        let prefix = prefix.unwrap_or_else(|| "##".to_owned());
+        if kind == Kind::WordPiece {
+            write_as_gguf(&mut tables, &prefix);
+        }
         tables.rules = Some(Rules {
             normalizers: stages.normalizers,
-            cuts: stages.cuts,
+            steps: stages.steps,
             plain_text: !stages.byte_level,
             ignore_merges: file.model.ignore_merges.unwrap_or(false),
             byte_fallback,
             fuse_unk: file.model.fuse_unk.unwrap_or(false),
+            continuing_prefix: prefix,
+            max_word: file.model.max_input_chars_per_word,
             added,
             before: stages.before,
             after: stages.after,
@@ -99,6 +126,30 @@ const CONTROL: i32 = 3;
 const USER_DEFINED: i32 = 4;
 const UNUSED: i32 = 5;
 const BYTE: i32 = 6;
+
+/// Makes the token the one that stands for what has none.
+fn set_unknown(tables: &mut VocabTables, id: usize) {
+    tables.special = SpecialIds {
+        unk: Some(id as u32),
+        ..SpecialIds::default()
+    };
+    if tables.token_types[id] == NORMAL {
+        tables.token_types[id] = UNKNOWN;
+    }
+}
+
+/// Writes the tokens of WordPiece as GGUF does.
+fn write_as_gguf(tables: &mut VocabTables, prefix: &str) {
+    for (text, &token_type) in tables.tokens.iter_mut().zip(&tables.token_types) {
+        if token_type == NORMAL {
+            let continuing = text.strip_prefix(prefix).filter(|rest| !rest.is_empty());
+            *text = match continuing {
+                Some(rest) => rest.to_owned(),
+                None => format!("{SPACE}{text}"),
+            };
+        }
+    }
+}
 
 /// Puts tokens in their places.
 fn fill(

@@ -5,8 +5,9 @@
 use serde_json::Value;
 
 use super::key;
+use super::normalize::normalize;
 use crate::Error;
-use crate::rules::{Behavior, Cut, Normalize, Pattern};
+use crate::rules::{Behavior, Cut, Normalize, Pattern, Step};
 
 /// What GPT-2 cuts text by, and `ByteLevel` unless told otherwise.
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -17,7 +18,7 @@ const PUNCTUATION: &str = r"[\p{P}!-/:-@\[-`{-~]";
 #[derive(Default)]
 pub(super) struct Stages {
     pub(super) normalizers: Vec<Normalize>,
-    pub(super) cuts: Vec<Cut>,
+    pub(super) steps: Vec<Step>,
     pub(super) byte_level: bool,
     pub(super) before: Vec<u32>,
     pub(super) after: Vec<u32>,
@@ -60,10 +61,6 @@ impl Stages {
         match stage.kind {
             "ByteLevel" => {
                 if stage.flag("add_prefix_space", true)? {
-                    if !self.cuts.is_empty() {
-                        let found = "a pre-tokenizer that cuts";
-                        return Err(stage.wrong("add_prefix_space", "no stage before it", found));
-                    }
                     self.prepend(" ", false);
                 }
                 if stage.flag("use_regex", true)? {
@@ -95,10 +92,15 @@ impl Stages {
                 let words = Pattern::Regex(r"\w+|[^\w\s]+".to_owned());
                 self.cut(words, Behavior::Removed, true);
             }
+            "BertPreTokenizer" => {
+                self.cut(Pattern::Regex(r"\s".to_owned()), Behavior::Removed, false);
+                let pattern = Pattern::Regex(PUNCTUATION.to_owned());
+                self.cut(pattern, Behavior::Isolated, false);
+            }
             "Metaspace" => self.metaspace(stage)?,
             _ => {
                 let known = "`ByteLevel`, `Split`, `Digits`, `Punctuation`, `WhitespaceSplit`, \
-                             `Whitespace` or `Metaspace`";
+                             `Whitespace`, `BertPreTokenizer` or `Metaspace`";
                 return Err(stage.unknown(known));
             }
         }
@@ -108,10 +110,10 @@ impl Stages {
     /// Spaces are written as another character, and words start with it.
     fn metaspace(&mut self, stage: &Stage<'_>) -> Result<(), Error> {
         let space = stage.text("replacement")?;
-        self.normalizers.push(Normalize::Replace {
+        self.steps.push(Step::Write(Normalize::Replace {
             pattern: Pattern::Text(" ".to_owned()),
             with: space.clone(),
-        });
+        }));
         match stage.scheme()? {
             "never" => {}
             "first" => self.prepend(&space, true),
@@ -124,19 +126,19 @@ impl Stages {
     }
 
     fn prepend(&mut self, text: &str, first: bool) {
-        self.normalizers.push(Normalize::Prepend {
+        self.steps.push(Step::Write(Normalize::Prepend {
             text: text.to_owned(),
             once: true,
             first,
-        });
+        }));
     }
 
     fn cut(&mut self, pattern: Pattern, behavior: Behavior, invert: bool) {
-        self.cuts.push(Cut {
+        self.steps.push(Step::Cut(Cut {
             pattern,
             behavior,
             invert,
-        });
+        }));
     }
 
     /// What goes around a single text.
@@ -196,40 +198,10 @@ impl Stages {
     }
 }
 
-fn normalize(stage: &Stage<'_>) -> Result<Option<Normalize>, Error> {
-    Ok(Some(match stage.kind {
-        "NFC" => Normalize::Nfc,
-        "NFD" => Normalize::Nfd,
-        "NFKC" => Normalize::Nfkc,
-        "NFKD" => Normalize::Nfkd,
-        "Lowercase" => Normalize::Lowercase,
-        "Strip" => Normalize::Strip {
-            left: stage.flag("strip_left", true)?,
-            right: stage.flag("strip_right", true)?,
-        },
-        "Prepend" => Normalize::Prepend {
-            text: stage.text("prepend")?,
-            once: false,
-            first: false,
-        },
-        "Replace" => Normalize::Replace {
-            pattern: stage.pattern()?,
-            with: stage.text("content")?,
-        },
-        // An empty table changes nothing.
-        "Precompiled" if stage.value["precompiled_charsmap"] == "" => return Ok(None),
-        _ => {
-            let known =
-                "`NFC`, `NFD`, `NFKC`, `NFKD`, `Lowercase`, `Strip`, `Prepend` or `Replace`";
-            return Err(stage.unknown(known));
-        }
-    }))
-}
-
 /// One stage, and where it stands.
-struct Stage<'a> {
-    value: &'a Value,
-    kind: &'a str,
+pub(super) struct Stage<'a> {
+    pub(super) value: &'a Value,
+    pub(super) kind: &'a str,
     path: String,
 }
 
@@ -264,15 +236,15 @@ fn each(
 }
 
 impl Stage<'_> {
-    fn wrong(&self, field: &str, expected: &str, found: &str) -> Error {
+    pub(super) fn wrong(&self, field: &str, expected: &str, found: &str) -> Error {
         key(&format!("{}.{field}", self.path), expected, found)
     }
 
-    fn unknown(&self, known: &str) -> Error {
+    pub(super) fn unknown(&self, known: &str) -> Error {
         self.wrong("type", known, &format!("`{}`", self.kind))
     }
 
-    fn flag(&self, field: &str, default: bool) -> Result<bool, Error> {
+    pub(super) fn flag(&self, field: &str, default: bool) -> Result<bool, Error> {
         match &self.value[field] {
             Value::Null => Ok(default),
             Value::Bool(flag) => Ok(*flag),
@@ -280,7 +252,7 @@ impl Stage<'_> {
         }
     }
 
-    fn text(&self, field: &str) -> Result<String, Error> {
+    pub(super) fn text(&self, field: &str) -> Result<String, Error> {
         let text = self.value[field].as_str();
         text.map(str::to_owned)
             .ok_or_else(|| self.wrong(field, "text", &self.value[field].to_string()))
@@ -292,7 +264,7 @@ impl Stage<'_> {
             .ok_or_else(|| self.wrong(field, "a list", &self.value[field].to_string()))
     }
 
-    fn pattern(&self) -> Result<Pattern, Error> {
+    pub(super) fn pattern(&self) -> Result<Pattern, Error> {
         let pattern = &self.value["pattern"];
         match (pattern["String"].as_str(), pattern["Regex"].as_str()) {
             (Some(text), None) if !text.is_empty() => Ok(Pattern::Text(text.to_owned())),

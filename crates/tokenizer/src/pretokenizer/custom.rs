@@ -10,7 +10,8 @@ use regex_automata::meta::{BuildError, Regex};
 
 use super::{PreTokenizer, Rule, TAIL, Tail, Traits, digits};
 use crate::Error;
-use crate::rules::{Behavior, Cut, Pattern, Rules};
+use crate::normalizer::{Normalizer, check_growth};
+use crate::rules::{Behavior, Cut, Pattern, Rules, Step};
 
 /// Expressions with lookahead, each alone in a rule, and what they mean.
 const DIGITS: [(&str, digits::Rule); 4] = [
@@ -26,6 +27,12 @@ const DIGITS: [(&str, digits::Rule); 4] = [
 impl PreTokenizer {
     /// The rules that a `tokenizer.json` spells out.
     pub(crate) fn custom(rules: &Rules) -> Result<Self, Error> {
+        let steps: Vec<Rule> = rules.steps.iter().map(step).collect::<Result<_, _>>()?;
+        let growth = steps.iter().map(|step| match step {
+            Rule::Write(normalizer) => normalizer.growth(),
+            _ => 1.0,
+        });
+        check_growth(growth.product())?;
         Ok(Self {
             traits: Traits {
                 ignore_merges: rules.ignore_merges,
@@ -35,8 +42,15 @@ impl PreTokenizer {
                 byte_fallback: rules.byte_fallback,
                 fuse_unk: rules.fuse_unk,
             },
-            rules: rules.cuts.iter().map(rule).collect::<Result<_, _>>()?,
+            rules: steps,
         })
+    }
+}
+
+fn step(step: &Step) -> Result<Rule, Error> {
+    match step {
+        Step::Cut(cut) => rule(cut),
+        Step::Write(change) => Ok(Rule::Write(Normalizer::new(std::slice::from_ref(change))?)),
     }
 }
 
@@ -165,6 +179,7 @@ pub(super) fn split(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::Normalize;
 
     fn pieces(pattern: Pattern, behavior: Behavior, invert: bool, text: &str) -> Vec<String> {
         let cut = Cut {
@@ -172,14 +187,46 @@ mod tests {
             behavior,
             invert,
         };
+        all_pieces(vec![Step::Cut(cut)], text)
+    }
+
+    fn all_pieces(steps: Vec<Step>, text: &str) -> Vec<String> {
         let rules = Rules {
-            cuts: vec![cut],
+            steps,
             ..Rules::default()
         };
         let pre = PreTokenizer::custom(&rules).expect("sound");
         let mut pieces = Vec::new();
-        pre.split(text, |piece| pieces.push(piece.to_owned()));
+        pre.split(text, true, |piece| pieces.push(piece.to_owned()));
         pieces
+    }
+
+    /// Only the piece at the very start is the first one.
+    #[test]
+    fn pieces_are_written_and_cut_again() {
+        let cut = |pattern: &str, behavior| {
+            Step::Cut(Cut {
+                pattern: Pattern::Text(pattern.into()),
+                behavior,
+                invert: false,
+            })
+        };
+        let prepend = |first| {
+            Step::Write(Normalize::Prepend {
+                text: "_".into(),
+                once: true,
+                first,
+            })
+        };
+        let steps = |first| {
+            vec![
+                cut(" ", Behavior::Removed),
+                prepend(first),
+                cut("_", Behavior::MergedWithNext),
+            ]
+        };
+        assert_eq!(all_pieces(steps(false), "a_b c"), ["_a", "_b", "_c"]);
+        assert_eq!(all_pieces(steps(true), "a_b c"), ["_a", "_b", "c"]);
     }
 
     /// As the `tokenizers` library's documentation has them for `the-final--countdown` cut at `-`.

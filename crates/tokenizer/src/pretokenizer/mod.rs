@@ -26,6 +26,7 @@ pub(crate) use custom::compile;
 pub(crate) use names::Traits;
 
 use crate::Error;
+use crate::normalizer::Normalizer;
 use crate::rules::Behavior;
 
 /// One splitting rule.
@@ -53,6 +54,8 @@ enum Rule {
     Digits(digits::Rule),
     /// A rule whose matches and gaps do not all become pieces; the flag makes matches of gaps.
     Behaving(Box<Self>, Behavior, bool),
+    /// Writes the piece in another way.
+    Write(Normalizer),
 }
 
 /// What becomes of a run of spaces that the expression's last alternatives match.
@@ -88,11 +91,9 @@ impl PreTokenizer {
     }
 
     /// Passes the pieces of `text` to `piece`, in order. Together they are the text, unless a rule of a
-    /// `tokenizer.json` removes something.
-    pub(crate) fn split<'t>(&self, text: &'t str, mut piece: impl FnMut(&'t str)) {
-        self.apply(&self.rules, text, 0..text.len(), &mut |part| {
-            piece(&text[part])
-        });
+    /// `tokenizer.json` changes something. `first` says whether nothing stands before the text.
+    pub(crate) fn split(&self, text: &str, first: bool, mut piece: impl FnMut(&str)) {
+        self.apply(&self.rules, text, 0..text.len(), first, &mut piece);
     }
 
     /// Applies the first rule and, inside each of its parts, the others: depth first, so nothing is stored.
@@ -101,12 +102,20 @@ impl PreTokenizer {
         rules: &[Rule],
         text: &str,
         part: Range<usize>,
-        emit: &mut dyn FnMut(Range<usize>),
+        first: bool,
+        emit: &mut dyn FnMut(&str),
     ) {
         match rules {
-            [] => emit(part),
+            [] => emit(&text[part]),
+            [Rule::Write(normalizer), rest @ ..] => {
+                let first = first && part.start == 0;
+                let written = normalizer.apply(&text[part], first);
+                self.apply(rest, &written, 0..written.len(), first, emit);
+            }
             [rule, rest @ ..] => {
-                rule.split(text, part, &mut |part| self.apply(rest, text, part, emit));
+                rule.split(text, part, &mut |part| {
+                    self.apply(rest, text, part, first, emit);
+                });
             }
         }
     }
@@ -162,6 +171,7 @@ impl Rule {
                 return digits::split(*rule, text, part, &mut |part| emit(part, true));
             }
             Self::Behaving(rule, ..) => return rule.parts(text, part, emit),
+            Self::Write(_) => return emit(part, true), // cuts nothing
             Self::Regex(regex, tail) => (regex, *tail),
         };
         let text = &text[..part.end]; // `$` means the end of the piece

@@ -128,9 +128,9 @@ fn split_by_fancy_regex<'t>(regex: &fancy_regex::Regex, pieces: Vec<&'t str>) ->
     out
 }
 
-fn pieces<'t>(pre: &PreTokenizer, text: &'t str) -> Vec<&'t str> {
+fn pieces(pre: &PreTokenizer, text: &str) -> Vec<String> {
     let mut pieces = Vec::new();
-    pre.split(text, |piece| pieces.push(piece));
+    pre.split(text, true, |piece| pieces.push(piece.to_owned()));
     pieces
 }
 
