@@ -56,7 +56,7 @@ pub(crate) fn stream(
     }
     match (pieces.finish_reason(), pieces.usage()) {
         (Some(reason), Some(usage)) => {
-            let end = Some((reason, usage.clone()));
+            let end = Some((reason, *usage));
             Ok(Answer { text, end })
         }
         _ => Err(Failure::new("the engine stopped without saying why")),

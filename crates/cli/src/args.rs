@@ -28,6 +28,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(Box<cmd::run::Args>),
     Batch(Box<cmd::batch::Args>),
+    Serve(Box<cmd::serve::Args>),
     Pull(cmd::pull::Args),
     #[command(visible_alias = "ls")]
     List(cmd::list::Args),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{
     PossibleValuesParser, RangedU64ValueParser, StringValueParser, TypedValueParser,
 };
-use ingle::{DType, KvType, Model, ModelFiles};
+use ingle::{DType, KvType, Model, ModelBuilder, ModelFiles};
 
 use crate::App;
 use crate::failure::Failure;
@@ -68,36 +68,52 @@ impl Default for LoadArgs {
     }
 }
 
+impl LoadArgs {
+    /// What the flags make of a builder. Files that they name are read now.
+    pub(crate) fn settings(
+        &self,
+    ) -> Result<impl Fn(ModelBuilder) -> ModelBuilder + Send + Sync + use<>, Failure> {
+        let template = self.chat_template_file.as_deref().map(read_text);
+        let template = template.transpose()?;
+        let args = self.clone();
+        Ok(move |mut builder: ModelBuilder| {
+            builder = builder
+                .kv_type(args.kv_type)
+                .parallel(args.parallel)
+                .speculate(!args.no_speculation);
+            if let Some(ctx) = args.ctx {
+                builder = builder.ctx(ctx);
+            }
+            if let Some(threads) = args.threads {
+                builder = builder.threads(threads);
+            }
+            if let Some(dtype) = args.quant {
+                builder = builder.quant(dtype);
+            }
+            if let Some(bytes) = args.memory {
+                builder = builder.memory(bytes);
+            }
+            if let Some(kv_tokens) = args.kv_tokens {
+                builder = builder.kv_tokens(kv_tokens);
+            }
+            if let Some((ctx, max_outputs)) = args.measuring {
+                builder = builder.measuring(ctx, max_outputs);
+            }
+            if let Some(source) = &template {
+                builder = builder.chat_template(source.as_str());
+            }
+            if let Some(name) = &args.chat_template_name {
+                builder = builder.chat_template_name(name.as_str());
+            }
+            builder
+        })
+    }
+}
+
 /// Finds or downloads the model and loads it.
 pub(crate) fn model(app: &App, name: &str, args: &LoadArgs) -> Result<Model, Failure> {
-    let mut builder = Model::builder(name).progress(Download::new(&app.interrupt));
-    if let Some(ctx) = args.ctx {
-        builder = builder.ctx(ctx);
-    }
-    if let Some(threads) = args.threads {
-        builder = builder.threads(threads);
-    }
-    builder = builder.kv_type(args.kv_type);
-    if let Some(dtype) = args.quant {
-        builder = builder.quant(dtype);
-    }
-    if let Some(bytes) = args.memory {
-        builder = builder.memory(bytes);
-    }
-    builder = builder.parallel(args.parallel);
-    builder = builder.speculate(!args.no_speculation);
-    if let Some(kv_tokens) = args.kv_tokens {
-        builder = builder.kv_tokens(kv_tokens);
-    }
-    if let Some((ctx, max_outputs)) = args.measuring {
-        builder = builder.measuring(ctx, max_outputs);
-    }
-    if let Some(path) = &args.chat_template_file {
-        builder = builder.chat_template(read_text(path)?);
-    }
-    if let Some(name) = &args.chat_template_name {
-        builder = builder.chat_template_name(name.as_str());
-    }
+    let builder = Model::builder(name).progress(Download::new(&app.interrupt));
+    let builder = args.settings()?(builder);
     let _caught = app.interrupt.catch();
     Ok(builder.load()?)
 }

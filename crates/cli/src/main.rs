@@ -60,6 +60,7 @@ fn dispatch(app: &App, command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => cmd::run::run(app, *args),
         Command::Batch(args) => cmd::batch::run(app, &args),
+        Command::Serve(args) => cmd::serve::run(app, &args),
         Command::Pull(args) => cmd::pull::run(app, &args),
         Command::List(args) => cmd::list::run(app, &args),
         Command::Show(args) => cmd::show::run(app, &args),

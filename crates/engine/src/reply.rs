@@ -138,8 +138,8 @@ impl Reply {
         token: TokenInfo,
         now: Duration,
     ) -> Option<(FinishReason, Option<StopCause>)> {
-        self.first_token.get_or_insert(now);
         self.usage.generated_tokens += 1;
+        self.reckon(now);
         let id = token.id;
         if self.tells_tokens {
             self.tokens.push(token);
@@ -159,6 +159,7 @@ impl Reply {
     /// The text is over.
     pub(crate) fn end(mut self, reason: FinishReason, cause: Option<StopCause>, now: Duration) {
         let mut cause = cause;
+        self.reckon(now);
         if !matches!(cause, Some(StopCause::Text(_))) {
             let (mut text, stopped) = self.stop.push(&self.detokenizer.finish());
             match stopped {
@@ -169,10 +170,6 @@ impl Reply {
         } else {
             self.send_piece(String::new());
         }
-        let started = self.started.unwrap_or(now);
-        let first = self.first_token.unwrap_or(now);
-        self.usage.prompt_time = first.saturating_sub(started);
-        self.usage.generation_time = now.saturating_sub(first);
         let usage = self.usage;
         let ending = Ending {
             reason,
@@ -187,10 +184,26 @@ impl Reply {
         self.sink.send(Event::End(Err(error)));
     }
 
+    /// The times up to now; without a token all of it was the prompt's.
+    fn reckon(&mut self, now: Duration) {
+        let started = self.started.unwrap_or(now);
+        let first = match self.usage.generated_tokens {
+            0 => now,
+            _ => *self.first_token.get_or_insert(now),
+        };
+        self.usage.prompt_time = first.saturating_sub(started);
+        self.usage.generation_time = now.saturating_sub(first);
+    }
+
     fn send_piece(&mut self, text: String) {
         if !text.is_empty() || !self.tokens.is_empty() {
             let tokens = std::mem::take(&mut self.tokens);
-            self.sink.send(Event::Piece { text, tokens });
+            let usage = self.usage;
+            self.sink.send(Event::Piece {
+                text,
+                tokens,
+                usage,
+            });
         }
     }
 }

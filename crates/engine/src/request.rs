@@ -151,7 +151,7 @@ pub enum StopCause {
 }
 
 /// Counts and times of one request.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
@@ -205,6 +205,8 @@ pub enum Event {
         text: String,
         /// Possibly none.
         tokens: Vec<TokenInfo>,
+        /// Counts and times so far.
+        usage: Usage,
     },
     /// The vector of an [`EmbedRequest`](crate::EmbedRequest); nothing comes after it.
     Embedding(Vec<f32>),
@@ -228,6 +230,19 @@ impl Request {
     pub(crate) fn wanted_of_prompt(&self) -> Option<usize> {
         let echoed = self.sampler.logprobs.filter(|_| self.echo);
         self.prompt_logprobs.or(echoed)
+    }
+
+    /// Whether an engine of these bounds would take the request.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn validate(
+        &self,
+        tokenizer: &Tokenizer,
+        vocab_size: usize,
+        max_seq_len: usize,
+    ) -> Result<(), RequestError> {
+        self.check(tokenizer, vocab_size, max_seq_len).map(drop)
     }
 
     /// The request's sampler, if the request can be carried out.

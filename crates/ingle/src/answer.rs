@@ -6,6 +6,8 @@ use engine::{Ending, FinishReason, Usage};
 use serde_json::Value;
 
 use crate::dialogue::{Delta, ReplyParser, ToolCall};
+use crate::parts::{PartStream, finish, push};
+use crate::prompt::Prompt;
 use crate::reply::ReplyStream;
 use crate::{Error, Request};
 
@@ -32,12 +34,12 @@ impl Request {
     /// As for [`Request::run`]; if a tool is malformed, or a call is required that cannot be enforced.
     pub fn answer(self) -> Result<Answer, Error> {
         let mut stream = self.deltas()?;
-        let mut parts = Parts::default();
+        let mut parts = AnswerBuilder::default();
         for delta in stream.by_ref() {
             parts.add(delta?);
         }
         let ending = stream.ending().cloned().ok_or(Error::WorkerGone)?;
-        Ok(parts.answer(ending))
+        Ok(parts.finish(ending))
     }
 
     /// [`Request::answer`] for any async runtime.
@@ -45,18 +47,13 @@ impl Request {
     /// # Errors
     /// As for [`Request::answer`].
     pub async fn answer_async(self) -> Result<Answer, Error> {
-        let mut parser = self.parser()?;
-        let reply = self.with_marks().run_async().await?;
-        let mut parts = Parts::default();
-        let deltas = parser.push(&reply.text).into_iter();
-        deltas
-            .chain(parser.finish())
-            .for_each(|delta| parts.add(delta));
-        Ok(parts.answer(Ending {
-            reason: reply.finish_reason,
-            cause: reply.stop_cause,
-            usage: reply.usage,
-        }))
+        let mut stream = self.parts_async().await?;
+        let mut parts = AnswerBuilder::default();
+        while let Some(part) = stream.next().await {
+            part?.deltas.into_iter().for_each(|delta| parts.add(delta));
+        }
+        let ending = stream.ending().cloned().ok_or(Error::WorkerGone)?;
+        Ok(parts.finish(ending))
     }
 
     /// The same in pieces, as they come. Dropping the stream stops the computation.
@@ -64,30 +61,38 @@ impl Request {
     /// # Errors
     /// As for [`Request::stream`] and [`Request::answer`].
     pub fn deltas(self) -> Result<DeltaStream, Error> {
+        let prepared = self.with_marks().prepare()?;
+        let parsers = prepared.parsers.clone();
+        let first = prepared.start()?.into_iter().zip(parsers).next();
+        let (replies, parser) = first.ok_or(Error::WorkerGone)?;
         Ok(DeltaStream {
-            parser: self.parser()?,
-            replies: self.with_marks().stream()?,
+            parser,
+            replies,
             ready: VecDeque::new(),
             is_over: false,
         })
     }
 
-    /// Marks of calls are control tokens in some vocabularies.
-    fn with_marks(self) -> Self {
-        self.keep_special(true)
+    /// [`Request::deltas`] for any async runtime, with the tokens that they are made of.
+    ///
+    /// # Errors
+    /// As for [`Request::deltas`].
+    pub async fn parts_async(self) -> Result<PartStream, Error> {
+        Ok(self.with_marks().prepare()?.parts_async().await?.remove(0))
     }
 
-    fn parser(&self) -> Result<ReplyParser, Error> {
-        let (_, tail) = self.prompt.tokens(&self.model, &self.tools)?;
-        let (format, tools) = (&self.model.0.format, &self.tools.tools);
-        let seed = self.request.sampler.seed;
-        Ok(ReplyParser::new(format, &tail, tools, seed))
+    /// Marks of calls are control tokens in some vocabularies; a text that is not taken apart is given as asked.
+    fn with_marks(self) -> Self {
+        match self.prompt {
+            Prompt::Chat { .. } => self.keep_special(true),
+            _ => self,
+        }
     }
 }
 
 /// A reply in pieces, taken apart.
 pub struct DeltaStream {
-    parser: ReplyParser,
+    parser: Option<ReplyParser>,
     replies: ReplyStream,
     ready: VecDeque<Delta>,
     is_over: bool,
@@ -112,31 +117,32 @@ impl Iterator for DeltaStream {
                 return None;
             }
             match self.replies.next() {
-                Some(Ok(text)) => self.ready.extend(self.parser.push(&text)),
+                Some(Ok(text)) => self.ready.extend(push(&mut self.parser, text)),
                 Some(Err(error)) => {
                     self.is_over = true;
                     return Some(Err(error));
                 }
                 None => {
                     self.is_over = true;
-                    self.ready.extend(self.parser.finish());
+                    self.ready.extend(finish(&mut self.parser));
                 }
             }
         }
     }
 }
 
-/// An answer in the making.
-#[derive(Default)]
-struct Parts {
+/// An answer in the making, for who reads a [`PartStream`].
+#[derive(Clone, Debug, Default)]
+pub struct AnswerBuilder {
     content: String,
     reasoning: String,
     /// Id, name and arguments.
     calls: Vec<(String, String, String)>,
 }
 
-impl Parts {
-    fn add(&mut self, delta: Delta) {
+impl AnswerBuilder {
+    /// Adds what came next.
+    pub fn add(&mut self, delta: Delta) {
         match delta {
             Delta::Content(text) => self.content += &text,
             Delta::Reasoning(text) => self.reasoning += &text,
@@ -153,8 +159,8 @@ impl Parts {
         }
     }
 
-    /// A call whose arguments broke off keeps what there is of them as a string.
-    fn answer(self, ending: Ending) -> Answer {
+    /// The whole. A call whose arguments broke off keeps what there is of them as a string.
+    pub fn finish(self, ending: Ending) -> Answer {
         let call = |(id, name, text): (String, String, String)| ToolCall {
             id,
             name,

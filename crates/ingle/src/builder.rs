@@ -252,7 +252,7 @@ impl ModelBuilder {
             max_waiting: usize::MAX,
             speculate: self.speculate,
         };
-        let commands = worker::start(Engine::new(backend, tokenizer.clone(), options))?;
+        let (commands, latest) = worker::start(Engine::new(backend, tokenizer.clone(), options))?;
         Ok(Model(Arc::new(Shared {
             info,
             model,
@@ -261,6 +261,7 @@ impl ModelBuilder {
             format,
             grammars: OnceLock::new(),
             commands,
+            latest,
         })))
     }
 

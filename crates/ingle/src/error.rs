@@ -83,6 +83,11 @@ pub enum Error {
         /// Its role.
         found: String,
     },
+    /// There is no turn of the assistant's to go on with.
+    #[error(
+        "the last message cannot be continued: it is not the assistant's, is empty, or the template changes its text"
+    )]
+    NothingToContinue,
     /// A type that models are not quantised to while they are loaded.
     #[error("cannot quantise to {found}, expected one of: {}", crate::quant::TYPES.map(tensor::DType::name).join(", "))]
     QuantType {

@@ -200,6 +200,14 @@ impl Pool {
         receiver.recv().await.map_err(|_| Error::WorkerGone)?
     }
 
+    /// The model of this name, if it is loaded; this does not count as use.
+    pub fn peek(&self, name: &str) -> Option<Model> {
+        match self.slots().get(name) {
+            Some(Slot::Loaded { model, .. }) => Some(model.clone()),
+            _ => None,
+        }
+    }
+
     /// Lets a model go; who holds it keeps it. Whether it was there.
     pub fn unload(&self, name: &str) -> bool {
         let mut slots = self.slots();

@@ -12,6 +12,8 @@ pub(crate) enum Prompt {
     Chat {
         messages: Vec<Message>,
         variables: Map<String, Value>,
+        /// The last turn is gone on with.
+        continues: bool,
     },
     Text(String),
     Tokens(Vec<u32>),
@@ -46,13 +48,14 @@ impl Prompt {
     /// If the model has no chat template, or it refuses the conversation.
     pub(crate) fn tokens(&self, model: &Model, tools: &Tools) -> Result<(Vec<u32>, String), Error> {
         let tokenizer = model.tokenizer();
-        let (messages, variables) = match self {
+        let (messages, variables, continues) = match self {
             Self::Text(text) => return Ok((tokenizer.encode(text, true, true), String::new())),
             Self::Tokens(tokens) => return Ok((tokens.clone(), String::new())),
             Self::Chat {
                 messages,
                 variables,
-            } => (messages, variables),
+                continues,
+            } => (messages, variables, *continues),
         };
         crate::chat::check_roles(messages)?;
         let Some(template) = model.chat_template() else {
@@ -69,15 +72,18 @@ impl Prompt {
             ([], _) | (_, ToolChoice::None) => Value::Null,
             (tools, _) => tools.iter().map(Tool::to_template).collect(),
         };
-        let text = template.render(&TemplateInput {
+        let mut text = template.render(&TemplateInput {
             messages: serde_json::to_value(messages).expect("messages are JSON"),
             tools: Some(shown),
-            add_generation_prompt: true,
+            add_generation_prompt: !continues,
             bos_token: text_of(tokenizer.bos()).to_owned(),
             eos_token: text_of(tokenizer.eos()).to_owned(),
             extra: variables.clone(),
             ..TemplateInput::default()
         })?;
+        if continues {
+            cut_behind_last(&mut text, messages)?;
+        }
         let mut tokens = tokenizer.encode(&text, false, true);
         if tokenizer.add_bos()
             && let Some(bos) = tokenizer.bos()
@@ -89,4 +95,19 @@ impl Prompt {
         let tail = &text[start.map_or(0, |(at, _)| at)..];
         Ok((tokens, tail.to_owned()))
     }
+}
+
+/// Cuts a conversation behind its last turn's text, so that it goes on there.
+///
+/// # Errors
+/// If the last turn is not the assistant's, or the template does not show its text as it is.
+fn cut_behind_last(text: &mut String, messages: &[Message]) -> Result<(), Error> {
+    let last = messages.last().filter(|last| last.role == "assistant");
+    let content = last.map(|last| last.content.trim()).unwrap_or_default();
+    let at = match content {
+        "" => None,
+        content => text.rfind(content).map(|at| at + content.len()),
+    };
+    text.truncate(at.ok_or(Error::NothingToContinue)?);
+    Ok(())
 }

@@ -45,6 +45,8 @@ pub struct Piece {
     pub text: String,
     /// The tokens since the last piece, if log-probabilities were asked for.
     pub tokens: Vec<TokenInfo>,
+    /// Counts and times so far.
+    pub usage: Usage,
 }
 
 /// What is known of a reply beside its pieces.
@@ -63,7 +65,15 @@ impl Known {
                 self.prompt_tokens = tokens;
                 return None;
             }
-            Some(Event::Piece { text, tokens }) => Some(Ok(Piece { text, tokens })),
+            Some(Event::Piece {
+                text,
+                tokens,
+                usage,
+            }) => Some(Ok(Piece {
+                text,
+                tokens,
+                usage,
+            })),
             Some(Event::End(Ok(end))) => {
                 self.end = Some(end);
                 None

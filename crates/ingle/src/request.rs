@@ -4,7 +4,8 @@ use engine::grammar::GrammarSpec;
 use engine::sampler::SamplerParams;
 use serde_json::{Map, Value};
 
-use crate::dialogue::{self, Tool, ToolChoice};
+use crate::dialogue::{self, ReplyParser, Tool, ToolChoice};
+use crate::parts::Prepared;
 use crate::prompt::{Prompt, Tools};
 use crate::reply::{AsyncReplyStream, Reply, ReplyStream};
 use crate::worker::Command;
@@ -24,6 +25,7 @@ pub struct Request {
     best_of: Option<usize>,
     grammar: Option<GrammarSpec>,
     pub(crate) tools: Tools,
+    splits_reasoning: bool,
 }
 
 impl Request {
@@ -33,6 +35,7 @@ impl Request {
             Prompt::Chat {
                 messages: chat.0,
                 variables: Map::new(),
+                continues: false,
             },
         )
     }
@@ -56,6 +59,7 @@ impl Request {
             best_of: None,
             grammar: None,
             tools: Tools::default(),
+            splits_reasoning: true,
         }
     }
 
@@ -75,6 +79,14 @@ impl Request {
         self
     }
 
+    /// Goes on with the conversation's last turn, which is the assistant's, in place of a turn of its own.
+    pub fn continue_final(mut self, continue_final: bool) -> Self {
+        if let Prompt::Chat { continues, .. } = &mut self.prompt {
+            *continues = continue_final;
+        }
+        self
+    }
+
     /// Tools that the model may call. [`Request::answer`] and [`Request::deltas`] tell calls from text.
     pub fn tools(mut self, tools: Vec<Tool>) -> Self {
         self.tools.tools = tools;
@@ -84,6 +96,12 @@ impl Request {
     /// Whether the model calls a tool: as it likes, unless something else is said.
     pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
         self.tools.choice = choice;
+        self
+    }
+
+    /// Whether thoughts are told from the answer; they are. Otherwise they are content, with the marks around them.
+    pub fn split_reasoning(mut self, split: bool) -> Self {
+        self.splits_reasoning = split;
         self
     }
 
@@ -219,10 +237,7 @@ impl Request {
     /// # Errors
     /// As for [`Request::run`].
     pub fn run_all(self) -> Result<Vec<Reply>, Error> {
-        let (command, streams) = self.command()?;
-        let sent = self.model.0.commands.send_blocking(command);
-        sent.map_err(|_| Error::WorkerGone)?;
-        let replies = streams.into_iter().map(ReplyStream::reply);
+        let replies = self.prepare()?.start()?.into_iter().map(ReplyStream::reply);
         Ok(self.best(replies.collect::<Result<_, _>>()?))
     }
 
@@ -239,11 +254,8 @@ impl Request {
     /// # Errors
     /// As for [`Request::run`].
     pub async fn run_all_async(self) -> Result<Vec<Reply>, Error> {
-        let (command, streams) = self.command()?;
-        let sent = self.model.0.commands.send(command).await;
-        sent.map_err(|_| Error::WorkerGone)?;
         let mut replies = Vec::new();
-        for stream in streams {
+        for stream in self.prepare()?.start_async().await? {
             replies.push(stream.reply_async().await?);
         }
         Ok(self.best(replies))
@@ -252,8 +264,8 @@ impl Request {
     /// The reply in pieces, as they come. Dropping the stream stops the computation.
     ///
     /// # Errors
-    /// If the prompt cannot be made, or several replies are asked for and only the best of more; what else can be
-    /// wrong comes as the first item.
+    /// As for [`Request::run`], or if several replies are asked for and only the best of more. What fails under way
+    /// comes as an item.
     pub fn stream(self) -> Result<ReplyStream, Error> {
         Ok(self.stream_all()?.remove(0))
     }
@@ -263,10 +275,7 @@ impl Request {
     /// # Errors
     /// As for [`Request::stream`].
     pub fn stream_all(self) -> Result<Vec<ReplyStream>, Error> {
-        let (command, streams) = self.all_of_them()?.command()?;
-        let sent = self.model.0.commands.send_blocking(command);
-        sent.map_err(|_| Error::WorkerGone)?;
-        Ok(streams)
+        self.all_of_them()?.prepare()?.start()
     }
 
     /// [`Request::stream`] for any async runtime.
@@ -282,9 +291,7 @@ impl Request {
     /// # Errors
     /// As for [`Request::stream`].
     pub async fn stream_all_async(self) -> Result<Vec<AsyncReplyStream>, Error> {
-        let (command, streams) = self.all_of_them()?.command()?;
-        let sent = self.model.0.commands.send(command).await;
-        sent.map_err(|_| Error::WorkerGone)?;
+        let streams = self.all_of_them()?.prepare()?.start_async().await?;
         Ok(streams.into_iter().map(AsyncReplyStream::new).collect())
     }
 
@@ -296,8 +303,12 @@ impl Request {
         }
     }
 
-    /// What to tell the thread, and where the replies come.
-    pub(crate) fn command(&self) -> Result<(Command, Vec<ReplyStream>), Error> {
+    /// Does what can be done before the model computes: renders the template, makes tokens of the text, compiles the
+    /// grammar, checks every parameter. It may take milliseconds, of a thread that may be held up so long.
+    ///
+    /// # Errors
+    /// As for [`Request::run`]: what passes here is computed.
+    pub fn prepare(&self) -> Result<Prepared, Error> {
         let num_generated = self.best_of.unwrap_or(self.num_choices);
         if !(self.num_choices..=MAX_CHOICES).contains(&num_generated) || self.num_choices == 0 {
             return Err(Error::Choices {
@@ -314,7 +325,12 @@ impl Request {
         if num_generated > self.num_choices {
             request.sampler.logprobs.get_or_insert(0);
         }
+        let (vocab_size, ctx) = (self.model.vocab_size(), self.model.info().ctx);
+        request.validate(self.model.tokenizer(), vocab_size, ctx)?;
         let seed = request.sampler.seed;
+        let parser = |i| self.parser(&tail, seed.wrapping_add(i));
+        let parsers = (0..num_generated as u64).map(parser).collect();
+        let prompt = request.prompt.clone();
         let requests = (0..num_generated as u64).map(|i| {
             let mut request = request.clone();
             request.sampler.seed = seed.wrapping_add(i);
@@ -322,7 +338,23 @@ impl Request {
         });
         let (command, receivers) = Command::generate(requests.collect());
         let stream = |events| ReplyStream::new(events, self.model.clone());
-        Ok((command, receivers.into_iter().map(stream).collect()))
+        Ok(Prepared {
+            model: self.model.clone(),
+            prompt,
+            command,
+            streams: receivers.into_iter().map(stream).collect(),
+            parsers,
+        })
+    }
+
+    /// What takes a reply apart, if it is one of a conversation.
+    fn parser(&self, prompt_tail: &str, seed: u64) -> Option<ReplyParser> {
+        let mut format = self.model.0.format.clone();
+        if !self.splits_reasoning {
+            format.reasoning = None;
+        }
+        let is_chat = matches!(self.prompt, Prompt::Chat { .. });
+        is_chat.then(|| ReplyParser::new(&format, prompt_tail, &self.tools.tools, seed))
     }
 
     /// What the reply must look like: what the caller says, or the form of the calls that tools allow.

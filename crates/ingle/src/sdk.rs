@@ -1,7 +1,7 @@
 //! The handle that programs hold.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use engine::EngineStats;
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     /// Made when the first grammar is wanted.
     pub(crate) grammars: OnceLock<Result<GrammarEngine, GrammarError>>,
     pub(crate) commands: async_channel::Sender<Command>,
+    /// Counts as of the last step.
+    pub(crate) latest: Arc<Mutex<EngineStats>>,
 }
 
 /// Facts about a loaded model.
@@ -113,6 +115,17 @@ impl Model {
         let sent = self.0.commands.send_blocking(Command::Stats(sender));
         sent.map_err(|_| Error::WorkerGone)?;
         receiver.recv_blocking().map_err(|_| Error::WorkerGone)
+    }
+
+    /// [`Model::stats`] as of the last step, without a wait.
+    pub fn latest_stats(&self) -> EngineStats {
+        let latest = self.0.latest.lock();
+        *latest.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rows of logits: ids from here on are not of the model.
+    pub fn vocab_size(&self) -> usize {
+        self.0.model.config().vocab_size
     }
 
     /// Forgets the prefixes that are cached.

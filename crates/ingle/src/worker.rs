@@ -1,5 +1,7 @@
 //! The thread that computes: takes requests as they come, and computes all of them together, step by step.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_channel::{Receiver, Sender};
 use engine::{EmbedRequest, Engine, EngineStats, Event, ModelBackend, Request, RequestId, Sink};
 
@@ -47,8 +49,13 @@ impl Sink for Channel {
 }
 
 /// Starts the thread; it ends with the last request after the last sender is dropped.
-pub(crate) fn start(mut engine: Engine<ModelBackend>) -> Result<Sender<Command>, Error> {
+/// Beside the sender, the counts as of the last step.
+pub(crate) fn start(
+    mut engine: Engine<ModelBackend>,
+) -> Result<(Sender<Command>, Arc<Mutex<EngineStats>>), Error> {
     let (sender, commands) = async_channel::bounded(MAX_WAITING);
+    let latest = Arc::new(Mutex::new(engine.stats()));
+    let publish = Arc::clone(&latest);
     let run = move || {
         loop {
             if engine.is_idle() {
@@ -64,6 +71,7 @@ pub(crate) fn start(mut engine: Engine<ModelBackend>) -> Result<Sender<Command>,
                 carry_out(&mut engine, command);
             }
             engine.step();
+            *publish.lock().unwrap_or_else(PoisonError::into_inner) = engine.stats();
         }
     };
     let thread = std::thread::Builder::new().name("ingle-engine".into());
@@ -71,7 +79,7 @@ pub(crate) fn start(mut engine: Engine<ModelBackend>) -> Result<Sender<Command>,
         what: "starting a thread",
         error,
     })?;
-    Ok(sender)
+    Ok((sender, latest))
 }
 
 fn carry_out(engine: &mut Engine<ModelBackend>, command: Command) {

@@ -22,7 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["tensor", "formats", "tokenizer", "model", "engine", "hub"],
     ),
     // `show` prints the metadata of a file.
-    ("cli", &["formats", "ingle"]),
+    ("server", &["ingle"]),
+    ("cli", &["formats", "ingle", "server"]),
     ("testkit", &["tensor", "formats"]),
     ("xtask", &[]),
 ];

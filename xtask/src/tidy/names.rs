@@ -68,6 +68,9 @@ const FAMILIES: &[&str] = &[
 /// Names that only look like one: programs, their files and variables.
 const OTHER_NAMES: &[&str] = &[
     "llama.cpp",
+    "llamacpp",
+    "llama_arg",
+    "llama-server",
     "llama-bench",
     "llama-perplexity",
     "llama-cli",
@@ -79,6 +82,7 @@ const OTHER_NAMES: &[&str] = &[
 /// Files where names are data and choose no architecture.
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("crates/hub/src/catalogue.rs", FOR_PEOPLE),
+    ("crates/server/src/openai/chat.rs", OF_FORMATS),
     ("crates/tokenizer/src/bpe.rs", OF_VOCABULARIES),
     ("crates/tokenizer/src/error.rs", OF_VOCABULARIES),
     ("crates/tokenizer/src/pretokenizer/", OF_VOCABULARIES),
@@ -88,6 +92,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 ];
 
 const FOR_PEOPLE: &str = "short names of models, which people type";
+const OF_FORMATS: &str = "requests call a form of replies after who had it first";
 const OF_VOCABULARIES: &str = "GGUF names the kinds of tokenizers and pre-tokenizers after the \
     family that had them first; many architectures share one";
 

@@ -183,7 +183,7 @@ fn simulate(seed: u64, num_requests: usize) -> u64 {
             } else {
                 assert_eq!(found, whole, "seed {seed}");
                 let mut expected = expected.end().expect("it has ended");
-                expected.usage = end.usage.clone();
+                expected.usage = end.usage;
                 assert_eq!(end, expected, "seed {seed}");
                 assert_eq!(tokens(inbox), tokens(&alone(request, habit)), "seed {seed}");
                 checked += 1;

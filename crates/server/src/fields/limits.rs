@@ -1,0 +1,156 @@
+//! Where a reply ends, how many there are, and how they are sent.
+
+use ingle::Request;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::OneOrMany;
+use crate::error::{ApiError, Outcome};
+use crate::state::App;
+
+/// Bounds of replies, and how they are sent.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub(crate) struct LimitFields {
+    /// Most tokens of a reply.
+    max_tokens: Option<i64>,
+    /// OpenAI's newer name of `max_tokens`.
+    max_completion_tokens: Option<i64>,
+    /// llama.cpp's name of `max_tokens`; -1: no bound but the context.
+    n_predict: Option<i64>,
+    min_tokens: Option<usize>,
+    stop: Option<OneOrMany<String>>,
+    stop_token_ids: Option<Vec<u32>>,
+    ignore_eos: Option<bool>,
+    /// Replies to each prompt.
+    n: Option<usize>,
+    /// llama.cpp's name of `n`.
+    n_cmpl: Option<usize>,
+    /// Whether replies are sent as they are made, as server-sent events.
+    #[serde(default)]
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+    /// Whether what is known of the same prompt may be used.
+    cache_prompt: Option<bool>,
+    /// False shows control tokens.
+    skip_special_tokens: Option<bool>,
+    /// Whether each piece of a stream says how fast it goes.
+    timings_per_token: Option<bool>,
+}
+
+/// How streams are sent.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+struct StreamOptions {
+    /// Whether the last event has the counts of tokens.
+    #[serde(default)]
+    include_usage: Option<bool>,
+    /// Whether every event has them.
+    #[serde(default)]
+    continuous_usage_stats: Option<bool>,
+    /// Padding against eavesdroppers, which there is none of.
+    #[serde(default)]
+    #[expect(dead_code, reason = "known, and changes no text")]
+    include_obfuscation: Option<bool>,
+}
+
+/// Most stop strings, and their most bytes.
+const MAX_STOPS: usize = 64;
+const MAX_STOP_BYTES: usize = 1024;
+
+impl LimitFields {
+    pub(crate) fn streams(&self) -> bool {
+        self.stream.unwrap_or(false)
+    }
+
+    pub(crate) fn num_choices(&self) -> usize {
+        self.n.or(self.n_cmpl).unwrap_or(1)
+    }
+
+    pub(crate) fn include_usage(&self) -> bool {
+        let options = self.stream_options.as_ref();
+        options
+            .and_then(|options| options.include_usage)
+            .unwrap_or(false)
+    }
+
+    pub(crate) fn continuous_usage(&self) -> bool {
+        let options = self.stream_options.as_ref();
+        options
+            .and_then(|options| options.continuous_usage_stats)
+            .unwrap_or(false)
+    }
+
+    pub(crate) fn timings_per_token(&self) -> bool {
+        self.timings_per_token.unwrap_or(false)
+    }
+
+    /// Tokens of a reply at most; none: up to the end of the context.
+    fn max_tokens(&self, app: &App) -> Outcome<Option<usize>> {
+        let fields = [
+            ("max_completion_tokens", self.max_completion_tokens),
+            ("max_tokens", self.max_tokens),
+            ("n_predict", self.n_predict),
+        ];
+        for (name, given) in fields {
+            match given {
+                None => {}
+                Some(-1) => return Ok(None),
+                Some(number) => {
+                    let number = usize::try_from(number).map_err(|_| {
+                        let message =
+                            format!("`{name}`: expected -1 or a number of tokens, found {number}");
+                        ApiError::field(name, message)
+                    })?;
+                    return Ok(Some(number));
+                }
+            }
+        }
+        Ok(app.options.max_tokens)
+    }
+
+    /// Puts the bounds into a request.
+    ///
+    /// # Errors
+    /// What is out of range.
+    pub(crate) fn apply(&self, app: &App, mut request: Request) -> Outcome<Request> {
+        if let Some(max_tokens) = self.max_tokens(app)? {
+            request = request.max_tokens(max_tokens);
+        }
+        if let Some(stop) = self.stop.clone() {
+            request = request.stop(checked_stops(stop.into_vec())?);
+        }
+        if let Some(tokens) = self.stop_token_ids.clone() {
+            request = request.stop_tokens(tokens);
+        }
+        if let Some(cache) = self.cache_prompt {
+            request = request.cache_prompt(cache);
+        }
+        if self.num_choices() == 0 {
+            return Err(ApiError::field("n", "`n`: expected at least 1, found 0"));
+        }
+        Ok(request
+            .n(self.num_choices())
+            .min_tokens(self.min_tokens.unwrap_or(0))
+            .ignore_eos(self.ignore_eos.unwrap_or(false))
+            .keep_special(self.skip_special_tokens == Some(false)))
+    }
+}
+
+fn checked_stops(stops: Vec<String>) -> Outcome<Vec<String>> {
+    let wrong = |what: String| Err(ApiError::field("stop", format!("`stop`: {what}")));
+    if stops.len() > MAX_STOPS {
+        return wrong(format!(
+            "expected at most {MAX_STOPS} strings, found {}",
+            stops.len()
+        ));
+    }
+    match stops
+        .iter()
+        .find(|stop| stop.is_empty() || stop.len() > MAX_STOP_BYTES)
+    {
+        Some(stop) => wrong(format!(
+            "expected 1 to {MAX_STOP_BYTES} bytes, found {}",
+            stop.len()
+        )),
+        None => Ok(stops),
+    }
+}

@@ -1,0 +1,28 @@
+//! Fields that several dialects share, under OpenAI's, llama.cpp's and vLLM's names.
+
+mod format;
+mod limits;
+mod sampling;
+
+pub(crate) use format::FormatFields;
+pub(crate) use limits::LimitFields;
+pub(crate) use sampling::SamplingFields;
+
+use serde::Deserialize;
+
+/// One or several.
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    pub(crate) fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Replies under way: prepared off the threads that serve connections, in a bounded number, and watched.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use ingle::dialogue::Delta;
+use ingle::{Answer, AnswerBuilder, Ending, Model, Part, PartStream, Request, TokenInfo};
+
+use crate::error::{ApiError, Kind, Outcome};
+use crate::queue::Places;
+use crate::registry::Named;
+use crate::state::App;
+
+/// A prompt, and the replies to it.
+pub(crate) struct Prompted {
+    pub(crate) prompt: Vec<u32>,
+    pub(crate) replies: Vec<Reply>,
+}
+
+/// Has requests computed, each of which has `num_replies` replies.
+///
+/// # Errors
+/// If there is no place, or one of them cannot be computed; then none is.
+pub(crate) async fn begin(
+    app: &Arc<App>,
+    named: &Named,
+    requests: Vec<Request>,
+    num_replies: usize,
+) -> Outcome<Vec<Prompted>> {
+    app.accepts()?;
+    let started = Instant::now();
+    let places = app
+        .queue
+        .enter(requests.len().saturating_mul(num_replies))?;
+    // Templates, long prompts and grammars take their time.
+    let prepare = move || {
+        requests
+            .iter()
+            .map(Request::prepare)
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let prepared = off_thread(prepare).await??;
+    let mut begun = Vec::new();
+    for prepared in prepared {
+        let prompt = prepared.prompt().to_vec();
+        let streams = prepared.parts_async().await?;
+        let reply = |stream| Reply {
+            stream,
+            watch: Watch {
+                app: Arc::clone(app),
+                model: named.id.clone(),
+                started,
+                last: None,
+            },
+            _places: Arc::clone(&places),
+        };
+        begun.push(Prompted {
+            prompt,
+            replies: streams.into_iter().map(reply).collect(),
+        });
+    }
+    Ok(begun)
+}
+
+/// Runs what takes longer than a request may hold others up.
+///
+/// # Errors
+/// If it panics: a fault of ours, which ends nothing but the request.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Outcome<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| ApiError::new(Kind::Server, "internal error"))
+}
+
+/// A reply under way; dropping it ends it.
+pub(crate) struct Reply {
+    stream: PartStream,
+    watch: Watch,
+    _places: Places,
+}
+
+/// What is measured of a reply.
+struct Watch {
+    app: Arc<App>,
+    model: String,
+    started: Instant,
+    /// When the last token came.
+    last: Option<Instant>,
+}
+
+impl Reply {
+    /// The next piece; none at the end, or after an error.
+    pub(crate) async fn next(&mut self) -> Option<Outcome<Part>> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<Part>>> {
+        Poll::Ready(match ready!(self.stream.poll_part(context)) {
+            Some(Ok(part)) => {
+                self.watch.token();
+                Some(Ok(part))
+            }
+            Some(Err(error)) => Some(Err(error.into())),
+            None => {
+                if let Some(ending) = self.stream.ending() {
+                    self.watch.end(ending);
+                }
+                None
+            }
+        })
+    }
+
+    /// How it ended, after the last piece.
+    pub(crate) fn ending(&self) -> Option<&Ending> {
+        self.stream.ending()
+    }
+
+    /// The prompt's tokens but the first, if their log-probabilities were asked for; known with the first piece.
+    pub(crate) fn prompt_tokens(&self) -> &[TokenInfo] {
+        self.stream.prompt_tokens()
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// If it fails under way.
+    pub(crate) async fn whole(mut self) -> Outcome<Whole> {
+        let (mut answer, mut tokens) = (AnswerBuilder::default(), Vec::new());
+        while let Some(part) = self.next().await {
+            let part = part?;
+            part.deltas
+                .into_iter()
+                .for_each(|delta: Delta| answer.add(delta));
+            tokens.extend(part.tokens);
+        }
+        let ending = self.ending().cloned().ok_or_else(gone)?;
+        Ok(Whole {
+            answer: answer.finish(ending.clone()),
+            ending,
+            tokens,
+            prompt_tokens: self.prompt_tokens().to_vec(),
+        })
+    }
+}
+
+/// Several replies, whichever comes.
+pub(crate) struct Merged {
+    pub(crate) replies: Vec<Reply>,
+    is_over: Vec<bool>,
+    /// Who is asked first, so that nobody has to wait for others.
+    turn: usize,
+}
+
+impl Merged {
+    pub(crate) fn new(replies: Vec<Reply>) -> Self {
+        Self {
+            is_over: vec![false; replies.len()],
+            replies,
+            turn: 0,
+        }
+    }
+
+    /// Which reply goes on, and its piece; none is its end. After the last end there is nothing.
+    pub(crate) async fn next(&mut self) -> Option<(usize, Option<Outcome<Part>>)> {
+        poll_fn(|context| {
+            if self.is_over.iter().all(|&over| over) {
+                return Poll::Ready(None);
+            }
+            let num = self.replies.len();
+            for at in (self.turn..self.turn + num).map(|at| at % num) {
+                if self.is_over[at] {
+                    continue;
+                }
+                if let Poll::Ready(part) = self.replies[at].poll(context) {
+                    self.turn = (at + 1) % num;
+                    self.is_over[at] = part.is_none();
+                    return Poll::Ready(Some((at, part)));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// A reply that has ended.
+pub(crate) struct Whole {
+    pub(crate) answer: Answer,
+    pub(crate) ending: Ending,
+    pub(crate) tokens: Vec<TokenInfo>,
+    pub(crate) prompt_tokens: Vec<TokenInfo>,
+}
+
+fn gone() -> ApiError {
+    ingle::Error::WorkerGone.into()
+}
+
+/// What a handler needs first: the model that a request means.
+pub(crate) async fn model(app: &Arc<App>, asked: Option<&str>) -> Outcome<(Named, Model)> {
+    app.accepts()?;
+    app.registry.get(asked).await
+}
+
+impl Watch {
+    fn token(&mut self) {
+        let now = Instant::now();
+        match self.last.replace(now) {
+            None => self
+                .app
+                .metrics
+                .first_token(&self.model, now - self.started),
+            Some(last) => self.app.metrics.next_token(&self.model, now - last),
+        }
+    }
+
+    fn end(&self, ending: &Ending) {
+        self.app
+            .metrics
+            .end(&self.model, ending, self.started.elapsed());
+    }
+}

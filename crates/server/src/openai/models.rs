@@ -1,0 +1,66 @@
+//! `/v1/models`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+
+use crate::error::{ApiError, Outcome};
+use crate::generate::off_thread;
+use crate::registry::Listed;
+use crate::state::App;
+
+/// `GET /v1/models`.
+pub(crate) async fn list(State(app): State<Arc<App>>) -> Outcome<Json<Value>> {
+    let data = entries(&app).await?;
+    Ok(Json(json!({ "object": "list", "data": data })))
+}
+
+/// `GET /v1/models/{id}`.
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Outcome<Json<Value>> {
+    let known = |entry: &Value| {
+        let aliases = entry["aliases"].as_array();
+        entry["id"] == id.as_str()
+            || aliases.is_some_and(|names| names.iter().any(|name| name == id.as_str()))
+    };
+    let found = entries(&app).await?.into_iter().find(known);
+    found
+        .map(Json)
+        .ok_or_else(|| ApiError::model_not_found(&id))
+}
+
+async fn entries(app: &Arc<App>) -> Outcome<Vec<Value>> {
+    let shared = Arc::clone(app);
+    let listed = off_thread(move || shared.registry.list()).await?;
+    Ok(listed.iter().map(|listed| entry(app, listed)).collect())
+}
+
+/// OpenAI's fields; llama.cpp's state and facts, vLLM's length beside them.
+fn entry(app: &App, listed: &Listed) -> Value {
+    let mut entry = json!({
+        "id": listed.named.id,
+        "object": "model",
+        "created": listed.modified,
+        "owned_by": "ingle",
+        "aliases": listed.aliases,
+        "status": { "value": listed.state.name() },
+        "size": listed.bytes,
+        "quantization": listed.quant,
+    });
+    if let Some(model) = app.registry.pool.peek(&listed.named.source) {
+        let (info, config) = (model.info(), model.model().config());
+        entry["max_model_len"] = json!(info.ctx);
+        entry["meta"] = json!({
+            "n_vocab": config.vocab_size,
+            "n_ctx": info.ctx,
+            "n_ctx_train": info.max_seq_len,
+            "n_embd": config.d_model,
+            "size": info.file_bytes,
+        });
+    }
+    entry
+}

@@ -1,0 +1,53 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{ApiError, Kind, Outcome, ServeError};
+use crate::guard::Guard;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::queue::Queue;
+use crate::registry::Registry;
+
+/// The server's state.
+pub(crate) struct App {
+    pub(crate) options: Options,
+    pub(crate) guard: Guard,
+    pub(crate) registry: Registry,
+    pub(crate) queue: Queue,
+    pub(crate) metrics: Metrics,
+    /// The server ends: what is under way may end, nothing new begins.
+    draining: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(options: Options) -> Result<Arc<Self>, ServeError> {
+        Ok(Arc::new(Self {
+            guard: Guard::new(&options)?,
+            registry: Registry::new(&options)?,
+            queue: Queue::new(options.parallel.saturating_add(options.max_queue)),
+            metrics: Metrics::new(),
+            draining: AtomicBool::new(false),
+            options,
+        }))
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a request may begin.
+    ///
+    /// # Errors
+    /// If the server ends.
+    pub(crate) fn accepts(&self) -> Outcome<()> {
+        match self.draining.load(Ordering::SeqCst) {
+            true => Err(ApiError::new(
+                Kind::Unavailable,
+                "the server is shutting down",
+            )),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The server from outside: a small model behind a real socket.
+
+mod openai;
+mod support;
