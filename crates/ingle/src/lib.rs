@@ -52,7 +52,7 @@ pub use engine::{
 pub use error::Error;
 pub use formats::Gguf;
 pub use hub;
-pub use model::{self, KvType, Level};
+pub use model::{self, BLOCK_TOKENS, KvType, Level};
 pub use open::{ModelFiles, open, resolve};
 pub use parts::{Part, PartStream, Prepared};
 pub use pool::{Pool, PoolBuilder, PoolEntry};

@@ -120,7 +120,10 @@ impl Model {
     /// [`Model::stats`] as of the last step, without a wait.
     pub fn latest_stats(&self) -> EngineStats {
         let latest = self.0.latest.lock();
-        *latest.unwrap_or_else(PoisonError::into_inner)
+        let mut stats = *latest.unwrap_or_else(PoisonError::into_inner);
+        // Those that the engine has not looked at yet.
+        stats.num_waiting += self.0.commands.len();
+        stats
     }
 
     /// Rows of logits: ids from here on are not of the model.

@@ -53,6 +53,7 @@ pub(crate) async fn begin(
                 model: named.id.clone(),
                 started,
                 last: None,
+                has_ended: false,
             },
             _places: Arc::clone(&places),
         };
@@ -89,6 +90,7 @@ struct Watch {
     started: Instant,
     /// When the last token came.
     last: Option<Instant>,
+    has_ended: bool,
 }
 
 impl Reply {
@@ -216,9 +218,19 @@ impl Watch {
         }
     }
 
-    fn end(&self, ending: &Ending) {
+    fn end(&mut self, ending: &Ending) {
+        self.has_ended = true;
         self.app
             .metrics
             .end(&self.model, ending, self.started.elapsed());
+    }
+}
+
+/// The client went, or something else cut the reply off.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.app.metrics.abandoned(&self.model);
+        }
     }
 }

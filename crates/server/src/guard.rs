@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -163,6 +163,8 @@ pub(crate) async fn guard(
     let (ignored, method) = (Ignored::default(), request.method().clone());
     request.extensions_mut().insert(ignored.clone());
     let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("none", MatchedPath::as_str).to_owned();
     let started = std::time::Instant::now();
     let answer = match &origin {
         Err(error) => error.clone().into_response(),
@@ -186,6 +188,7 @@ pub(crate) async fn guard(
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
+    app.metrics.http(method.as_str(), &route, status.as_u16());
     let (status, ms) = (status.as_u16(), started.elapsed().as_millis() as u64);
     match error {
         Some(error) if status >= 500 => {

@@ -36,5 +36,6 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Outcome<Response> {
         return Err(ApiError::new(Kind::NotSupported, message));
     }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    app.metrics.set_places(app.queue.num_taken());
     Ok(([("content-type", content_type)], app.metrics.text()).into_response())
 }

@@ -2,6 +2,7 @@
 //!
 //! A request is a stranger's: the name in it finds what is on this disk under a name, and nothing by path or address.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +52,12 @@ impl State {
             Self::Loading => "loading",
             Self::Loaded => "loaded",
         }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").finish_non_exhaustive()
     }
 }
 
@@ -255,6 +262,17 @@ impl Registry {
             quant: None,
             named: Named { id, source },
         })
+    }
+
+    /// Models in memory, by the names that requests call them.
+    pub(crate) fn loaded(&self) -> Vec<(String, Model)> {
+        let entries = self.pool.entries().into_iter();
+        let loaded = entries.filter_map(|entry| Some((self.pool.peek(&entry.name)?, entry.name)));
+        let id = |source: String| match &self.main {
+            Some(main) if main.source == source => main.names[0].clone(),
+            _ => short_name(&source),
+        };
+        loaded.map(|(model, source)| (id(source), model)).collect()
     }
 
     fn state(&self, source: &str) -> State {

@@ -14,7 +14,7 @@ use crate::registry::Registry;
 pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) guard: Guard,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
     /// The server ends: what is under way may end, nothing new begins.
@@ -23,11 +23,12 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(options: Options) -> Result<Arc<Self>, ServeError> {
+        let registry = Arc::new(Registry::new(&options)?);
         Ok(Arc::new(Self {
             guard: Guard::new(&options)?,
-            registry: Registry::new(&options)?,
             queue: Queue::new(options.parallel.saturating_add(options.max_queue)),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(Arc::clone(&registry)),
+            registry,
             draining: AtomicBool::new(false),
             options,
         }))
