@@ -1,4 +1,4 @@
-"""Makes the ids of this folder. Needs: pip install transformers sentencepiece mistral-common tiktoken.
+"""Makes the ids of this folder. Needs: pip install transformers sentencepiece mistral-common tiktoken rwkv.
 
     python make.py FOLDER [NAME...]
 
@@ -73,6 +73,15 @@ def tekken_cases(folder: Path) -> None:
     write(folder.name, f"mistral-common {importlib.metadata.version('mistral-common')}", model.n_words, cases)
 
 
+def rwkv_cases(folder: Path) -> None:
+    """Ids of the package `rwkv`."""
+    from rwkv.rwkv_tokenizer import TRIE_TOKENIZER
+
+    model = TRIE_TOKENIZER(str(folder / "rwkv_vocab_v20230424.txt"))
+    cases = [{"text": text, "ids": model.encode(text)} for text in texts()]
+    write(folder.name, f"rwkv {importlib.metadata.version('rwkv')}", max(model.idx2token) + 1, cases)
+
+
 def write(name: str, made_with: str, size: int, cases: list) -> None:
     lines = ",\n".join(json.dumps(case) for case in cases)
     head = json.dumps({"made_with": made_with, "size": size})
@@ -88,6 +97,9 @@ def main() -> None:
             continue
         if (folder / "tekken.json").exists():
             tekken_cases(folder)
+            continue
+        if (folder / "rwkv_vocab_v20230424.txt").exists():
+            rwkv_cases(folder)
             continue
         tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
         try:

@@ -77,6 +77,13 @@ const TEST_MODELS: &[TestModel] = &[
     },
     TestModel {
         name: "tokenizers",
+        file: "tokenizers/rwkv/rwkv_vocab_v20230424.txt",
+        package: "rwkv==0.8.32",
+        member: "rwkv/rwkv_vocab_v20230424.txt",
+        sha256: "8324476023347dec2964625ccb2075c864d250a9c6d9a74f36daba628de8c008",
+    },
+    TestModel {
+        name: "tokenizers",
         file: "tokenizers/mon/tokenizer.json",
         package: "mon-tokenizer==1.0.1",
         member: "mon_tokenizer/data/mon_tokenizer.json",

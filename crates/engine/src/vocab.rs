@@ -245,8 +245,8 @@ mod tests {
             error.contains("`qwen22`") && error.contains("did you mean `qwen2`?"),
             "{error}"
         );
-        metadata.insert("tokenizer.ggml.model", Value::String("rwkv".into()));
+        metadata.insert("tokenizer.ggml.model", Value::String("plamo2".into()));
         let error = tokenizer_from_gguf(&metadata).unwrap_err().to_string();
-        assert!(error.contains("found `rwkv`"), "{error}");
+        assert!(error.contains("found `plamo2`"), "{error}");
     }
 }

@@ -91,6 +91,25 @@ fn tekken() {
     assert_eq!(tokenizer.eos(), Some(2));
 }
 
+/// A folder with RWKV's file, against the package that it comes from.
+#[test]
+fn rwkv() {
+    let Some(file) = golden::real_model("tokenizers/rwkv/rwkv_vocab_v20230424.txt") else {
+        println!("skipped: the tokenizer `rwkv` is not here\nhint: `cargo xtask fetch`");
+        return;
+    };
+    let tokenizer = hf::tokenizer(file.parent().expect("a folder"), None).expect("sound");
+    let expected = golden::json("tokenizers/rwkv.json");
+    assert_eq!(tokenizer.vocab_size() as u64, expected["size"]);
+    for case in expected["cases"].as_array().expect("a list") {
+        let text = case["text"].as_str().expect("a text");
+        let ids = golden::tokens(&case["ids"]);
+        assert_eq!(tokenizer.encode(text, true, false), ids, "{text:?}");
+        assert_eq!(tokenizer.decode(&ids, false), text);
+    }
+    assert_eq!(tokenizer.eos(), Some(0));
+}
+
 /// Trained by `golden/tokenizers/small.py`, with stages that the tokenizers of packages do not have.
 #[test]
 fn small() {

@@ -19,8 +19,8 @@ pub struct KvCache {
 /// What one layer keeps.
 pub(crate) struct LayerCache {
     kv: Option<KvLayer>,
-    /// As [`crate::config::Mixer::state_lens`] lists them.
-    states: [StateLayer; 2],
+    /// As [`crate::config::LayerConfig::state_lens`] lists them.
+    states: [StateLayer; 3],
 }
 
 impl LayerCache {
@@ -32,9 +32,14 @@ impl LayerCache {
         self.kv.as_mut().expect("a layer with attention")
     }
 
-    /// A convolution's last inputs, and what else recurs.
+    /// The mixer's: a convolution's last inputs, and what else recurs.
     pub(crate) fn states(&mut self) -> &mut [StateLayer; 2] {
-        &mut self.states
+        self.states.first_chunk_mut().expect("three are more")
+    }
+
+    /// The feed-forward network's.
+    pub(crate) fn ffn_state(&mut self) -> &mut StateLayer {
+        &mut self.states[2]
     }
 }
 
@@ -55,8 +60,7 @@ impl KvCache {
                 .shape()
                 .map(|shape| KvLayer::new(&shape, kv_type, num_blocks)),
             states: layer
-                .mixer
-                .state_lens()
+                .state_lens(config.d_model)
                 .map(|len| StateLayer::new(len, num_states)),
         });
         Self {
@@ -157,7 +161,7 @@ impl KvCache {
         let lens = config
             .layers
             .iter()
-            .flat_map(|layer| layer.mixer.state_lens());
+            .flat_map(|layer| layer.state_lens(config.d_model));
         lens.sum::<usize>().saturating_mul(size_of::<f32>())
     }
 

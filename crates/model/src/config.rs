@@ -6,7 +6,8 @@
 mod recurrent;
 
 pub use recurrent::{
-    ChannelScanConfig, DeltaNetConfig, HeadScanConfig, InnerNorms, ShortConvConfig,
+    ChannelScanConfig, DeltaNetConfig, HeadScanConfig, InnerNorms, ShortConvConfig, Wkv6Config,
+    Wkv7Config,
 };
 
 use kernels::{Activation, AttentionShape, Pairing};
@@ -199,6 +200,16 @@ pub struct LayerConfig {
     pub residual_scale: Option<f32>,
 }
 
+impl LayerConfig {
+    /// Numbers that the layer keeps of a sequence: the mixer's, and the feed-forward network's in a model as wide as
+    /// `d_model`.
+    pub fn state_lens(&self, d_model: usize) -> [usize; 3] {
+        let [conv, recurrent] = self.mixer.state_lens();
+        let shifts = matches!(self.ffn, Ffn::ChannelMix { .. });
+        [conv, recurrent, if shifts { d_model } else { 0 }]
+    }
+}
+
 /// How mixer and feed-forward network hang together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wiring {
@@ -243,6 +254,10 @@ pub enum Mixer {
     HeadScan(HeadScanConfig),
     /// Linear attention with the gated delta rule.
     DeltaNet(DeltaNetConfig),
+    /// RWKV 6's.
+    Wkv6(Wkv6Config),
+    /// RWKV 7's.
+    Wkv7(Wkv7Config),
     /// Attention and a state space model side by side: the sum of what they give.
     Both(Box<(AttentionConfig, HeadScanConfig)>),
 }
@@ -254,9 +269,7 @@ impl Mixer {
             Self::Attention(config) => Some(config.shape()),
             Self::Latent(config) => Some(config.shape()),
             Self::Both(both) => Some(both.0.shape()),
-            Self::ShortConv(_) | Self::ChannelScan(_) | Self::HeadScan(_) | Self::DeltaNet(_) => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -273,6 +286,8 @@ impl Mixer {
             Self::ChannelScan(config) => config.state_lens(),
             Self::HeadScan(config) => config.state_lens(),
             Self::DeltaNet(config) => config.state_lens(),
+            Self::Wkv6(config) => recurrent::wkv_state_lens(config.heads),
+            Self::Wkv7(config) => recurrent::wkv_state_lens(config.heads),
             Self::Both(both) => both.1.state_lens(),
         }
     }
@@ -283,9 +298,7 @@ impl Mixer {
             Self::Attention(config) => config.rope.as_ref(),
             Self::Latent(config) => Some(&config.rope),
             Self::Both(both) => both.0.rope.as_ref(),
-            Self::ShortConv(_) | Self::ChannelScan(_) | Self::HeadScan(_) | Self::DeltaNet(_) => {
-                None
-            }
+            _ => None,
         }
     }
 }
@@ -480,6 +493,13 @@ pub enum Ffn {
         /// In the middle.
         activation: Activation,
     },
+    /// RWKV's channel mix, `value(max(key(x), 0)²)` of a token and the one before.
+    ChannelMix {
+        /// Width in the middle.
+        d_ff: usize,
+        /// Whether it is multiplied with a sigmoid of the same.
+        gated: bool,
+    },
     /// Nothing.
     None,
     /// A few of many networks, chosen for each token (Shazeer et al. 2017, arXiv:1701.06538).
@@ -493,6 +513,7 @@ impl Ffn {
             Self::None => None,
             Self::Gated { activation, .. } | Self::Plain { activation, .. } => Some(*activation),
             Self::Experts(experts) => Some(experts.activation),
+            Self::ChannelMix { .. } => Some(Activation::ReluSquared),
         }
     }
 }

@@ -302,7 +302,7 @@ impl<'a> Hparams<'a> {
             "gelu" | "gelu_python" => activation == Activation::Gelu,
             "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => activation == Activation::GeluTanh,
             "relu" => activation == Activation::Relu,
-            "relu2" => activation == Activation::ReluSquared,
+            "relu2" | "sqrelu" => activation == Activation::ReluSquared,
             _ => false,
         };
         let ffns = config.layers.iter();

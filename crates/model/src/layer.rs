@@ -50,9 +50,10 @@ impl Layer {
         let (mixer_role, ffn_role) = if two {
             (Role::ParallelMixerNorm, Role::MixerNorm)
         } else if mixer_post_norm.is_none() && !loader.has(Role::FfnNorm, layer) {
-            // Some call it by what it comes after; if that is missing too, the usual name is wanted.
-            let after = Some(Role::MixerPostNorm).filter(|&role| loader.has(role, layer));
-            (Role::MixerNorm, after.unwrap_or(Role::FfnNorm))
+            // Some call it by what it comes after, or the second; if those are missing too, the usual name is wanted.
+            let mut others = [Role::MixerPostNorm, Role::ParallelMixerNorm].into_iter();
+            let other = others.find(|&role| loader.has(role, layer));
+            (Role::MixerNorm, other.unwrap_or(Role::FfnNorm))
         } else {
             (Role::MixerNorm, Role::FfnNorm)
         };
@@ -130,7 +131,7 @@ impl Layer {
                 &mut tap,
             );
         }
-        self.ffn.forward(ops, m, w, &mut tap);
+        self.ffn.forward(ops, batch, cache.ffn_state(), w, &mut tap);
         tap("ffn_out", &w.delta[..width]);
         let post = ("ffn_post_norm", self.ffn_post_norm.as_ref());
         self.post(post, ops, width, w, &mut tap);

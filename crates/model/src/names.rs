@@ -1,5 +1,9 @@
 //! The roles tensors play, and what files call them.
 
+mod table;
+
+pub use table::NAMES;
+
 /// What a tensor is for. Layer roles carry `{i}` for the layer in their names, experts `{e}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -91,6 +95,80 @@ pub enum Role {
     ShortConv,
     /// `[d_model, channels]`.
     ShortConvOut,
+    /// RWKV: `[n, d_model]`: how much of the token before goes into each of what is made of a token.
+    WkvLerps,
+    /// `[d_model]`: the same for one thing, here for what decides about the others (RWKV 6).
+    WkvLerpX,
+    /// `[d_model]`: for decays.
+    WkvLerpW,
+    /// `[d_model]`: for keys.
+    WkvLerpK,
+    /// `[d_model]`: for values.
+    WkvLerpV,
+    /// `[d_model]`: for what reads.
+    WkvLerpR,
+    /// `[d_model]`: for rates (RWKV 7).
+    WkvLerpA,
+    /// `[d_model]`: for gates.
+    WkvLerpG,
+    /// `[d_model]`: decays before a token says anything (RWKV 7).
+    WkvW0,
+    /// `[rank, d_model]`: first half of what makes decays; in RWKV 6, of what decides how much goes where.
+    WkvW1,
+    /// `[d_model, rank]`: its second half; in RWKV 6 `[5, d_model, rank]`.
+    WkvW2,
+    /// `[d_model]`: the same three for rates.
+    WkvA0,
+    /// `[rank, d_model]`.
+    WkvA1,
+    /// `[d_model, rank]`.
+    WkvA2,
+    /// `[d_model]`: and for how much of the first layer's value is taken.
+    WkvV0,
+    /// `[rank, d_model]`.
+    WkvV1,
+    /// `[d_model, rank]`.
+    WkvV2,
+    /// `[rank, d_model]`: and the two for gates.
+    WkvG1,
+    /// `[d_model, rank]`.
+    WkvG2,
+    /// `[d_model]`: factor on keys that are replaced.
+    WkvKeyFactor,
+    /// `[d_model]`: how much rates weaken keys.
+    WkvKeyRate,
+    /// `[d_model]`: how much a token's own value counts (RWKV 7).
+    WkvOwn,
+    /// `[n_heads, head_dim]`: the same (RWKV 6).
+    WkvFirst,
+    /// `[d_model]`: decays before a token says anything (RWKV 6).
+    WkvDecay,
+    /// `[rank, d_model]`: first half of what makes decays (RWKV 6).
+    WkvDecayIn,
+    /// `[d_model, rank]`: its second half.
+    WkvDecayOut,
+    /// `[d_model, d_model]`.
+    WkvKey,
+    /// `[d_model, d_model]`.
+    WkvValue,
+    /// `[d_model, d_model]`: what reads the state.
+    WkvReceptance,
+    /// `[d_model, d_model]` (RWKV 6).
+    WkvGate,
+    /// `[d_model]`: of each head, with a bias.
+    WkvNorm,
+    /// `[d_model, d_model]`.
+    WkvOutput,
+    /// `[d_model]`: how much of the token before goes into the feed-forward network.
+    ChannelLerpK,
+    /// `[d_model]`: and into its gate.
+    ChannelLerpR,
+    /// `[d_ff, d_model]`.
+    ChannelKey,
+    /// `[d_model, d_model]`: the gate (RWKV 6).
+    ChannelReceptance,
+    /// `[d_model, d_ff]`.
+    ChannelValue,
     /// `[d_model]`: of what the mixer gives.
     MixerPostNorm,
     /// `[d_model]`.
@@ -131,301 +209,6 @@ pub enum Role {
     SharedDown,
 }
 
-/// One row per role: its name in GGUF and in most Hugging Face checkpoints, without `.weight` or `.bias`.
-pub const NAMES: &[(Role, &str, &str)] = &[
-    (Role::TokenEmbedding, "token_embd", "model.embed_tokens"),
-    (
-        Role::PositionEmbedding,
-        "position_embd",
-        "model.embed_positions",
-    ),
-    (
-        Role::EmbeddingNorm,
-        "token_embd_norm",
-        "model.embed_layernorm",
-    ),
-    (Role::OutputNorm, "output_norm", "model.norm"),
-    (Role::Output, "output", "lm_head"),
-    (Role::RopeFrequencies, "rope_freqs", "rope_freqs"),
-    (Role::RopeLong, "rope_factors_long", "rope_factors_long"),
-    (Role::RopeShort, "rope_factors_short", "rope_factors_short"),
-    (
-        Role::MixerNorm,
-        "blk.{i}.attn_norm",
-        "model.layers.{i}.input_layernorm",
-    ),
-    (
-        Role::ParallelMixerNorm,
-        "blk.{i}.attn_norm_2",
-        "model.layers.{i}.ln_attn",
-    ),
-    (
-        Role::AttentionQkv,
-        "blk.{i}.attn_qkv",
-        "model.layers.{i}.self_attn.qkv_proj",
-    ),
-    (
-        Role::AttentionQ,
-        "blk.{i}.attn_q",
-        "model.layers.{i}.self_attn.q_proj",
-    ),
-    (
-        Role::AttentionK,
-        "blk.{i}.attn_k",
-        "model.layers.{i}.self_attn.k_proj",
-    ),
-    (
-        Role::AttentionV,
-        "blk.{i}.attn_v",
-        "model.layers.{i}.self_attn.v_proj",
-    ),
-    (
-        Role::QueryNorm,
-        "blk.{i}.attn_q_norm",
-        "model.layers.{i}.self_attn.q_norm",
-    ),
-    (
-        Role::KeyNorm,
-        "blk.{i}.attn_k_norm",
-        "model.layers.{i}.self_attn.k_norm",
-    ),
-    (
-        Role::LatentQA,
-        "blk.{i}.attn_q_a",
-        "model.layers.{i}.self_attn.q_a_proj",
-    ),
-    (
-        Role::LatentQNorm,
-        "blk.{i}.attn_q_a_norm",
-        "model.layers.{i}.self_attn.q_a_layernorm",
-    ),
-    (
-        Role::LatentQB,
-        "blk.{i}.attn_q_b",
-        "model.layers.{i}.self_attn.q_b_proj",
-    ),
-    (
-        Role::LatentKvA,
-        "blk.{i}.attn_kv_a_mqa",
-        "model.layers.{i}.self_attn.kv_a_proj_with_mqa",
-    ),
-    (
-        Role::LatentKvNorm,
-        "blk.{i}.attn_kv_a_norm",
-        "model.layers.{i}.self_attn.kv_a_layernorm",
-    ),
-    (
-        Role::LatentKB,
-        "blk.{i}.attn_k_b",
-        "model.layers.{i}.self_attn.kv_b_proj",
-    ),
-    (
-        Role::LatentVB,
-        "blk.{i}.attn_v_b",
-        "model.layers.{i}.self_attn.v_b_proj",
-    ),
-    (
-        Role::Sinks,
-        "blk.{i}.attn_sinks",
-        "model.layers.{i}.self_attn.sinks",
-    ),
-    (
-        Role::AttentionSubNorm,
-        "blk.{i}.attn_sub_norm",
-        "model.layers.{i}.self_attn.attn_sub_norm",
-    ),
-    (
-        Role::AttentionOutput,
-        "blk.{i}.attn_output",
-        "model.layers.{i}.self_attn.o_proj",
-    ),
-    (
-        Role::ScanIn,
-        "blk.{i}.ssm_in",
-        "backbone.layers.{i}.mixer.in_proj",
-    ),
-    (
-        Role::ScanConv,
-        "blk.{i}.ssm_conv1d",
-        "backbone.layers.{i}.mixer.conv1d",
-    ),
-    (
-        Role::ScanProjection,
-        "blk.{i}.ssm_x",
-        "backbone.layers.{i}.mixer.x_proj",
-    ),
-    (
-        Role::ScanStepNorm,
-        "blk.{i}.ssm_dt_norm",
-        "backbone.layers.{i}.mixer.dt_layernorm",
-    ),
-    (
-        Role::ScanInNorm,
-        "blk.{i}.ssm_b_norm",
-        "backbone.layers.{i}.mixer.b_layernorm",
-    ),
-    (
-        Role::ScanOutNorm,
-        "blk.{i}.ssm_c_norm",
-        "backbone.layers.{i}.mixer.c_layernorm",
-    ),
-    (
-        Role::ScanStep,
-        "blk.{i}.ssm_dt",
-        "backbone.layers.{i}.mixer.dt_proj",
-    ),
-    (
-        Role::ScanDecay,
-        "blk.{i}.ssm_a",
-        "backbone.layers.{i}.mixer.A_log",
-    ),
-    (
-        Role::ScanSkip,
-        "blk.{i}.ssm_d",
-        "backbone.layers.{i}.mixer.D",
-    ),
-    (
-        Role::ScanGroupNorm,
-        "blk.{i}.ssm_norm",
-        "backbone.layers.{i}.mixer.norm",
-    ),
-    (
-        Role::ScanOut,
-        "blk.{i}.ssm_out",
-        "backbone.layers.{i}.mixer.out_proj",
-    ),
-    (
-        Role::DeltaGate,
-        "blk.{i}.attn_gate",
-        "model.layers.{i}.linear_attn.in_proj_z",
-    ),
-    (
-        Role::DeltaBetaAlpha,
-        "blk.{i}.ssm_ba",
-        "model.layers.{i}.linear_attn.in_proj_ba",
-    ),
-    (
-        Role::DeltaBeta,
-        "blk.{i}.ssm_beta",
-        "model.layers.{i}.linear_attn.in_proj_b",
-    ),
-    (
-        Role::DeltaAlpha,
-        "blk.{i}.ssm_alpha",
-        "model.layers.{i}.linear_attn.in_proj_a",
-    ),
-    (
-        Role::ShortConvIn,
-        "blk.{i}.shortconv.in_proj",
-        "model.layers.{i}.conv.in_proj",
-    ),
-    (
-        Role::ShortConv,
-        "blk.{i}.shortconv.conv",
-        "model.layers.{i}.conv.conv",
-    ),
-    (
-        Role::ShortConvOut,
-        "blk.{i}.shortconv.out_proj",
-        "model.layers.{i}.conv.out_proj",
-    ),
-    (
-        Role::MixerPostNorm,
-        "blk.{i}.post_attention_norm",
-        "model.layers.{i}.post_attention_layernorm",
-    ),
-    (
-        Role::FfnNorm,
-        "blk.{i}.ffn_norm",
-        "model.layers.{i}.post_attention_layernorm",
-    ),
-    (
-        Role::FfnGate,
-        "blk.{i}.ffn_gate",
-        "model.layers.{i}.mlp.gate_proj",
-    ),
-    (
-        Role::FfnUp,
-        "blk.{i}.ffn_up",
-        "model.layers.{i}.mlp.up_proj",
-    ),
-    (
-        Role::FfnSubNorm,
-        "blk.{i}.ffn_sub_norm",
-        "model.layers.{i}.mlp.ffn_sub_norm",
-    ),
-    (
-        Role::FfnDown,
-        "blk.{i}.ffn_down",
-        "model.layers.{i}.mlp.down_proj",
-    ),
-    (
-        Role::FfnPostNorm,
-        "blk.{i}.post_ffw_norm",
-        "model.layers.{i}.post_feedforward_layernorm",
-    ),
-    (
-        Role::Router,
-        "blk.{i}.ffn_gate_inp",
-        "model.layers.{i}.mlp.gate",
-    ),
-    (
-        Role::RouterBias,
-        "blk.{i}.exp_probs_b",
-        "model.layers.{i}.mlp.gate.e_score_correction_bias",
-    ),
-    (
-        Role::ExpertGates,
-        "blk.{i}.ffn_gate_exps",
-        "model.layers.{i}.mlp.experts.gate_proj",
-    ),
-    (
-        Role::ExpertUps,
-        "blk.{i}.ffn_up_exps",
-        "model.layers.{i}.mlp.experts.up_proj",
-    ),
-    (
-        Role::ExpertDowns,
-        "blk.{i}.ffn_down_exps",
-        "model.layers.{i}.mlp.experts.down_proj",
-    ),
-    (
-        Role::ExpertGate,
-        "blk.{i}.ffn_gate.{e}",
-        "model.layers.{i}.mlp.experts.{e}.gate_proj",
-    ),
-    (
-        Role::ExpertUp,
-        "blk.{i}.ffn_up.{e}",
-        "model.layers.{i}.mlp.experts.{e}.up_proj",
-    ),
-    (
-        Role::ExpertDown,
-        "blk.{i}.ffn_down.{e}",
-        "model.layers.{i}.mlp.experts.{e}.down_proj",
-    ),
-    (
-        Role::SharedRouter,
-        "blk.{i}.ffn_gate_inp_shexp",
-        "model.layers.{i}.mlp.shared_expert_gate",
-    ),
-    (
-        Role::SharedGate,
-        "blk.{i}.ffn_gate_shexp",
-        "model.layers.{i}.mlp.shared_expert.gate_proj",
-    ),
-    (
-        Role::SharedUp,
-        "blk.{i}.ffn_up_shexp",
-        "model.layers.{i}.mlp.shared_expert.up_proj",
-    ),
-    (
-        Role::SharedDown,
-        "blk.{i}.ffn_down_shexp",
-        "model.layers.{i}.mlp.shared_expert.down_proj",
-    ),
-];
-
 /// Roles with another Hugging Face name in layers that have [`Role::MixerPostNorm`]: what is called
 /// `post_attention_layernorm` comes before the feed-forward network elsewhere.
 pub const HF_POST_NORMS: &[(Role, &str)] =
@@ -460,6 +243,7 @@ impl Role {
                 | Self::ShortConv
                 | Self::ScanConv
                 | Self::ScanSkip
+                | Self::WkvFirst
         )
     }
 
@@ -491,6 +275,7 @@ impl Role {
             ScanInNorm,
             ScanOutNorm,
             ScanGroupNorm,
+            WkvNorm,
         ];
         norms.contains(&self) || more.contains(&self)
     }

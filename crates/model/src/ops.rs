@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use formats::ReadError;
 use kernels::{
     Activation, Activations, AttentionShape, BatchView, ChannelScan, Context, ConvWeights,
-    GatedDelta, HeadScan, HeadTerms, KvLayer, Level, Pairing, RopeTable, Sizes, StateLayer,
+    GatedDelta, HeadScan, HeadTerms, KvLayer, Level, Pairing, RopeTable, Sizes, StateLayer, Wkv,
 };
 
 use crate::config::{AttentionConfig, NormConfig};
@@ -88,14 +88,17 @@ impl Ops<'_> {
         }
     }
 
-    /// `x = norm(x)` for each head of `dim`, with a gain for each.
+    /// `x = norm(x)` for each head of `dim`, with a gain (and bias, if there is one) for each.
     pub(crate) fn norm_each_head(&self, norm: &Norm, dim: usize, x: &mut [f32], room: &mut [f32]) {
         let room = &mut room[..x.len()];
         room.copy_from_slice(x);
-        let gains = norm.gain.chunks_exact(dim).cycle();
+        let n_heads = norm.gain.len() / dim;
         let heads = room.chunks_exact(dim).zip(x.chunks_exact_mut(dim));
-        for ((head, out), gain) in heads.zip(gains) {
-            self.norm_rows(norm.config, (gain, &[]), head, out);
+        for (i, (head, out)) in heads.enumerate() {
+            let start = i % n_heads * dim;
+            let bias = norm.bias.get(start..start + dim).unwrap_or_default();
+            let gain = &norm.gain[start..start + dim];
+            self.norm_rows(norm.config, (gain, bias), head, out);
         }
     }
 
@@ -270,6 +273,43 @@ impl Ops<'_> {
         out: &mut [f32],
     ) {
         kernels::head_scan(&self.context, batch, scan, state, out);
+    }
+
+    /// RWKV's recurrence.
+    pub(crate) fn wkv(
+        &self,
+        batch: BatchView<'_>,
+        wkv: Wkv<'_>,
+        state: &mut StateLayer,
+        out: &mut [f32],
+    ) {
+        kernels::wkv(&self.context, batch, wkv, state, out);
+    }
+
+    /// `out[t] = x[t] + shift[t] * row` for each token.
+    pub(crate) fn lerp(&self, (x, shift): (&[f32], &[f32]), row: &[f32], out: &mut [f32]) {
+        out.copy_from_slice(shift);
+        self.mul_row(out, row);
+        self.add(out, x);
+    }
+
+    /// `out[h] += Σ scores[h] * values[h]` for each head `h` of `dim`.
+    pub(crate) fn add_scaled_heads(
+        &self,
+        dim: usize,
+        scores: &[f32],
+        values: &[f32],
+        out: &mut [f32],
+    ) {
+        let heads = scores.chunks_exact(dim).zip(values.chunks_exact(dim));
+        let heads = heads.zip(out.chunks_exact_mut(dim));
+        self.context
+            .pool()
+            .each(heads, |((scores, values), out), _| {
+                let sum: f32 = scores.iter().sum();
+                let sums = out.iter_mut().zip(values);
+                sums.for_each(|(out, value)| *out += sum * value);
+            });
     }
 
     /// `x[t] += row` for each token.

@@ -289,6 +289,49 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// The vector of a role, `[len]` or `[1, 1, len]`: files have both where it is one for each channel.
+    pub fn lerp(&self, role: Role, layer: usize, len: usize) -> Result<Vec<f32>, LoadError> {
+        let name = format!("{}.weight", role.gguf(layer));
+        match self.gguf.tensor(&name) {
+            Some(tensor) if tensor.shape == [1, 1, len] => self.floats(&name, &[1, 1, len]),
+            _ => self.floats(&name, &[len]),
+        }
+    }
+
+    /// The small matrix of a role, `[n, k]` or `[n * k]`.
+    pub fn flat(
+        &self,
+        role: Role,
+        layer: usize,
+        (n, k): (usize, usize),
+    ) -> Result<Vec<f32>, LoadError> {
+        let name = format!("{}.weight", role.gguf(layer));
+        match self.gguf.tensor(&name) {
+            Some(tensor) if tensor.shape == [n, k] => self.floats(&name, &[n, k]),
+            _ => self.floats(&name, &[n * k]),
+        }
+    }
+
+    /// Vectors of RWKV's roles, of which files have one tensor `[n, 1, 1, len]` or one for each.
+    pub fn lerps<const N: usize>(
+        &self,
+        roles: [Role; N],
+        layer: usize,
+        len: usize,
+    ) -> Result<[Vec<f32>; N], LoadError> {
+        if !self.has(Role::WkvLerps, layer) && self.has(roles[0], layer) {
+            let rows = roles.into_iter().map(|role| self.lerp(role, layer, len));
+            let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+            return Ok(rows.try_into().expect("one for each role"));
+        }
+        let name = format!("{}.weight", Role::WkvLerps.gguf(layer));
+        let all = match self.gguf.tensor(&name) {
+            Some(tensor) if tensor.shape == [N, len] => self.floats(&name, &[N, len])?,
+            _ => self.floats(&name, &[N, 1, 1, len])?,
+        };
+        Ok(std::array::from_fn(|i| all[i * len..][..len].to_vec()))
+    }
+
     /// The small matrix of a role as f32, `[n, k]`.
     pub fn table(
         &self,

@@ -31,6 +31,10 @@ pub struct Workspace {
     pub(crate) latent_q: Vec<f32>,
     /// `[n_tokens, kv_rank]`.
     pub(crate) latents: Vec<f32>,
+    /// `[parts][n_tokens, d_model]`: RWKV's mixtures of tokens and those before them.
+    pub(crate) mixed: Vec<f32>,
+    /// `[n_tokens, d_model]`: values of RWKV 7's first layer.
+    pub(crate) first_values: Vec<f32>,
     /// `[n_tokens, d_ff]`; with experts at least a row for each that one token uses.
     pub(crate) gate: Vec<f32>,
     /// The same.
@@ -61,6 +65,8 @@ struct Widths {
     attended: usize,
     latent_q: usize,
     latents: usize,
+    mixed: usize,
+    first_values: usize,
     d_ff: usize,
     /// Of the sum of two deltas.
     both: usize,
@@ -107,6 +113,19 @@ impl Widths {
                     widths.gathered = widths.gathered.max(2 * net.heads.n_heads);
                     widths.recurrent(net.d_value(), net.d_conv(), 2 * net.heads.n_heads)
                 }
+                Mixer::Wkv6(wkv) => {
+                    widths.mixed = 5 * d_model;
+                    widths.gathered = widths.gathered.max(wkv.mix_rank);
+                    let inner = (5 * wkv.mix_rank).max(wkv.decay_rank);
+                    widths.recurrent(d_model, d_model, inner)
+                }
+                Mixer::Wkv7(wkv) => {
+                    widths.mixed = 6 * d_model;
+                    widths.first_values = d_model;
+                    let ranks = wkv.decay_rank.max(wkv.rate_rank).max(wkv.gate_rank);
+                    let inner = ranks.max(wkv.value_rank.unwrap_or(0));
+                    widths.recurrent(d_model, d_model, inner)
+                }
                 Mixer::Both(both) => {
                     widths.both = d_model;
                     let scan = &both.1;
@@ -127,7 +146,9 @@ impl Widths {
                 widths.both = d_model;
             }
             match layer.ffn {
-                Ffn::Gated { d_ff, .. } | Ffn::Plain { d_ff, .. } => {
+                Ffn::Gated { d_ff, .. }
+                | Ffn::Plain { d_ff, .. }
+                | Ffn::ChannelMix { d_ff, .. } => {
                     widths.d_ff = widths.d_ff.max(d_ff);
                 }
                 Ffn::None => {}
@@ -183,6 +204,8 @@ impl Workspace {
             attended: room(widths.attended),
             latent_q: room(widths.latent_q),
             latents: room(widths.latents),
+            mixed: room(widths.mixed),
+            first_values: room(widths.first_values),
             gate: vec![0.0; rows * widths.d_ff],
             up: vec![0.0; rows * widths.d_ff],
             scores: room(widths.n_experts),
@@ -231,7 +254,7 @@ impl Workspace {
         } = widths;
         let rows = widths.rows(max_tokens);
         let floats = 4 * d_model + widths.both + widths.room();
-        let latent = widths.latent_q + widths.latents;
+        let latent = widths.latent_q + widths.latents + widths.mixed + widths.first_values;
         let floats = floats + q_dim + widths.attended + latent + 2 * kv_dim + widths.n_experts;
         let floats = max_tokens * floats + max_outputs * config.vocab_size;
         let floats = floats + rows * (2 * d_ff + widths.gathered);
@@ -246,7 +269,7 @@ impl Workspace {
 pub(crate) fn max_k(config: &ModelConfig) -> usize {
     let widths = Widths::of(config);
     let widest = widths.d_model.max(widths.q_dim).max(widths.d_ff);
-    widest.max(widths.gathered)
+    widest.max(widths.gathered).max(widths.latents)
 }
 
 /// The different rotary embeddings of the layers: angles are computed once for each.

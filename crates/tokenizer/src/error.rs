@@ -12,7 +12,9 @@ pub enum Error {
     #[error("the vocabulary names no tokenizer\nhint: `tokenizer.ggml.model` is missing or `none`")]
     NoTokenizer,
     /// A kind that exists but is not supported, or is unknown.
-    #[error("tokenizer kind: expected one of `gpt2`, `gemma4`, `llama`, `bert`, `t5`, found `{0}`")]
+    #[error(
+        "tokenizer kind: expected one of `gpt2`, `gemma4`, `llama`, `bert`, `t5`, `rwkv`, found `{0}`"
+    )]
     Kind(String),
     /// A pre-tokenizer that the table does not have.
     #[error("pre-tokenizer `{name}` is unknown\nhint: {hint}")]
@@ -101,6 +103,14 @@ pub enum Error {
         /// What it should be.
         expected: String,
         /// What it is.
+        found: String,
+    },
+    /// A line of RWKV's vocabulary that is none.
+    #[error("vocabulary, line {number}: expected `ID LITERAL LENGTH`, found `{found}`")]
+    Line {
+        /// Counted from 1.
+        number: usize,
+        /// Its beginning.
         found: String,
     },
     /// A SentencePiece model that cannot be read.

@@ -50,6 +50,7 @@ mod trie;
 mod unigram;
 mod vocab;
 mod wordpiece;
+mod world;
 
 pub use detokenizer::Detokenizer;
 pub use error::Error;
@@ -59,3 +60,4 @@ pub use tables::{SpecialIds, TokenType, VocabTables};
 pub use template::{ChatTemplate, TemplateError, TemplateInput};
 pub use tokenizer::Tokenizer;
 pub use vocab::Kind;
+pub use world::WORLD_FILE;

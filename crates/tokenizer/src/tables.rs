@@ -10,7 +10,7 @@ use crate::{Error, Rules};
 /// `None` and empty mean "the file does not say": the default of the kind applies.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VocabTables {
-    /// `tokenizer.ggml.model`: `gpt2`, `gemma4`, `llama`, `bert` or `t5`.
+    /// `tokenizer.ggml.model`: `gpt2`, `gemma4`, `llama`, `bert`, `t5` or `rwkv`.
     pub kind: String,
     /// `tokenizer.ggml.pre`: which splitting rules byte-level BPE uses; empty means `default`.
     pub pre: String,

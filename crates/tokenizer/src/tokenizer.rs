@@ -9,6 +9,7 @@ use crate::tables::{SpecialIds, TokenType, VocabTables};
 use crate::unigram::Unigram;
 use crate::vocab::{Kind, Vocab};
 use crate::wordpiece::WordPiece;
+use crate::world::World;
 use crate::{Error, Rules};
 
 /// Text to token ids and back, for one vocabulary.
@@ -41,6 +42,7 @@ enum Model {
     SentencePiece(Box<SentencePiece>),
     WordPiece(Box<WordPiece>),
     Unigram(Box<Unigram>),
+    World(Box<World>),
 }
 
 impl Tokenizer {
@@ -77,6 +79,7 @@ impl Tokenizer {
                 Model::WordPiece(Box::new(WordPiece::new(&tables, &vocab, pre)?))
             }
             (Kind::Unigram, pre) => Model::Unigram(Box::new(Unigram::new(&tables, &vocab, pre)?)),
+            (Kind::World, _) => Model::World(Box::new(World::new(&vocab))),
             (Kind::SentencePiece | Kind::Bpe, _) => {
                 Model::SentencePiece(Box::new(SentencePiece::new(&tables, &vocab)))
             }
@@ -197,7 +200,7 @@ impl Tokenizer {
         match &self.model {
             Model::SentencePiece(spm) => spm.add_space_prefix,
             Model::Unigram(unigram) => unigram.add_space_prefix,
-            Model::Bpe(_) | Model::WordPiece(_) => false,
+            Model::Bpe(_) | Model::WordPiece(_) | Model::World(_) => false,
         }
     }
 
@@ -211,7 +214,7 @@ impl Tokenizer {
         match (self.vocab.kind, &self.rules) {
             (Kind::WordPiece, _) => true,
             (_, Some(rules)) => rules.strip_first_space,
-            (Kind::Bpe, None) => false,
+            (Kind::Bpe | Kind::World, None) => false,
             (Kind::SentencePiece | Kind::Unigram, None) => self.add_space_prefix(),
         }
     }
@@ -270,6 +273,7 @@ impl Model {
             Self::SentencePiece(spm) => spm.encode(vocab, text, at_start, out),
             Self::WordPiece(wordpiece) => wordpiece.encode(text, first, out),
             Self::Unigram(unigram) => unigram.encode(vocab, text, first, out),
+            Self::World(world) => world.encode(text, out),
         }
     }
 }
@@ -317,6 +321,7 @@ fn around(
         Kind::Bpe => (pre.is_some_and(|pre| pre.traits.add_bos), false),
         Kind::SentencePiece | Kind::WordPiece => (true, false),
         Kind::Unigram => (false, true),
+        Kind::World => (false, false),
     };
     let special = vocab.special;
     let add_bos = wanted(tables.add_bos, bos, special.bos, "add_bos_token", "BOS")?;

@@ -8,7 +8,7 @@ use crate::index::TextIndex;
 use crate::rules::Added;
 use crate::special_names::{self, Strip};
 use crate::tables::{SpecialIds, TokenType, VocabTables};
-use crate::{Error, byte_level};
+use crate::{Error, byte_level, world};
 
 /// The texts of a table together must stay below this, so that 32-bit ids and offsets suffice.
 const MAX_TEXT: usize = i32::MAX as usize;
@@ -24,6 +24,8 @@ pub enum Kind {
     WordPiece,
     /// SentencePiece Unigram: the most probable segmentation.
     Unigram,
+    /// RWKV's: the longest token of bytes.
+    World,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             "llama" => Ok(Self::SentencePiece),
             "bert" => Ok(Self::WordPiece),
             "t5" => Ok(Self::Unigram),
+            "rwkv" => Ok(Self::World),
             "" | "none" | "no_vocab" => Err(Error::NoTokenizer),
             other => Err(Error::Kind(other.to_owned())),
         }
@@ -46,13 +49,14 @@ impl Kind {
             Self::SentencePiece => "llama",
             Self::WordPiece => "bert",
             Self::Unigram => "t5",
+            Self::World => "rwkv",
         }
     }
 
     fn default_special(self) -> SpecialIds {
         let none = SpecialIds::default();
         match self {
-            Self::Bpe => none,
+            Self::Bpe | Self::World => none,
             Self::SentencePiece => SpecialIds {
                 bos: Some(1),
                 eos: Some(2),
@@ -230,6 +234,9 @@ impl Vocab {
                 Some(byte) => bytes.push(byte),
                 None => bytes.extend_from_slice(text.as_bytes()),
             },
+            TokenType::Normal | TokenType::Unused if self.kind == Kind::World => {
+                bytes.extend(world::unescaped(text));
+            }
             TokenType::Normal | TokenType::Unused if self.byte_level => {
                 byte_level::decode(text, bytes);
             }

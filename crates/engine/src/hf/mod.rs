@@ -32,8 +32,8 @@ pub enum Error {
     File(#[from] formats::Error),
     /// A folder without a tokenizer that can be read.
     #[error(
-        "no tokenizer in `{}`: expected `tokenizer.json`, `tekken.json` or `tokenizer.model`{hint}",
-        folder.display()
+        "no tokenizer in `{}`: expected `tokenizer.json`, `tekken.json`, `tokenizer.model` or `{}`{hint}",
+        folder.display(), tokenizer::WORLD_FILE
     )]
     NoTokenizer {
         /// The folder.

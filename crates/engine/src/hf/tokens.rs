@@ -4,7 +4,7 @@ use std::path::Path;
 
 use formats::hf::{CONFIG, GENERATION, read_object, read_text};
 use serde_json::{Map, Value};
-use tokenizer::{Tokenizer, VocabTables};
+use tokenizer::{Tokenizer, VocabTables, WORLD_FILE};
 
 use super::{Error, chat_templates};
 
@@ -36,6 +36,8 @@ pub fn tokenizer(path: &Path, rows: Option<usize>) -> Result<Tokenizer, Error> {
         (TEKKEN, VocabTables::from_tekken(&json))
     } else if let Some(model) = read_text(&path.join(MODEL))? {
         (MODEL, VocabTables::from_sentencepiece(&model))
+    } else if let Some(file) = read_text(&path.join(WORLD_FILE))? {
+        (WORLD_FILE, VocabTables::from_world(&file))
     } else {
         return Err(no_tokenizer(path));
     };

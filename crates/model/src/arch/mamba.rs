@@ -61,6 +61,7 @@ fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
 
 /// Channels, so many times the width.
 pub(super) fn inner_size(fields: &mut Fields<'_>, key: &str) -> Result<(), LoadError> {
+    fields.only("hidden_act", &["silu"])?;
     // Ways to compute the same.
     for key in ["use_mambapy", "use_associative_scan", "use_mamba_kernels"] {
         fields.get(key);
@@ -73,7 +74,6 @@ pub(super) fn inner_size(fields: &mut Fields<'_>, key: &str) -> Result<(), LoadE
 
 /// What models without attention say of it, and of a context that has no end.
 pub(super) fn endless(fields: &mut Fields<'_>) -> Result<(), LoadError> {
-    fields.only("hidden_act", &["silu"])?;
     fields.set("context_length", Value::U32(1 << 20));
     fields.set("attention.head_count", Value::U32(0));
     fields.set("feed_forward_length", Value::U32(0));

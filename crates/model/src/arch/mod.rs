@@ -61,6 +61,8 @@ mod qwen35;
 mod qwen35moe;
 mod qwen3moe;
 mod qwen3next;
+mod rwkv6;
+mod rwkv7;
 mod seed_oss;
 mod smollm3;
 mod stablelm;
@@ -103,6 +105,8 @@ pub struct HuggingFace {
     pub permuted: bool,
     /// Norms whose gain is stored without its 1.
     pub gain_plus_one: fn(Role) -> bool,
+    /// Parts of names that are read as others, before anything else.
+    pub spelled: &'static [(&'static str, &'static str)],
     /// Matrices whose rows stand in another order or place than in GGUF.
     pub rows: &'static [(Role, Rows)],
     /// Whether the text model is a part: its config is `text_config`, and its tensors are under `language_model`.
@@ -121,6 +125,7 @@ impl HuggingFace {
             metadata: |_| Ok(()),
             permuted: false,
             gain_plus_one: |_| false,
+            spelled: &[],
             rows: &[],
             text_part: false,
             ignored: &[],
@@ -234,6 +239,8 @@ pub const FAMILIES: &[Family] = &[
     qwen3next::FAMILY,
     qwen35::FAMILY,
     qwen35moe::FAMILY,
+    rwkv6::FAMILY,
+    rwkv7::FAMILY,
 ];
 
 /// The config of the model that `metadata` describes.

@@ -118,3 +118,38 @@ impl DeltaNetConfig {
         [conv, self.heads.state_len()]
     }
 }
+
+/// RWKV 6's time mix: a matrix for each head that decays as the token says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wkv6Config {
+    /// Heads, as wide as the model together.
+    pub heads: Heads,
+    /// Width between the two matrices that decide how much of the token before goes where.
+    pub mix_rank: usize,
+    /// Width between the two matrices of decays.
+    pub decay_rank: usize,
+    /// Norm of what each head gives.
+    pub norm: NormConfig,
+}
+
+/// RWKV 7's time mix: what the state holds is replaced, too.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wkv7Config {
+    /// Heads, as wide as the model together.
+    pub heads: Heads,
+    /// Width between the two matrices of decays.
+    pub decay_rank: usize,
+    /// Likewise of rates.
+    pub rate_rank: usize,
+    /// Likewise of how much of the first layer's value is taken; none in the first layer.
+    pub value_rank: Option<usize>,
+    /// Likewise of gates.
+    pub gate_rank: usize,
+    /// Norm of what each head gives.
+    pub norm: NormConfig,
+}
+
+/// What both generations keep: the token before, and a matrix for each head.
+pub(super) fn wkv_state_lens(heads: Heads) -> [usize; 2] {
+    [heads.n_heads * heads.value_dim, heads.state_len()]
+}

@@ -8,7 +8,7 @@ mod latent;
 mod recurrent;
 
 pub(crate) use latent::set_latent;
-pub(crate) use recurrent::{channel_scan, delta_net, head_scan};
+pub(crate) use recurrent::{WKV_NORM, channel_scan, delta_net, head_scan, wkv_heads};
 
 use kernels::Activation;
 

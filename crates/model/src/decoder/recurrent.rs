@@ -47,6 +47,22 @@ pub(crate) fn head_scan(
     })
 }
 
+/// Norm of RWKV's heads: `1e-5` times the square of 8, by which keys were divided once.
+pub(crate) const WKV_NORM: NormConfig = NormConfig::Layer { eps: 64e-5 };
+
+/// RWKV's heads, as wide as the model together.
+pub(crate) fn wkv_heads(h: &Hparams<'_>) -> Result<Heads, LoadError> {
+    let (d_model, dim) = (h.size("embedding_length")?, h.size("wkv.head_size")?);
+    let expected = format!("a divisor of {d_model}, the width");
+    let whole = d_model.is_multiple_of(dim);
+    h.check("wkv.head_size", dim, &expected, whole)?;
+    Ok(Heads {
+        n_heads: d_model / dim,
+        key_dim: dim,
+        value_dim: dim,
+    })
+}
+
 /// Linear attention with the gated delta rule; heads of values that share a key head are neighbours if they are
 /// `grouped`.
 pub(crate) fn delta_net(h: &Hparams<'_>, grouped: bool) -> Result<DeltaNetConfig, LoadError> {

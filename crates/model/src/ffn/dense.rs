@@ -50,7 +50,9 @@ impl DenseWeights {
                 sub_norm,
             } => (d_ff, activation, sub_norm),
             Ffn::Plain { d_ff, activation } => (d_ff, activation, None),
-            Ffn::Experts(_) | Ffn::None => unreachable!("a dense one was asked for"),
+            Ffn::Experts(_) | Ffn::ChannelMix { .. } | Ffn::None => {
+                unreachable!("a dense one was asked for")
+            }
         };
         let is_gated = matches!(config, Ffn::Gated { .. });
         let (gate, up) = if is_gated && !loader.has(gate, layer) {

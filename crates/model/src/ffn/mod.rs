@@ -1,8 +1,11 @@
 //! What works on each token alone: one file for each kind.
 
+mod channel_mix;
 mod dense;
 mod experts;
 mod visits;
+
+use kernels::{BatchView, StateLayer};
 
 use crate::LoadError;
 use crate::config::Ffn;
@@ -11,6 +14,7 @@ use crate::ops::Ops;
 use crate::weights::{Linear, Loader};
 use crate::workspace::Workspace;
 
+use channel_mix::ChannelMixWeights;
 use dense::{DenseWeights, roles, shared_roles};
 use experts::ExpertsWeights;
 pub(crate) use visits::Visits;
@@ -19,6 +23,7 @@ pub(crate) enum FfnWeights {
     None,
     Dense(Box<DenseWeights>),
     Experts(Box<ExpertsWeights>),
+    ChannelMix(Box<ChannelMixWeights>),
 }
 
 impl FfnWeights {
@@ -33,6 +38,10 @@ impl FfnWeights {
             Ffn::Experts(config) => {
                 let weights = ExpertsWeights::load(*config, d_model, layer, loader)?;
                 Self::Experts(Box::new(weights))
+            }
+            Ffn::ChannelMix { d_ff, gated } => {
+                let weights = ChannelMixWeights::load((*d_ff, *gated), d_model, layer, loader)?;
+                Self::ChannelMix(Box::new(weights))
             }
             dense => {
                 // Where there are no experts beside it, the network for every token is the only one.
@@ -54,6 +63,7 @@ impl FfnWeights {
             Self::None => Vec::new(),
             Self::Dense(weights) => weights.linears(),
             Self::Experts(weights) => weights.linears(),
+            Self::ChannelMix(weights) => weights.linears(),
         }
     }
 
@@ -62,19 +72,23 @@ impl FfnWeights {
             Self::None => Vec::new(),
             Self::Dense(weights) => weights.linears_mut(),
             Self::Experts(weights) => weights.linears_mut(),
+            Self::ChannelMix(weights) => weights.linears_mut(),
         }
     }
 
-    /// `delta = ffn(normed)` for `m` tokens; nothing if there is none.
+    /// `delta = ffn(normed)`; nothing if there is none.
     pub(crate) fn forward(
         &self,
         ops: &Ops<'_>,
-        m: usize,
+        batch: BatchView<'_>,
+        state: &mut StateLayer,
         w: &mut Workspace,
         tap: &mut impl FnMut(&'static str, &[f32]),
     ) {
+        let m = batch.positions.len();
         match self {
             Self::None => {}
+            Self::ChannelMix(weights) => weights.forward(ops, batch, state, w),
             Self::Dense(weights) => weights.forward(ops, m, w),
             Self::Experts(weights) => weights.forward(ops, m, w, tap),
         }

@@ -49,7 +49,11 @@ fn tensor(name: &str, form: &HuggingFace) -> Option<String> {
     for (place, number) in ["{i}", "{e}"].iter().zip(numbers) {
         own = own.replace(place, number);
     }
-    Some(own + part)
+    own += part;
+    for (there, here) in form.spelled.iter().rev() {
+        own = own.replacen(here, there, 1);
+    }
+    Some(own)
 }
 
 /// The key of the folder's config that becomes this one: the first that is there, or could be.

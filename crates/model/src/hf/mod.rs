@@ -66,10 +66,14 @@ pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
         if ignored.into_iter().any(|part| name.contains(part)) {
             continue;
         }
-        let place = match form.text_part {
-            true => Place::of(&name.replacen("language_model.", "", 1), &patterns)?,
-            false => Place::of(name, &patterns)?,
-        };
+        let mut spelled = name.clone();
+        for (there, here) in form.spelled {
+            spelled = spelled.replacen(there, here, 1);
+        }
+        if form.text_part {
+            spelled = spelled.replacen("language_model.", "", 1);
+        }
+        let place = Place::of(&spelled, &patterns).map_err(|_| unknown(name))?;
         if place.role == Role::Output && tied == Some(true) {
             // A copy of the embedding, or left from before it was tied.
             continue;
@@ -117,7 +121,6 @@ pub(crate) struct Place {
 
 impl Place {
     fn of(name: &str, patterns: &HashMap<&'static str, Role>) -> Result<Self, LoadError> {
-        let unknown = || LoadError::UnknownTensor { name: name.into() };
         for (end, suffix) in [
             (".weight", ".weight"),
             (".bias", ".bias"),
@@ -158,7 +161,7 @@ impl Place {
                 });
             }
         }
-        Err(unknown())
+        Err(unknown(name))
     }
 
     /// The name in GGUF.
@@ -166,6 +169,10 @@ impl Place {
         let name = self.role.gguf_of_expert(self.layer, self.expert);
         format!("{name}{}", self.suffix)
     }
+}
+
+fn unknown(name: &str) -> LoadError {
+    LoadError::UnknownTensor { name: name.into() }
 }
 
 /// The tensor under another name; shares the elements.

@@ -13,7 +13,7 @@ use crate::names::Role;
 /// In which other order or place the rows of a matrix (or of its bias) stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// `[in, out]` instead of `[out, in]`.
+    /// `[in, out]` instead of `[out, in]`; of several, each.
     Transposed,
     /// Query, key and value by KV head, `[n_kv_heads, group + 2, head_dim]`, instead of one after the other.
     ByHead,
@@ -185,22 +185,25 @@ pub(super) fn reordered(tensor: &Tensor, name: String, order: &[usize]) -> Tenso
 }
 
 fn transposed(tensor: &Tensor, name: String) -> Result<Tensor, LoadError> {
-    let &[rows, cols] = &tensor.shape[..] else {
+    let [stack @ .., rows, cols] = &tensor.shape[..] else {
         // Any matrix would do: what there is, as one.
         let cols = tensor.shape.last().copied().unwrap_or(1);
         return Err(wrong_shape(tensor, vec![tensor.len() / cols.max(1), cols]));
     };
+    let (rows, cols) = (*rows, *cols);
     let size = tensor.dtype.block_bytes();
     let mut data = Vec::with_capacity(tensor.data.len());
-    for col in 0..cols {
-        for row in 0..rows {
-            data.extend_from_slice(&tensor.data[(row * cols + col) * size..][..size]);
+    for matrix in tensor.data.chunks_exact((rows * cols * size).max(1)) {
+        for col in 0..cols {
+            for row in 0..rows {
+                data.extend_from_slice(&matrix[(row * cols + col) * size..][..size]);
+            }
         }
     }
     Ok(Tensor {
         name,
         dtype: tensor.dtype,
-        shape: vec![cols, rows],
+        shape: [stack, &[cols, rows]].concat(),
         data: data.into(),
     })
 }

@@ -7,6 +7,9 @@ mod delta_net;
 mod head_scan;
 mod latent;
 mod short_conv;
+mod token_shift;
+mod wkv6;
+mod wkv7;
 
 use kernels::BatchView;
 
@@ -23,6 +26,9 @@ use delta_net::DeltaNetWeights;
 use head_scan::HeadScanWeights;
 use latent::LatentWeights;
 use short_conv::ShortConvWeights;
+pub(crate) use token_shift::TokenShift;
+use wkv6::Wkv6Weights;
+use wkv7::Wkv7Weights;
 
 pub(crate) enum MixerWeights {
     Attention(Box<AttentionWeights>),
@@ -31,6 +37,8 @@ pub(crate) enum MixerWeights {
     ChannelScan(Box<ChannelScanWeights>),
     HeadScan(Box<HeadScanWeights>),
     DeltaNet(Box<DeltaNetWeights>),
+    Wkv6(Box<Wkv6Weights>),
+    Wkv7(Box<Wkv7Weights>),
     Both(Box<(AttentionWeights, HeadScanWeights)>),
 }
 
@@ -65,6 +73,8 @@ impl MixerWeights {
                 let weights = DeltaNetWeights::load(*config, model.d_model, layer, loader)?;
                 Self::DeltaNet(Box::new(weights))
             }
+            Mixer::Wkv6(config) => Self::Wkv6(Box::new(Wkv6Weights::load(*config, layer, loader)?)),
+            Mixer::Wkv7(config) => Self::Wkv7(Box::new(Wkv7Weights::load(*config, layer, loader)?)),
             Mixer::Both(both) => {
                 let attention = AttentionWeights::load(&both.0, model, layer, loader)?;
                 let scan = HeadScanWeights::load(both.1, model.d_model, layer, loader)?;
@@ -81,6 +91,8 @@ impl MixerWeights {
             Self::ChannelScan(weights) => weights.linears(),
             Self::HeadScan(weights) => weights.linears(),
             Self::DeltaNet(weights) => weights.linears(),
+            Self::Wkv6(weights) => weights.linears(),
+            Self::Wkv7(weights) => weights.linears(),
             Self::Both(both) => {
                 let mut linears = both.0.linears().to_vec();
                 linears.extend(both.1.linears());
@@ -97,6 +109,8 @@ impl MixerWeights {
             Self::ChannelScan(weights) => weights.linears_mut(),
             Self::HeadScan(weights) => weights.linears_mut(),
             Self::DeltaNet(weights) => weights.linears_mut(),
+            Self::Wkv6(weights) => weights.linears_mut(),
+            Self::Wkv7(weights) => weights.linears_mut(),
             Self::Both(both) => {
                 let mut linears = Vec::from(both.0.linears_mut());
                 linears.extend(both.1.linears_mut());
@@ -121,6 +135,8 @@ impl MixerWeights {
             Self::ChannelScan(weights) => weights.forward(ops, batch, cache.states(), w),
             Self::HeadScan(weights) => weights.forward(ops, batch, cache.states(), w),
             Self::DeltaNet(weights) => weights.forward(ops, batch, cache.states(), w),
+            Self::Wkv6(weights) => weights.forward(ops, batch, cache.states(), w),
+            Self::Wkv7(weights) => weights.forward(ops, batch, cache.states(), w),
             Self::Both(both) => {
                 both.0.forward(ops, batch, cache.kv(), w, tap);
                 let width = batch.positions.len() * both.1.d_model();

@@ -3,6 +3,7 @@
 use formats::Gguf;
 use formats::gguf::{Array, Value};
 use model::{Batch, KvCache, KvType, LoadOptions, Model, NoProbe, Workspace};
+use testkit::distance::relative_rms;
 use testkit::golden;
 
 use crate::run::{Ragged, level, load, logits, ragged};
@@ -67,6 +68,41 @@ fn a_state_put_back_gives_the_same_bits() {
         }
         assert!(found == expected, "{name}: and token by token");
     }
+}
+
+/// RWKV 6's files may have weights of later layers halved, so that f16 holds the stream.
+#[test]
+fn halved_layers_are_doubled_again() {
+    let gguf = Gguf::open(golden::path("arch/rwkv6/model.gguf")).expect("a golden");
+    let taps = Gguf::open(golden::path("arch/rwkv6/taps.gguf")).expect("taps");
+    let tokens: Vec<u32> = taps.metadata().require("golden.tokens").expect("tokens");
+    let expected = logits(&load(&gguf, level(), 2), &tokens, 100);
+    let mut metadata = gguf.metadata().clone();
+    metadata.insert("rwkv6.rescale_every_n_layers", Value::U32(1));
+    let mut tensors = gguf.tensors().to_vec();
+    let of_stream = [
+        "blk.1.time_mix_output.weight",
+        "blk.1.channel_mix_value.weight",
+    ];
+    for tensor in tensors
+        .iter_mut()
+        .filter(|tensor| of_stream.contains(&tensor.name.as_str()))
+    {
+        let mut values = vec![0.0; tensor.len()];
+        tensor::dequantize(tensor.dtype, &tensor.data, &mut values);
+        let halves: Vec<u8> = values
+            .iter()
+            .flat_map(|x| (x / 2.0).to_le_bytes())
+            .collect();
+        (tensor.dtype, tensor.data) = (tensor::DType::F32, halves.into());
+    }
+    let halved = Gguf::from_parts(metadata, tensors).expect("as large as before");
+    let found = logits(&load(&halved, level(), 2), &tokens, 100);
+    let error = relative_rms(
+        &found,
+        &expected.iter().map(|&x| f64::from(x)).collect::<Vec<_>>(),
+    );
+    assert!(error < 1e-5, "{error:e}");
 }
 
 #[test]
