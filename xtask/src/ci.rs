@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::exec::{self, Tally, seconds};
-use crate::{Failure, fetch, inline, tidy};
+use crate::{Failure, clients, fetch, inline, tidy};
 
 /// One step; they run in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Test,
     /// The tests of what lies above the kernels, again at each level of instructions.
     Levels,
+    /// Real client libraries against the server.
+    Clients,
     /// The fuzz targets still compile.
     Fuzz,
     /// Intrinsics are instructions, not function calls.
@@ -34,7 +36,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Fmt,
         Self::Tidy,
         Self::Clippy,
@@ -42,6 +44,7 @@ impl Step {
         Self::Fetch,
         Self::Test,
         Self::Levels,
+        Self::Clients,
         Self::Fuzz,
         Self::Inline,
     ];
@@ -55,6 +58,7 @@ impl Step {
             Self::Fetch => "fetch",
             Self::Test => "test",
             Self::Levels => "levels",
+            Self::Clients => "clients",
             Self::Fuzz => "fuzz",
             Self::Inline => "inline",
         }
@@ -144,6 +148,7 @@ fn run_step(root: &Path, step: Step, tally: &mut Tally) -> Result<(), Failure> {
             tally,
         ),
         Step::Levels => test_levels(root, tally),
+        Step::Clients => clients::run(root, &target_dir(root), &[], tally),
         Step::Fuzz => exec::stream(
             cargo(root)
                 .args(["check", "--manifest-path", "fuzz/Cargo.toml", "--locked"])

@@ -19,6 +19,7 @@
 
 mod bench;
 mod ci;
+mod clients;
 mod cross;
 mod exec;
 mod fetch;
