@@ -31,6 +31,8 @@ pub(crate) struct LimitFields {
     stream_options: Option<StreamOptions>,
     /// Whether what is known of the same prompt may be used.
     cache_prompt: Option<bool>,
+    /// What is known of a prompt is used for requests of the same salt alone.
+    cache_salt: Option<String>,
     /// False shows control tokens.
     skip_special_tokens: Option<bool>,
     /// Whether each piece of a stream says how fast it goes.
@@ -123,6 +125,9 @@ impl LimitFields {
         }
         if let Some(cache) = self.cache_prompt {
             request = request.cache_prompt(cache);
+        }
+        if let Some(salt) = &self.cache_salt {
+            request = request.cache_salt(salt.as_str());
         }
         if self.num_choices() == 0 {
             return Err(ApiError::field("n", "`n`: expected at least 1, found 0"));

@@ -187,6 +187,15 @@ fn unknown_fields_are_named_in_a_header() {
         answer.header("x-ingle-ignored"),
         Some("colour, stream_options.x")
     );
+    let parts = json!([{ "type": "text", "text": "Hi", "cache_control": { "type": "ephemeral" } }]);
+    let body = json!({ "messages": [{ "role": "user", "content": parts }], "max_tokens": 1 });
+    let answer = server.post("/v1/chat/completions", &body);
+    let named = Some("messages.0.content.0.cache_control");
+    assert_eq!(answer.header("x-ingle-ignored"), named);
+    let body =
+        json!({ "messages": [{ "role": "user", "content": [{ "type": "text", "text": 1 }] }] });
+    let error = server.post("/v1/chat/completions", &body).json();
+    assert_eq!(error["error"]["param"], "messages[0].content[0].text");
 }
 
 #[test]
