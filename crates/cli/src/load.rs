@@ -48,6 +48,14 @@ pub(crate) struct LoadArgs {
     /// Do not guess tokens from the text so far; the text is the same either way
     #[arg(long)]
     pub(crate) no_speculation: bool,
+    /// A smaller model of the same vocabulary that guesses tokens; the text is the same either way
+    #[arg(
+        long,
+        visible_alias = "model-draft",
+        value_name = "MODEL",
+        conflicts_with = "no_speculation"
+    )]
+    pub(crate) draft: Option<String>,
 }
 
 impl Default for LoadArgs {
@@ -64,6 +72,7 @@ impl Default for LoadArgs {
             parallel: 1,
             kv_tokens: None,
             no_speculation: false,
+            draft: None,
         }
     }
 }
@@ -92,6 +101,9 @@ impl LoadArgs {
             }
             if let Some(bytes) = args.memory {
                 builder = builder.memory(bytes);
+            }
+            if let Some(draft) = &args.draft {
+                builder = builder.draft(draft.as_str());
             }
             if let Some(kv_tokens) = args.kv_tokens {
                 builder = builder.kv_tokens(kv_tokens);

@@ -28,6 +28,24 @@ pub trait Backend {
     fn copy_state(&mut self, from: u32, to: u32) {
         unreachable!("no states, of which {from} could become {to}");
     }
+    /// What the first `len` positions of a KV block hold, always as many bytes; the others are 0.
+    fn block(&self, block: u32, len: usize) -> Vec<u8>;
+    /// Makes a KV block hold what [`Backend::block`] gave.
+    fn set_block(&mut self, block: u32, bytes: &[u8]);
+    /// Bytes of a KV block.
+    fn block_bytes(&self) -> usize;
+    /// What a slot of states holds, always as many bytes; none if the model keeps no state.
+    fn state(&self, slot: u32) -> Vec<u8> {
+        unreachable!("no states, of which slot {slot} could be one");
+    }
+    /// Makes a slot hold what [`Backend::state`] gave.
+    fn set_state(&mut self, slot: u32, bytes: &[u8]) {
+        unreachable!("no states of {} bytes, in slot {slot}", bytes.len());
+    }
+    /// Bytes of a slot of states.
+    fn state_bytes(&self) -> usize {
+        0
+    }
     /// Computes a batch.
     ///
     /// # Errors
@@ -102,6 +120,30 @@ impl Backend for ModelBackend {
 
     fn copy_state(&mut self, from: u32, to: u32) {
         self.cache.copy_state(from as usize, to as usize);
+    }
+
+    fn block(&self, block: u32, len: usize) -> Vec<u8> {
+        self.cache.block(block as usize, len)
+    }
+
+    fn set_block(&mut self, block: u32, bytes: &[u8]) {
+        self.cache.set_block(block as usize, bytes);
+    }
+
+    fn block_bytes(&self) -> usize {
+        self.cache.block_bytes()
+    }
+
+    fn state(&self, slot: u32) -> Vec<u8> {
+        self.cache.state(slot as usize)
+    }
+
+    fn set_state(&mut self, slot: u32, bytes: &[u8]) {
+        self.cache.set_state(slot as usize, bytes);
+    }
+
+    fn state_bytes(&self) -> usize {
+        KvCache::state_bytes(self.model.config())
     }
 
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), ReadError> {

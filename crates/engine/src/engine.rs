@@ -20,7 +20,7 @@ use crate::request::{
 };
 use crate::scheduler::{Limits, Plan, Scheduler};
 use crate::sequence::{Sequence, SequenceId};
-use crate::speculate::Costs;
+use crate::speculate::{Costs, Drafter};
 use crate::task::{End, Rows, Task};
 
 /// Bounds of an engine.
@@ -71,10 +71,10 @@ pub struct EngineStats {
 
 /// Computes all requests.
 pub struct Engine<B> {
-    backend: B,
+    pub(crate) backend: B,
     tokenizer: Arc<Tokenizer>,
     options: EngineOptions,
-    scheduler: Scheduler,
+    pub(crate) scheduler: Scheduler,
     tasks: HashMap<SequenceId, Task>,
     /// Texts that become vectors.
     embeddings: HashMap<SequenceId, Embedding>,
@@ -92,6 +92,8 @@ pub struct Engine<B> {
     last_id: u64,
     pace: Pace,
     costs: Costs,
+    /// A second model that guesses.
+    drafter: Option<Drafter>,
     masks: Masks,
     clock: Box<dyn FnMut() -> Duration + Send>,
     stats: EngineStats,
@@ -158,10 +160,25 @@ impl<B: Backend> Engine<B> {
             last_id: 0,
             pace: Pace::default(),
             costs: Costs::default(),
+            drafter: None,
             masks: Masks::new(),
             clock,
             stats: EngineStats::default(),
         }
+    }
+
+    /// Lets a second model guess, which has the same tokens: [`EngineOptions::speculate`] must allow it. It changes no
+    /// text.
+    ///
+    /// # Panics
+    /// If either model keeps a state, which could not be taken back.
+    pub fn with_draft(mut self, backend: Box<dyn Backend + Send>) -> Self {
+        assert!(
+            self.backend.num_states().is_none(),
+            "guesses are taken back"
+        );
+        self.drafter = Some(Drafter::new(backend, self.options.max_seq_len));
+        self
     }
 
     /// What computes.
@@ -244,6 +261,7 @@ impl<B: Backend> Engine<B> {
             sampler,
             reply,
             &self.tokenizer,
+            vocab_size,
             self.options.speculate && !has_state,
         );
         self.tasks.insert(id, task);
@@ -313,6 +331,9 @@ impl<B: Backend> Engine<B> {
         let running = self.scheduler.running.iter();
         let taken = running.map(|sequence| sequence.state);
         self.scheduler.states.check(taken);
+        if let Some(drafter) = &self.drafter {
+            drafter.check();
+        }
     }
 
     /// Computes one step for everybody who has a place in it. Whether there was anything to compute.
@@ -356,8 +377,18 @@ impl<B: Backend> Engine<B> {
         let replying = replying.filter(|sequence| !sequence.is_catching_up);
         let mut step = (count, count as f64);
         for sequence in replying {
+            // Those of a step in which it found no place.
+            sequence.truncate_drafts(0);
             if let Some(task) = self.tasks.get_mut(&sequence.id) {
-                step = task.draft(sequence, &mut self.costs, step);
+                let has_better = self.drafter.as_ref().is_some_and(|drafter| drafter.pays);
+                step = task.draft(sequence, &mut self.costs, has_better, step);
+            }
+        }
+        if let Some(drafter) = &mut self.drafter {
+            let (running, tasks) = (&mut self.scheduler.running, &mut self.tasks);
+            let (costs, rows) = (&mut self.costs, self.backend.max_outputs());
+            if !drafter.draft(running, tasks, costs, step, rows, &mut self.clock) {
+                self.drafter = None;
             }
         }
     }
@@ -468,6 +499,7 @@ impl<B: Backend> Engine<B> {
     fn finish(&mut self, id: SequenceId, reason: FinishReason, cause: Option<StopCause>) {
         self.scheduler.remove(id, false);
         self.embeddings.remove(&id);
+        self.stop_drafting(id);
         if let Some(task) = self.tasks.remove(&id) {
             let usage = &task.reply.usage;
             self.stats.cached_tokens += usage.cached_tokens as u64;
@@ -481,10 +513,17 @@ impl<B: Backend> Engine<B> {
 
     fn fail(&mut self, id: SequenceId, error: RequestError) {
         self.scheduler.remove(id, true);
+        self.stop_drafting(id);
         if let Some(task) = self.tasks.remove(&id) {
             task.reply.fail(error);
         } else if let Some(embedding) = self.embeddings.remove(&id) {
             embedding.fail(error);
+        }
+    }
+
+    fn stop_drafting(&mut self, id: SequenceId) {
+        if let Some(drafter) = &mut self.drafter {
+            drafter.forget(id);
         }
     }
 }

@@ -18,6 +18,7 @@ mod reply;
 mod request;
 mod runner;
 pub mod sampler;
+mod saved;
 mod scheduler;
 mod sequence;
 mod speculate;
@@ -33,4 +34,5 @@ pub use request::{
     Usage,
 };
 pub use runner::{Runner, Text};
+pub use saved::{RestoreError, Saved};
 pub use stop::StopStrings;

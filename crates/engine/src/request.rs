@@ -178,7 +178,8 @@ pub struct TokenInfo {
     pub id: u32,
     /// Its log-probability, if asked for.
     pub logprob: Option<f32>,
-    /// The best tokens in its place and their log-probabilities, best first; as many as asked for.
+    /// The best tokens in its place and their log-probabilities, best first, as many as asked for; then
+    /// [`SamplerParams::logprob_tokens`] in their order.
     pub top_logprobs: Vec<(u32, f32)>,
 }
 
@@ -265,7 +266,11 @@ impl Request {
         ids.try_for_each(|&id| check_token("stop_tokens", id, vocab_size))?;
         let mut ids = self.sampler.logit_bias.iter();
         ids.try_for_each(|&(id, _)| check_token("logit_bias", id, vocab_size))?;
+        let mut ids = self.sampler.logprob_tokens.iter();
+        ids.try_for_each(|&id| check_token("logprob_tokens", id, vocab_size))?;
+        let others = self.sampler.logprob_tokens.len();
         let counts = [
+            ("logprob_tokens", Some(others)),
             ("logprobs", self.sampler.logprobs),
             ("prompt_logprobs", self.prompt_logprobs),
         ];

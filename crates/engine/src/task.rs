@@ -7,7 +7,7 @@ use tokenizer::Tokenizer;
 use crate::grammar::Grammar;
 use crate::reply::Reply;
 use crate::request::{FinishReason, Request, RequestError, StopCause, TokenInfo};
-use crate::sampler::{Sampled, Sampler};
+use crate::sampler::{Sampled, Sampler, SamplerParams};
 use crate::sequence::Sequence;
 use crate::speculate::{Costs, Lookup, Match};
 
@@ -22,12 +22,17 @@ pub(crate) struct Task {
     sampler: Sampler,
     pub(crate) reply: Reply,
     num_prompt: usize,
+    vocab_size: usize,
     /// How many best tokens to report for each of the prompt, and what was reported so far.
     prompt_logprobs: Option<(usize, Vec<TokenInfo>)>,
     /// Tokens that may not come while the text is shorter than it must be.
     enders: Vec<u32>,
     /// The guesses of the step at hand.
     guesses: Vec<u32>,
+    /// Draws guesses of a draft model.
+    shadow: Option<Box<Sampler>>,
+    /// Whether the guesses at hand are such.
+    is_model_guess: bool,
     /// The text, if guesses are made from it, and what its end matches.
     lookup: Option<Lookup>,
     matched: Match,
@@ -57,6 +62,7 @@ impl Task {
         sampler: Sampler,
         reply: Reply,
         tokenizer: &Tokenizer,
+        vocab_size: usize,
         speculate: bool,
     ) -> Self {
         let max_len = request.prompt.len() + reply.num_left();
@@ -65,9 +71,12 @@ impl Task {
             sampler,
             reply,
             num_prompt: request.prompt.len(),
+            vocab_size,
             prompt_logprobs: request.wanted_of_prompt().map(|n| (n, Vec::new())),
             enders: enders.copied().collect(),
             guesses: Vec::new(),
+            shadow: None,
+            is_model_guess: false,
             lookup: speculate.then(|| Lookup::with_capacity(max_len)),
             matched: Match::default(),
             grammar: request.grammar.clone().map(Box::new),
@@ -75,13 +84,15 @@ impl Task {
     }
 
     /// Guesses what comes next, as far as that is worth its time beside `tokens` tokens of the step, which is expected
-    /// to give `expected`; both with the guesses.
+    /// to give `expected`; both with the guesses. None after a weak match if somebody has better ones.
     pub(crate) fn draft(
         &mut self,
         sequence: &mut Sequence,
         costs: &mut Costs,
+        has_better: bool,
         (tokens, expected): (usize, f64),
     ) -> (usize, f64) {
+        self.is_model_guess = false;
         let Some(lookup) = &mut self.lookup else {
             return (tokens, expected);
         };
@@ -92,7 +103,8 @@ impl Task {
         let Match { len, next } = self.matched;
         // The last token of a text needs no guess after it.
         let most = (known.len() - next).min(self.reply.num_left().saturating_sub(1));
-        if len == 0 || most == 0 {
+        let is_worse = has_better && self.grammar.is_none() && costs.is_weak(len);
+        if len == 0 || most == 0 || is_worse {
             return (tokens, expected);
         }
         let (drafts, expected) = costs.draft_len(len, most, tokens, expected);
@@ -104,9 +116,38 @@ impl Task {
 
     /// Says what became of `drafted` guesses.
     pub(crate) fn learn(&self, costs: &mut Costs, drafted: usize, accepted: usize) {
-        if drafted > 0 {
-            costs.record_guesses(self.matched.len, drafted, accepted);
+        match (drafted, self.is_model_guess) {
+            (0, _) => {}
+            (_, true) => costs.record_model_guesses(drafted, accepted),
+            (_, false) => costs.record_guesses(self.matched.len, drafted, accepted),
         }
+    }
+
+    /// How many guesses of a draft model may be of use. Without the grammar of a text they would mostly be wrong.
+    pub(crate) fn room_for_guesses(&self) -> usize {
+        match self.lookup.is_some() && self.grammar.is_none() {
+            // The last token of a text needs no guess after it.
+            true => self.reply.num_left().saturating_sub(1),
+            false => 0,
+        }
+    }
+
+    /// What the sampler would draw from a draft model's `logits` after `history`; the `first` guess, or one after others.
+    pub(crate) fn guess(&mut self, logits: &[f32], history: &[u32], first: bool) -> u32 {
+        let logits = &logits[..logits.len().min(self.vocab_size)];
+        let sampler = &self.sampler;
+        let shadow = self.shadow.get_or_insert_with(|| {
+            let params = SamplerParams {
+                logprobs: None,
+                ..sampler.params().clone()
+            };
+            Box::new(sampler.shadow(params, logits.len()))
+        });
+        if first {
+            shadow.follow(sampler);
+        }
+        self.is_model_guess = true;
+        shadow.sample(logits, history).id
     }
 
     /// A step for it begins.

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use engine::{Engine, EngineOptions, ModelBackend};
+use engine::{Backend, Engine, EngineOptions, ModelBackend};
 use hub::Progress;
 use model::{KvCache, KvType, Level, LoadOptions};
 use tensor::DType;
 use tokenizer::ChatTemplate;
 
 use crate::dialogue::Format;
-use crate::memory::Room;
-use crate::open::pick_template;
+use crate::draft::{Draft, DraftError};
+use crate::memory::{Budget, Room};
+use crate::open::{RERANK, pick_template};
+use crate::prefix::SavedBytes;
 use crate::sdk::{Model, ModelInfo, Shared};
-use crate::{Error, memory, open, quant, worker};
+use crate::{Error, memory, open, prefix, quant, worker};
 
 /// Settings of a model that is about to be loaded; see [`Model::builder`].
 pub struct ModelBuilder {
@@ -25,6 +27,7 @@ pub struct ModelBuilder {
     parallel: usize,
     kv_tokens: Option<usize>,
     speculate: bool,
+    draft: Option<String>,
     kv_type: KvType,
     quant: Option<DType>,
     options: LoadOptions,
@@ -50,6 +53,7 @@ impl ModelBuilder {
             parallel: DEFAULT_PARALLEL,
             kv_tokens: None,
             speculate: true,
+            draft: None,
             kv_type: KvType::default(),
             quant: None,
             options,
@@ -98,6 +102,18 @@ impl ModelBuilder {
     /// It changes no text.
     pub fn speculate(mut self, speculate: bool) -> Self {
         self.speculate = speculate;
+        self
+    }
+
+    /// A smaller model of the same vocabulary, by any name that a model may have: it guesses what this one will say, and
+    /// guesses are checked many at a time. It changes no text, and is let be where it does not pay.
+    ///
+    /// ```no_run
+    /// let model = ingle::Model::builder("qwen2.5-coder-7b").draft("qwen2.5-coder-0.5b").load()?;
+    /// # Ok::<(), ingle::Error>(())
+    /// ```
+    pub fn draft(mut self, name: impl Into<String>) -> Self {
+        self.draft = Some(name.into());
         self
     }
 
@@ -164,6 +180,23 @@ impl ModelBuilder {
         let budget = memory::budget(self.memory, available.as_ref());
         let (config, kv_type) = (model.config(), self.kv_type);
         let tokenizer = Arc::new(files.tokenizer(Some(config.vocab_size))?);
+        let draft = match &self.draft {
+            Some(name) => {
+                let draft = Draft::open(name, &tokenizer, &self.options, &mut *self.progress)?;
+                let which = "the model";
+                match (self.speculate, config.has_state()) {
+                    (false, _) => return Err(draft.error(DraftError::Off)),
+                    (true, true) => return Err(draft.error(DraftError::State { which })),
+                    (true, false) => Some(draft),
+                }
+            }
+            None => None,
+        };
+        let others = draft.as_ref().map_or(0, |draft| draft.weights);
+        let budget = budget.map(|budget| Budget {
+            bytes: budget.bytes.saturating_sub(others),
+            ..budget
+        });
         let max = config.max_seq_len;
         let ctx = self
             .ctx
@@ -183,9 +216,12 @@ impl ModelBuilder {
         if kv_tokens < ctx {
             return Err(Error::KvTokens { kv_tokens, ctx });
         }
+        let templates = files.chat_templates()?;
+        let rerank_template = templates.iter().find(|template| template.name == RERANK);
+        let rerank_template = rerank_template.map(|template| template.source.clone());
         let template_source = match self.template {
             Some(source) => Some(source),
-            None => pick_template(files.chat_templates()?, self.template_name.as_deref())?,
+            None => pick_template(templates, self.template_name.as_deref())?,
         };
         let template = template_source
             .as_deref()
@@ -197,6 +233,11 @@ impl ModelBuilder {
             None => room,
         };
         let mut memory = memory::Estimate::new(config, kv_type, weights as u64, needed);
+        let draft = draft.map(|draft| draft.backend(kv_type, (ctx, parallel, kv_tokens)));
+        if let Some((_, more)) = &draft {
+            memory.kv += more.kv;
+            memory.workspace += more.workspace;
+        }
         // Weights can be read again and again; keys, values and buffers have to fit.
         if let Some(budget) = budget
             && memory.besides() > budget.bytes
@@ -218,9 +259,11 @@ impl ModelBuilder {
         let format = template_source.as_deref().map(Format::detect);
         let format = format.unwrap_or_default();
         let placement = memory.place(&model.weight_bytes(), budget)?;
+        memory.weights += others;
         model.set_ctx(ctx);
         model.place(&placement)?;
         let model = Arc::new(model);
+        let identity = prefix::identity(&gguf, model.config(), kv_type, ctx);
         let info = ModelInfo {
             name: files.local.name.clone(),
             paths: files.local.files.clone(),
@@ -229,6 +272,7 @@ impl ModelBuilder {
             ctx,
             max_seq_len: max,
             kv_type,
+            draft: self.draft,
             parallel,
             kv_tokens,
             num_threads: model.num_threads(),
@@ -246,22 +290,33 @@ impl ModelBuilder {
             room.step_tokens,
             room.max_outputs,
         );
+        let saved = SavedBytes {
+            block: backend.block_bytes(),
+            state: backend.state_bytes(),
+        };
         let options = EngineOptions {
             max_seq_len: ctx,
             max_running: parallel,
             max_waiting: usize::MAX,
             speculate: self.speculate,
         };
-        let (commands, latest) = worker::start(Engine::new(backend, tokenizer.clone(), options))?;
+        let mut engine = Engine::new(backend, tokenizer.clone(), options);
+        if let Some((backend, _)) = draft {
+            engine = engine.with_draft(backend);
+        }
+        let (commands, latest) = worker::start(engine)?;
         Ok(Model(Arc::new(Shared {
             info,
             model,
             tokenizer,
             template,
+            rerank_template,
             format,
             grammars: OnceLock::new(),
             commands,
             latest,
+            identity,
+            saved,
         })))
     }
 

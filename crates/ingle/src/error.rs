@@ -75,6 +75,14 @@ pub enum Error {
         /// The model's name.
         model: String,
     },
+    /// Scoring documents with a model that has no single token for an answer.
+    #[error(
+        "the vocabulary has no token for `{answer}`, so the model cannot say how well a document answers\nhint: a reranker"
+    )]
+    NoAnswerToken {
+        /// The answer.
+        answer: &'static str,
+    },
     /// A turn of a conversation has a role that no template knows.
     #[error("`messages[{index}].role`: expected one of {}, found `{found}`", crate::chat::ROLES.join(", "))]
     Role {
@@ -205,6 +213,22 @@ pub enum Error {
     BestOfStream {
         /// Replies generated.
         best_of: usize,
+    },
+    /// A model that shall guess for another.
+    #[error("draft model `{name}`: {error}")]
+    Draft {
+        /// Its name.
+        name: String,
+        /// Why it cannot.
+        error: crate::DraftError,
+    },
+    /// A cached beginning in a file.
+    #[error("`{}`: {error}", path.display())]
+    Prefix {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: crate::PrefixError,
     },
     /// The model's thread is gone.
     #[error("the model's thread has ended")]

@@ -22,6 +22,7 @@ mod builder;
 mod cgroup;
 mod chat;
 pub mod dialogue;
+mod draft;
 mod embed;
 mod error;
 pub mod limits;
@@ -30,10 +31,12 @@ mod open;
 mod parts;
 pub mod perplexity;
 mod pool;
+mod prefix;
 mod prompt;
 pub mod quant;
 mod reply;
 mod request;
+mod rerank;
 mod sdk;
 mod toolbox;
 mod typed;
@@ -42,12 +45,14 @@ mod worker;
 pub use answer::{Answer, AnswerBuilder, DeltaStream};
 pub use builder::{DEFAULT_PARALLEL, ModelBuilder};
 pub use chat::{Chat, Message};
+pub use draft::DraftError;
 pub use embed::Embed;
 pub use engine::grammar::{GrammarError, GrammarSpec};
 pub use engine::hf::{NamedTemplate, SamplerDefaults};
 pub use engine::sampler::{self, SamplerParams};
 pub use engine::{
-    Ending, EngineStats, FinishReason, Pooling, RequestError, StopCause, TokenInfo, Usage,
+    Ending, EngineStats, FinishReason, Pooling, RequestError, RestoreError, StopCause, TokenInfo,
+    Usage,
 };
 pub use error::Error;
 pub use formats::Gguf;
@@ -56,8 +61,10 @@ pub use model::{self, BLOCK_TOKENS, KvType, Level};
 pub use open::{ModelFiles, open, resolve};
 pub use parts::{Part, PartStream, Prepared};
 pub use pool::{Pool, PoolBuilder, PoolEntry};
+pub use prefix::{PrefixError, Prefixes};
 pub use reply::{AsyncReplyStream, Piece, Reply, ReplyStream};
 pub use request::{MAX_CHOICES, Request};
+pub use rerank::Rerank;
 pub use sdk::{Model, ModelInfo};
 pub use tensor::DType;
 pub use tokenizer::{ChatTemplate, TemplateError, TemplateInput, Tokenizer};

@@ -172,6 +172,9 @@ fn gguf_templates(gguf: &Gguf) -> Result<Vec<NamedTemplate>, Error> {
     Ok(templates)
 }
 
+/// The name of the template by which a reranker reads a query and a document.
+pub(crate) const RERANK: &str = "rerank";
+
 /// The template of this name, or without a name the first.
 ///
 /// # Errors
@@ -181,7 +184,9 @@ pub(crate) fn pick_template(
     name: Option<&str>,
 ) -> Result<Option<String>, Error> {
     let Some(name) = name else {
-        return Ok(templates.into_iter().next().map(|t| t.source));
+        // That of a reranker takes no conversation.
+        let mut chats = templates.into_iter().filter(|t| t.name != RERANK);
+        return Ok(chats.next().map(|t| t.source));
     };
     let known: Vec<String> = templates.iter().map(|t| t.name.clone()).collect();
     let found = templates.into_iter().find(|t| t.name == name);

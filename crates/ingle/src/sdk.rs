@@ -11,6 +11,7 @@ use model::KvType;
 use tokenizer::{ChatTemplate, Tokenizer};
 
 use crate::dialogue::Format;
+use crate::prefix::SavedBytes;
 use crate::worker::Command;
 use crate::{Chat, Error, ModelBuilder, Request, memory};
 
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) model: Arc<model::Model>,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) template: Option<ChatTemplate>,
+    /// What a reranker reads, with `{query}` and `{document}`.
+    pub(crate) rerank_template: Option<String>,
     /// How the template has calls and thoughts.
     pub(crate) format: Format,
     /// Made when the first grammar is wanted.
@@ -30,6 +33,9 @@ pub(crate) struct Shared {
     pub(crate) commands: async_channel::Sender<Command>,
     /// Counts as of the last step.
     pub(crate) latest: Arc<Mutex<EngineStats>>,
+    /// What tells it from others, and sizes of what it computes.
+    pub(crate) identity: [u8; 32],
+    pub(crate) saved: SavedBytes,
 }
 
 /// Facts about a loaded model.
@@ -49,6 +55,8 @@ pub struct ModelInfo {
     pub max_seq_len: usize,
     /// What keys and values are kept as.
     pub kv_type: KvType,
+    /// The model that guesses what this one will say, if there is one.
+    pub draft: Option<String>,
     /// Requests that are computed side by side.
     pub parallel: usize,
     /// Tokens that keys and values have room for, all sequences and the cache of prefixes together.

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_channel::{Receiver, Sender};
-use engine::{EmbedRequest, Engine, EngineStats, Event, ModelBackend, Request, RequestId, Sink};
+use engine::{
+    EmbedRequest, Engine, EngineStats, Event, ModelBackend, Request, RequestId, RestoreError,
+    Saved, Sink,
+};
 
 use crate::Error;
 
@@ -16,6 +19,10 @@ pub(crate) enum Command {
     Generate(Vec<(Request, Sender<Event>)>),
     /// Texts that become vectors, each with a reader of its own.
     Embed(Vec<(EmbedRequest, Sender<Event>)>),
+    /// Give out what is cached of a text, of this salt.
+    Save(Vec<u32>, String, Sender<Saved>),
+    /// Put back what was given out, for this salt.
+    Restore(Saved, String, Sender<Result<(), RestoreError>>),
     /// Counts.
     Stats(Sender<EngineStats>),
     /// Forget what is cached.
@@ -101,6 +108,13 @@ fn carry_out(engine: &mut Engine<ModelBackend>, command: Command) {
                     Channel(events).send(Event::End(Err(error)));
                 }
             }
+        }
+        Command::Save(tokens, salt, sender) => {
+            // Who asked may have gone.
+            let _ = sender.try_send(engine.save(&tokens, &salt));
+        }
+        Command::Restore(saved, salt, sender) => {
+            let _ = sender.try_send(engine.restore(&saved, &salt));
         }
         Command::Stats(sender) => {
             // Who asked may have gone.

@@ -19,6 +19,8 @@ pub struct KvCache {
 /// What one layer keeps.
 pub(crate) struct LayerCache {
     kv: Option<KvLayer>,
+    /// Of keys and values.
+    block_bytes: usize,
     /// As [`crate::config::LayerConfig::state_lens`] lists them.
     states: [StateLayer; 3],
 }
@@ -55,6 +57,10 @@ impl KvCache {
         num_states: usize,
     ) -> Self {
         let layers = config.layers.iter().map(|layer| LayerCache {
+            block_bytes: layer
+                .mixer
+                .shape()
+                .map_or(0, |shape| KvLayer::block_bytes(&shape, kv_type)),
             kv: layer
                 .mixer
                 .shape()
@@ -86,6 +92,42 @@ impl KvCache {
                 kv.copy_block(self.num_blocks, from, to);
             }
         }
+    }
+
+    /// What the first `len` positions of block `block` hold in every layer, [`KvCache::block_bytes`] long; the others
+    /// are 0.
+    ///
+    /// # Panics
+    /// If there is no such block.
+    pub fn block(&self, block: usize, len: usize) -> Vec<u8> {
+        assert!(block < self.num_blocks, "blocks are of the cache");
+        let mut bytes = Vec::with_capacity(self.block_bytes());
+        for kv in self.layers.iter().filter_map(|layer| layer.kv.as_ref()) {
+            kv.save_block(self.num_blocks, block, len, &mut bytes);
+        }
+        bytes
+    }
+
+    /// Fills block `block` with what [`KvCache::block`] gave, of this model and type.
+    ///
+    /// # Panics
+    /// If there is no such block, or `bytes` is not as long as one.
+    pub fn set_block(&mut self, block: usize, bytes: &[u8]) {
+        assert!(block < self.num_blocks, "blocks are of the cache");
+        assert_eq!(bytes.len(), self.block_bytes(), "as long as a block");
+        let mut rest = bytes;
+        for layer in &mut self.layers {
+            if let Some(kv) = &mut layer.kv {
+                let (own, after) = rest.split_at(layer.block_bytes);
+                kv.load_block(self.num_blocks, block, own);
+                rest = after;
+            }
+        }
+    }
+
+    /// Bytes of a block in all layers.
+    pub fn block_bytes(&self) -> usize {
+        self.layers.iter().map(|layer| layer.block_bytes).sum()
     }
 
     /// How many slots for states there are.

@@ -14,6 +14,7 @@ use crate::norm::Norm;
 use crate::ops::Ops;
 use crate::placement::{Placement, WeightBytes};
 use crate::probe::Probe;
+use crate::rank::RankHead;
 use crate::residence::{self, Streamed};
 use crate::weights::{Linear, Loader};
 use crate::workspace::{Workspace, max_k, rope_configs};
@@ -39,6 +40,7 @@ pub struct Model {
     embedding_norm: Option<Norm>,
     output_norm: Norm,
     output: Linear,
+    rank: Option<RankHead>,
     /// As [`rope_configs`] lists them.
     ropes: Vec<RopeConfig>,
     /// What is read in every step; none if all is in memory.
@@ -82,6 +84,7 @@ impl Model {
             Role::OutputNorm
         };
         let output_norm = Norm::load(config.output_norm, role, 0, d, &loader)?;
+        let rank = RankHead::load(&loader, d)?;
         loader.finish()?;
         let shapes = config.layers.iter().filter_map(|layer| layer.mixer.shape());
         let heads = shapes.map(|shape| shape.head_dim);
@@ -100,6 +103,7 @@ impl Model {
             embedding_norm,
             output_norm,
             output,
+            rank,
             streamed: None,
         })
     }
@@ -153,6 +157,11 @@ impl Model {
     /// The architecture, as data.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// What gives scores to texts, if the model has it.
+    pub fn rank_head(&self) -> Option<&RankHead> {
+        self.rank.as_ref()
     }
 
     /// Level of instructions in use.

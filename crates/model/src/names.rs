@@ -17,6 +17,8 @@ pub enum Role {
     OutputNorm,
     /// `[vocab_size, d_model]`; absent if tied to the embedding.
     Output,
+    /// `[n_labels, d_model]`: of rerankers.
+    Rank,
     /// `[rope_dim / 2]`: divisors of the rotary frequencies.
     RopeFrequencies,
     /// `[rope_dim / 2]`: the same for long contexts.

@@ -192,6 +192,12 @@ impl<'a> Loader<'a> {
         found
     }
 
+    /// Rows of a role's matrix, if the file has it.
+    pub fn num_rows(&self, role: Role) -> Option<usize> {
+        let tensor = self.gguf.tensor(&format!("{}{WEIGHT}", role.gguf(0)))?;
+        tensor.shape.first().copied()
+    }
+
     /// Rows of the embedding: what the file says the vocabulary's size is.
     pub fn vocab_size(&self) -> Result<usize, LoadError> {
         let name = format!("{}.weight", Role::TokenEmbedding.gguf(0));

@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 
 use model::BLOCK_TOKENS;
 
-#[cfg(test)]
-use super::tree::ROOT;
 use super::tree::{Serial, Tree};
 
 /// All blocks of a cache.
@@ -95,18 +93,18 @@ impl BlockPool {
         self.tree.root(salt)
     }
 
-    /// How many of the first tokens of `tokens` could be found now, without taking anything.
-    #[cfg(test)]
-    fn peek(&self, tokens: &[u32]) -> usize {
-        let (mut parent, mut len) = (ROOT, 0);
+    /// The blocks in which the beginning of `tokens` is found, and its length; without taking anything.
+    pub(crate) fn peek(&self, root: Serial, tokens: &[u32]) -> (Vec<u32>, usize) {
+        let (mut parent, mut blocks, mut len) = (root, Vec::new(), 0);
         while let Some(found) = self.tree.find(parent, &tokens[len..]) {
+            blocks.push(found.block);
             len += found.len;
             parent = found.serial;
             if found.len < BLOCK_TOKENS {
                 break;
             }
         }
-        len
+        (blocks, len)
     }
 
     /// Fills an empty table with what is found of `tokens`: whole blocks are shared, one more may be copied.
@@ -246,6 +244,7 @@ impl BlockPool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree::ROOT;
     use super::*;
 
     fn text(len: usize, seed: u32) -> Vec<u32> {
@@ -279,7 +278,7 @@ mod tests {
         pool.check([&a, &b, &c].into_iter());
         // What was let go is still found.
         pool.release(&mut a);
-        assert_eq!(pool.peek(&first), 200);
+        assert_eq!(pool.peek(ROOT, &first).1, 200);
         pool.check([&a, &b, &c].into_iter());
     }
 
@@ -314,14 +313,17 @@ mod tests {
         pool.release(&mut b);
         let mut c = BlockTable::with_capacity(1024, ROOT);
         assert!(pool.grow(&mut c, 64));
-        assert_eq!((pool.peek(&old), pool.peek(&new)), (64, 128));
+        assert_eq!(
+            (pool.peek(ROOT, &old).1, pool.peek(ROOT, &new).1),
+            (64, 128)
+        );
         assert!(pool.grow(&mut c, 128));
         // Its first token is that of the other.
-        assert_eq!((pool.peek(&old), pool.peek(&new)), (1, 128));
+        assert_eq!((pool.peek(ROOT, &old).1, pool.peek(ROOT, &new).1), (1, 128));
         assert!(!pool.grow(&mut c, 64 * 5), "there are four");
         assert_eq!(pool.num_free(), 0);
         pool.release(&mut c);
-        assert_eq!(pool.peek(&new), 0, "nothing of it is left");
+        assert_eq!(pool.peek(ROOT, &new).1, 0, "nothing of it is left");
         pool.check([&a, &b, &c].into_iter());
     }
 }

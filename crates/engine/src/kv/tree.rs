@@ -19,6 +19,16 @@ pub(crate) const ROOT: Serial = Serial(0);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Serial(u64);
 
+impl Serial {
+    /// A salt by which another tree tells apart what this one does; empty for [`ROOT`].
+    pub(crate) fn name(self) -> String {
+        match self {
+            ROOT => String::new(),
+            Self(number) => number.to_string(),
+        }
+    }
+}
+
 /// What a block holds; nothing while `len` is 0.
 #[derive(Clone, Copy, Debug)]
 struct Node {

@@ -3,7 +3,7 @@
 
 use super::candidates::Candidates;
 
-/// Log-probability of `chosen` and those of the `n` best tokens, best first.
+/// Log-probability of `chosen` and those of the `n` best tokens, best first, and of `others`.
 ///
 /// A single pass for the maximum and one for the sum, which is in f64; the best are selected, not
 /// sorted out of the whole vocabulary. `work` is overwritten.
@@ -11,6 +11,7 @@ pub(super) fn of(
     logits: &[f32],
     chosen: u32,
     n: usize,
+    others: &[u32],
     work: &mut Candidates,
 ) -> (f32, Vec<(u32, f32)>) {
     work.load(logits);
@@ -30,9 +31,11 @@ pub(super) fn of(
             f64::from(logit) - log_sum
         }) as f32
     };
-    let chosen = logprob(work.at(chosen as usize).logit);
+    let of = |id: u32, work: &Candidates| logprob(work.at(id as usize).logit);
+    let chosen = of(chosen, work);
+    let others: Vec<_> = others.iter().map(|&id| (id, of(id, work))).collect();
     if n == 0 {
-        return (chosen, Vec::new());
+        return (chosen, others);
     }
     work.keep_top(n);
     let mut best = work.list().clone();
@@ -40,6 +43,9 @@ pub(super) fn of(
     best.truncate(n);
     (
         chosen,
-        best.into_iter().map(|c| (c.id, logprob(c.logit))).collect(),
+        best.into_iter()
+            .map(|c| (c.id, logprob(c.logit)))
+            .chain(others)
+            .collect(),
     )
 }

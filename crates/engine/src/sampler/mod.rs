@@ -45,7 +45,8 @@ pub struct Sampled {
     pub id: u32,
     /// Its log-probability under the raw logits, if [`SamplerParams::logprobs`] asks for it.
     pub logprob: Option<f32>,
-    /// The best tokens and their log-probabilities, best first; as many as asked for.
+    /// The best tokens and their log-probabilities, best first, as many as asked for; then
+    /// [`SamplerParams::logprob_tokens`] in their order.
     pub top_logprobs: Vec<(u32, f32)>,
 }
 
@@ -91,6 +92,22 @@ impl Sampler {
             window: Vec::new(),
             dry: DryScratch::default(),
         })
+    }
+
+    /// The same sampler with other parameters, for as many tokens.
+    pub(crate) fn shadow(&self, params: SamplerParams, vocab_size: usize) -> Self {
+        Self {
+            params,
+            vocab_size,
+            candidates: Candidates::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Takes over where another stands in its random numbers.
+    pub(crate) fn follow(&mut self, other: &Self) {
+        self.rng.clone_from(&other.rng);
+        self.mu = other.mu;
     }
 
     /// The parameters in use.
@@ -151,7 +168,8 @@ impl Sampler {
 
     /// A token that was not chosen here, with its log-probability and the best `n`.
     pub fn report(&mut self, logits: &[f32], id: u32, n: usize) -> Sampled {
-        let (logprob, top_logprobs) = logprobs::of(logits, id, n, &mut self.candidates);
+        let others = &self.params.logprob_tokens;
+        let (logprob, top_logprobs) = logprobs::of(logits, id, n, others, &mut self.candidates);
         Sampled {
             id,
             logprob: Some(logprob),

@@ -61,6 +61,8 @@ pub struct SamplerParams {
     pub logit_bias: Vec<(u32, f32)>,
     /// None reports no log-probabilities, `Some(n)` those of the chosen token and of the best `n`.
     pub logprobs: Option<usize>,
+    /// With [`Self::logprobs`], tokens whose log-probabilities are reported after those, wherever they rank.
+    pub logprob_tokens: Vec<u32>,
 }
 
 /// Which version of Mirostat, if any.
@@ -105,6 +107,7 @@ impl Default for SamplerParams {
             mirostat_eta: 0.1,
             logit_bias: Vec::new(),
             logprobs: None,
+            logprob_tokens: Vec::new(),
         }
     }
 }

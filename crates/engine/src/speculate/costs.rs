@@ -20,6 +20,9 @@ const MARGIN: f64 = 1.03;
 const CLASSES: usize = 7;
 /// How often a guess after a match of each class is right, to begin with.
 const SUPPOSED_RIGHT: [f64; CLASSES] = [0.0, 0.2, 0.3, 0.5, 0.7, 0.8, 0.85];
+/// The same of a draft model's, and what a step of it costs, as a share of a step of the model.
+const SUPPOSED_MODEL_RIGHT: f64 = 0.7;
+const SUPPOSED_MODEL_TIME: f64 = 0.2;
 /// By how much what was learnt is forgotten whenever no guess is made, so that it is tried again some day.
 const FORGET: f64 = 0.0005;
 
@@ -29,6 +32,10 @@ pub(crate) struct Costs {
     /// Of steps that hold replies only, in seconds, by tokens.
     times: [Option<f64>; MAX_TIMED + 1],
     right: [f64; CLASSES],
+    /// Of steps of a draft model, in seconds, by tokens.
+    model_times: [Option<f64>; MAX_TIMED + 1],
+    /// How often its guess is right.
+    model_right: f64,
 }
 
 impl Default for Costs {
@@ -36,6 +43,8 @@ impl Default for Costs {
         Self {
             times: [None; MAX_TIMED + 1],
             right: SUPPOSED_RIGHT,
+            model_times: [None; MAX_TIMED + 1],
+            model_right: SUPPOSED_MODEL_RIGHT,
         }
     }
 }
@@ -43,22 +52,27 @@ impl Default for Costs {
 impl Costs {
     /// A step of `tokens` tokens took so long.
     pub(crate) fn record_step(&mut self, tokens: usize, time: Duration) {
-        let Some(mean) = self.times.get_mut(tokens) else {
-            return;
-        };
-        let time = time.as_secs_f64();
-        *mean = Some(mean.map_or(time, |mean| mean + NEW_TIME * (time - mean)));
+        record(&mut self.times, tokens, time);
+    }
+
+    /// A draft model's step of `tokens` tokens took so long.
+    pub(crate) fn record_model_step(&mut self, tokens: usize, time: Duration) {
+        record(&mut self.model_times, tokens, time);
+    }
+
+    /// Of `drafted` guesses of a draft model, the first `accepted` were right.
+    pub(crate) fn record_model_guesses(&mut self, drafted: usize, accepted: usize) {
+        learn(&mut self.model_right, drafted, accepted);
     }
 
     /// Of `drafted` guesses after a match of `len`, the first `accepted` were right.
     pub(crate) fn record_guesses(&mut self, len: usize, drafted: usize, accepted: usize) {
-        let right = &mut self.right[class(len)];
-        for _ in 0..accepted {
-            *right += NEW_OUTCOME * (1.0 - *right);
-        }
-        if accepted < drafted {
-            *right -= NEW_OUTCOME * *right;
-        }
+        learn(&mut self.right[class(len)], drafted, accepted);
+    }
+
+    /// Whether a guess after a match of `len` is less often right than one of a draft model.
+    pub(crate) fn is_weak(&self, len: usize) -> bool {
+        self.right[class(len)] < self.model_right
     }
 
     /// How many guesses to make after a match of `len`, at most `most`, beside `tokens` tokens of the step, which is
@@ -89,6 +103,40 @@ impl Costs {
         best
     }
 
+    /// How many tokens a draft model should write on for each of `texts`, at most `most`, beside `tokens` tokens of the
+    /// step, which is expected to give `expected` tokens.
+    pub(crate) fn model_draft_len(
+        &mut self,
+        texts: usize,
+        most: usize,
+        tokens: usize,
+        expected: f64,
+    ) -> usize {
+        if texts == 0 || most == 0 {
+            return 0;
+        }
+        // A text has one token to read in each step, two in the first: the nearest that was timed.
+        let nearest = texts.min(MAX_TIMED)..=(2 * texts).min(MAX_TIMED);
+        let known = self.model_times[nearest].iter().flatten().next().copied();
+        let each = known.unwrap_or_else(|| SUPPOSED_MODEL_TIME * self.time(texts));
+        let mut best = 0;
+        let mut rate = expected / self.time(tokens) * MARGIN;
+        let (mut chance, mut gained, mut drafting) = (1.0, expected, 0.0);
+        for drafts in 1..=most.min(MAX_DRAFT) {
+            chance *= self.model_right;
+            gained += chance * texts as f64;
+            drafting += each;
+            let found = gained / (self.time(tokens + drafts * texts) + drafting);
+            if found > rate {
+                (best, rate) = (drafts, found);
+            }
+        }
+        if best == 0 {
+            self.model_right += FORGET * (SUPPOSED_MODEL_RIGHT - self.model_right);
+        }
+        best
+    }
+
     /// Supposed time of a step.
     fn time(&self, tokens: usize) -> f64 {
         let tokens = tokens.clamp(1, MAX_TIMED);
@@ -98,6 +146,23 @@ impl Costs {
         let below = (1..tokens).rev().find_map(|n| Some((n, self.times[n]?)));
         let (n, time) = below.unwrap_or((1, 1.0));
         time * (1.0 + SUPPOSED * (tokens - n) as f64)
+    }
+}
+
+fn record(times: &mut [Option<f64>], tokens: usize, time: Duration) {
+    let Some(mean) = times.get_mut(tokens) else {
+        return;
+    };
+    let time = time.as_secs_f64();
+    *mean = Some(mean.map_or(time, |mean| mean + NEW_TIME * (time - mean)));
+}
+
+fn learn(right: &mut f64, drafted: usize, accepted: usize) {
+    for _ in 0..accepted {
+        *right += NEW_OUTCOME * (1.0 - *right);
+    }
+    if accepted < drafted {
+        *right -= NEW_OUTCOME * *right;
     }
 }
 
@@ -127,6 +192,27 @@ mod tests {
         assert_eq!(cheap.draft_len(0, 15, 1, 1.0), (0, 1.0));
         let mut dear = costs(1.0);
         assert_eq!(dear.draft_len(40, 15, 1, 1.0).0, 0);
+    }
+
+    #[test]
+    fn a_draft_model_writes_as_far_as_it_pays() {
+        let ms = |ms: f64| Duration::from_secs_f64(ms / 1000.0);
+        let mut cheap = costs(0.05);
+        cheap.record_model_step(1, ms(1.0));
+        let many = cheap.model_draft_len(1, 15, 1, 1.0);
+        assert!((2..9).contains(&many), "{many}");
+        assert_eq!(cheap.model_draft_len(1, 2, 1, 1.0), 2);
+        assert_eq!(cheap.model_draft_len(0, 15, 1, 1.0), 0);
+        // As slow as the model itself, or mostly wrong.
+        let mut slow = costs(0.05);
+        slow.record_model_step(1, ms(10.0));
+        assert_eq!(slow.model_draft_len(1, 15, 1, 1.0), 0);
+        while cheap.model_draft_len(1, 15, 1, 1.0) > 0 {
+            cheap.record_model_guesses(1, 0);
+        }
+        let tried = |costs: &mut Costs| costs.model_draft_len(1, 15, 1, 1.0) > 0;
+        let pause = (0..9000).take_while(|_| !tried(&mut cheap)).count();
+        assert!((5..5000).contains(&pause), "{pause}");
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! logits before it, so with a seed the text is the same as without guesses, bit for bit.
 
 mod costs;
+mod drafter;
 mod lookup;
 
 pub(crate) use costs::Costs;
+pub(crate) use drafter::Drafter;
 pub(crate) use lookup::{Lookup, Match};

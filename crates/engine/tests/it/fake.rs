@@ -96,6 +96,25 @@ impl Backend for Fake {
             .copy_within(start..start + BLOCK_TOKENS, to as usize * BLOCK_TOKENS);
     }
 
+    fn block(&self, block: u32, len: usize) -> Vec<u8> {
+        let start = block as usize * BLOCK_TOKENS;
+        let held = self.states[start..start + BLOCK_TOKENS].iter().enumerate();
+        let held = held.map(|(i, &state)| if i < len { state } else { 0 });
+        held.flat_map(u64::to_le_bytes).collect()
+    }
+
+    fn set_block(&mut self, block: u32, bytes: &[u8]) {
+        let start = block as usize * BLOCK_TOKENS;
+        let states = self.states[start..start + BLOCK_TOKENS].iter_mut();
+        for (state, bytes) in states.zip(bytes.as_chunks::<8>().0) {
+            *state = u64::from_le_bytes(*bytes);
+        }
+    }
+
+    fn block_bytes(&self) -> usize {
+        8 * BLOCK_TOKENS
+    }
+
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), ReadError> {
         assert!(batch.len() <= self.max_tokens && batch.outputs.len() <= self.max_outputs);
         self.clock.pass(100 + 10 * batch.len() as u64);

@@ -1,11 +1,15 @@
 //! What single requests ask for, over the fake backend.
 
 use engine::sampler::SamplerParams;
-use engine::{Engine, EngineOptions, Event, Request, RequestError, TokenInfo};
+use engine::{Engine, EngineOptions, Event, Request, RequestError, RestoreError, Saved, TokenInfo};
 
 use crate::fake::{Clock, Fake, Inbox, tokenizer};
 
 fn engine() -> Engine<Fake> {
+    of_blocks(40)
+}
+
+fn of_blocks(num_blocks: usize) -> Engine<Fake> {
     let clock = Clock::default();
     let options = EngineOptions {
         max_seq_len: 400,
@@ -13,7 +17,7 @@ fn engine() -> Engine<Fake> {
         max_waiting: 100,
         speculate: true,
     };
-    let backend = Fake::new(40, 64, 10, clock.clone());
+    let backend = Fake::new(num_blocks, 128, 80, clock.clone());
     Engine::with_clock(backend, tokenizer(), options, clock.read())
 }
 
@@ -114,4 +118,104 @@ fn a_salt_keeps_prompts_apart() {
         matches!(error, RequestError::TooLong { found: 257, .. }),
         "{error}"
     );
+}
+
+#[test]
+fn what_was_saved_needs_room_and_must_fit() {
+    let mut engine = engine();
+    let long = request(390);
+    run(&mut engine, &long);
+    let saved = engine.save(&long.prompt, "");
+    assert_eq!(saved.tokens, long.prompt);
+    assert_eq!(engine.save(&long.prompt, "other"), Saved::default());
+    let begun = engine.save(&long.prompt[..100], "");
+    assert_eq!(
+        (begun.tokens.len(), begun.bytes.len()),
+        (100, engine.saved_bytes(100))
+    );
+    // What comes after position 100 is nobody's business.
+    assert!(begun.bytes[100 * 8..].iter().all(|&byte| byte == 0));
+    let mut fails = |saved: &Saved| engine.restore(saved, "").expect_err("it does not fit");
+    let mut wrong = saved.clone();
+    wrong.bytes.push(0);
+    assert!(matches!(fails(&wrong), RestoreError::Length { .. }));
+    wrong.tokens[0] = 1000;
+    assert!(matches!(fails(&wrong), RestoreError::Request(_)));
+    wrong.tokens = vec![1; 401];
+    assert!(matches!(fails(&wrong), RestoreError::Request(_)));
+    assert!(matches!(fails(&Saved::default()), RestoreError::Request(_)));
+    engine.restore(&saved, "e").expect("there is room");
+    engine.check();
+    while engine.step() {}
+    let found = Request {
+        cache_salt: "e".into(),
+        ..long
+    };
+    let usage = run(&mut engine, &found).end().expect("it has ended").usage;
+    assert_eq!(usage.cached_tokens, 389);
+    // A reply under way holds all there is.
+    let mut small = of_blocks(7);
+    let id = small.submit(&found, None, Box::new(Inbox::default()));
+    id.expect("it can be carried out");
+    while small.stats().num_held_blocks < 7 {
+        assert!(small.step());
+    }
+    let error = small.restore(&saved, "").expect_err("no room");
+    assert!(
+        matches!(error, RestoreError::NoRoom { needed: 7, free: 0 }),
+        "{error}"
+    );
+    small.check();
+}
+
+#[test]
+fn a_draft_model_saves_steps_and_changes_no_text() {
+    for temp in [0.0, 0.8, 1.5] {
+        let requests: Vec<Request> = (0..4)
+            .map(|seed| Request {
+                sampler: SamplerParams {
+                    seed,
+                    temp,
+                    logprobs: [None, Some(1)][seed as usize % 2],
+                    ..SamplerParams::default()
+                },
+                max_tokens: Some(120),
+                ..request(30 + 70 * seed as usize)
+            })
+            .collect();
+        let run_all = |draft: Option<f32>| {
+            let mut engine = engine();
+            if let Some(habit) = draft {
+                let mut backend = Fake::new(40, 200, 10, Clock::default());
+                backend.habit = habit;
+                engine = engine.with_draft(Box::new(backend));
+            }
+            let inboxes: Vec<Inbox> = requests.iter().map(|_| Inbox::default()).collect();
+            for (request, inbox) in requests.iter().zip(&inboxes) {
+                let id = engine.submit(request, None, Box::new(inbox.clone()));
+                id.expect("it can be carried out");
+            }
+            while engine.step() {
+                engine.check();
+            }
+            let texts: Vec<_> = inboxes.iter().map(|i| (i.text(), tokens(i))).collect();
+            (texts, engine.stats())
+        };
+        let (expected, plain) = run_all(None);
+        // The same model draws the same: all guesses are right.
+        let (texts, stats) = run_all(Some(0.0));
+        assert_eq!(texts, expected);
+        assert!(
+            stats.num_steps * 3 < plain.num_steps * 2 && stats.drafted_tokens > 300,
+            "{stats:?} {plain:?}"
+        );
+        assert!(
+            stats.accepted_tokens * 10 > stats.drafted_tokens * 9,
+            "{stats:?}"
+        );
+        // One of other habits is mostly wrong, and soon let be.
+        let (texts, stats) = run_all(Some(30.0));
+        assert_eq!(texts, expected);
+        assert!(stats.drafted_tokens < 200, "{stats:?}");
+    }
 }

@@ -108,6 +108,30 @@ fn a_text_is_taken_up_where_its_state_was_kept() {
         other.push((reply[5] + 1) % VOCAB as u32);
         ask(&other, start.len());
         ask(&start[..50], 0);
+        // And by another engine, with what this one gives out.
+        let saved = shared.save(&start, "");
+        assert_eq!(saved.tokens, start, "{name}");
+        let longer = Request {
+            prompt: [&start[..], &[1, 2, 3]].concat(),
+            sampler: SamplerParams {
+                logprobs: Some(3),
+                ..SamplerParams::default()
+            },
+            max_tokens: Some(20),
+            ..Request::default()
+        };
+        let requests = [longer];
+        let expected = run(&mut engine(&model, 40, 256, 1), &requests);
+        let mut other = engine(&model, 40, 64, 2);
+        other.restore(&saved, "").expect("of the same model");
+        assert_eq!(run(&mut other, &requests), expected, "{name}");
+        assert_eq!(other.stats().cached_tokens, 70, "{name}");
+        let mut damaged = saved;
+        damaged.bytes.pop();
+        other.restore(&damaged, "").expect_err("too short");
+        damaged.tokens[3] = u32::MAX;
+        other.restore(&damaged, "").expect_err("no token");
+        other.check();
     }
 }
 

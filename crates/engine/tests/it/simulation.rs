@@ -129,7 +129,7 @@ fn embed(engine: &mut Engine<Fake>, random: &mut Random) -> (Vec<f32>, Inbox) {
 }
 
 /// One life of an engine; the number of its steps.
-fn simulate(seed: u64, num_requests: usize) -> u64 {
+fn simulate(seed: u64, num_requests: usize) -> (u64, u64) {
     let mut random = Random::new(seed);
     let prompts = prompts(&mut random);
     let max_running = 1 + random.below(9);
@@ -138,8 +138,19 @@ fn simulate(seed: u64, num_requests: usize) -> u64 {
     let habit = [0.0, 4.0][random.below(2)];
     let speculate = random.below(3) > 0;
     let mut engine = engine(num_blocks, max_tokens, max_running, habit, speculate);
+    if random.below(2) == 0 {
+        let (blocks, outputs) = (1 + random.below(30), 1 + random.below(9));
+        let mut draft = Fake::new(
+            blocks,
+            outputs + random.below(200),
+            outputs,
+            Clock::default(),
+        );
+        draft.habit = [0.0, 1.0, 4.0][random.below(3)];
+        engine = engine.with_draft(Box::new(draft));
+    }
     let mut open: Vec<(Request, Inbox)> = Vec::new();
-    let mut vectors = Vec::new();
+    let (mut vectors, mut saved, mut num_restored) = (Vec::new(), Vec::new(), 0);
     let mut last = None;
     let (mut sent, mut checked) = (0, 0);
     while sent < num_requests || !engine.is_idle() {
@@ -165,6 +176,16 @@ fn simulate(seed: u64, num_requests: usize) -> u64 {
             match random.below(20) {
                 0 => engine.cancel(id),
                 1 => engine.clear_cache(),
+                2 | 3 => {
+                    let (request, _) = &open[random.below(open.len())];
+                    saved.push(engine.save(&request.prompt, &request.cache_salt));
+                }
+                4 | 5 if !saved.is_empty() => {
+                    let saved = &saved[random.below(saved.len())];
+                    // There may be no room, or nothing that was saved.
+                    let restored = engine.restore(saved, &salt(&mut random));
+                    num_restored += u64::from(restored.is_ok());
+                }
                 _ => {}
             }
         }
@@ -202,7 +223,7 @@ fn simulate(seed: u64, num_requests: usize) -> u64 {
     assert!(open.is_empty(), "all have ended, seed {seed}");
     assert!(checked > 0, "seed {seed}");
     assert_eq!(engine.stats().num_held_blocks, 0, "seed {seed}");
-    engine.stats().num_steps
+    (engine.stats().num_steps, num_restored)
 }
 
 /// All that was told of tokens, however it was cut.
@@ -242,8 +263,10 @@ fn guesses_save_steps() {
 
 #[test]
 fn texts_do_not_depend_on_neighbours_caches_or_preemption() {
-    let steps: u64 = (0..25).map(|seed| simulate(seed, 50)).sum();
+    let lives = (0..25).map(|seed| simulate(seed, 50));
+    let (steps, restored) = lives.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
     assert!(steps > 5_000, "{steps} steps in all");
+    assert!(restored > 20, "{restored} texts put back");
 }
 
 #[test]

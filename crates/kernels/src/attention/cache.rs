@@ -55,6 +55,7 @@ impl FromStr for KvType {
 /// One layer's keys and values, in KV blocks.
 pub struct KvLayer {
     pub(super) data: KvData,
+    n_kv_heads: usize,
 }
 
 pub(super) enum KvData {
@@ -89,7 +90,10 @@ impl KvLayer {
                 value_scales: vec![0.0; num_scales],
             },
         };
-        Self { data }
+        Self {
+            data,
+            n_kv_heads: shape.n_kv_heads,
+        }
     }
 
     /// Bytes of one block.
@@ -125,6 +129,88 @@ impl KvLayer {
                 copy(value_scales, num_blocks, from, to);
             }
         }
+    }
+
+    /// Adds what the first `len` positions of block `block` of the `num_blocks` hold to `bytes`, [`Self::block_bytes`] of
+    /// them; the other positions, which may be of another text, are 0. Numbers have their lowest byte first.
+    pub fn save_block(&self, num_blocks: usize, block: usize, len: usize, bytes: &mut Vec<u8>) {
+        fn save<T: Copy + Default, const N: usize>(
+            bytes: &mut Vec<u8>,
+            numbers: &[T],
+            (num_blocks, block, len): (usize, usize, usize),
+            position: impl Fn(usize) -> usize,
+            to_bytes: impl Fn(T) -> [u8; N],
+        ) {
+            let size = numbers.len() / num_blocks;
+            let held = numbers[block * size..(block + 1) * size].iter().enumerate();
+            bytes.extend(held.flat_map(|(i, &number)| match position(i) < len {
+                true => to_bytes(number),
+                false => to_bytes(T::default()),
+            }));
+        }
+        let at = (num_blocks, block, len);
+        match &self.data {
+            KvData::F16 { keys, values } => {
+                let stride = keys.len() / num_blocks / self.n_kv_heads / BLOCK_TOKENS;
+                save(bytes, keys, at, |i| i % BLOCK_TOKENS, u16::to_le_bytes);
+                let position = |i| i / stride % BLOCK_TOKENS;
+                save(bytes, values, at, position, u16::to_le_bytes);
+            }
+            KvData::Q8 {
+                keys,
+                values,
+                key_scales,
+                value_scales,
+            } => {
+                save(bytes, keys, at, |i| i / 4 % BLOCK_TOKENS, |x| [x]);
+                let position = |i| i / (4 * LANES) % (BLOCK_TOKENS / 4) * 4 + i % 4;
+                save(bytes, values, at, position, |x| [x]);
+                for scales in [key_scales, value_scales] {
+                    save(bytes, scales, at, |i| i % BLOCK_TOKENS, f32::to_le_bytes);
+                }
+            }
+        }
+    }
+
+    /// Makes block `block` of the `num_blocks` hold what [`Self::save_block`] gave, of a layer of the same shape and
+    /// type.
+    ///
+    /// # Panics
+    /// If there are not as many `bytes` as a block has.
+    pub fn load_block(&mut self, num_blocks: usize, block: usize, bytes: &[u8]) {
+        fn load<T, const N: usize>(
+            bytes: &mut &[u8],
+            numbers: &mut [T],
+            (num_blocks, block): (usize, usize),
+            of_bytes: impl Fn([u8; N]) -> T,
+        ) {
+            let size = numbers.len() / num_blocks;
+            let (own, rest) = bytes.split_at(size * N);
+            let held = &mut numbers[block * size..(block + 1) * size];
+            for (number, bytes) in held.iter_mut().zip(own.as_chunks::<N>().0) {
+                *number = of_bytes(*bytes);
+            }
+            *bytes = rest;
+        }
+        let (at, mut bytes) = ((num_blocks, block), bytes);
+        match &mut self.data {
+            KvData::F16 { keys, values } => {
+                load(&mut bytes, keys, at, u16::from_le_bytes);
+                load(&mut bytes, values, at, u16::from_le_bytes);
+            }
+            KvData::Q8 {
+                keys,
+                values,
+                key_scales,
+                value_scales,
+            } => {
+                load(&mut bytes, keys, at, |[x]| x);
+                load(&mut bytes, values, at, |[x]| x);
+                load(&mut bytes, key_scales, at, f32::from_le_bytes);
+                load(&mut bytes, value_scales, at, f32::from_le_bytes);
+            }
+        }
+        assert!(bytes.is_empty(), "as many bytes as a block has");
     }
 
     /// What numbers it holds.

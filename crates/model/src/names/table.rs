@@ -17,6 +17,7 @@ pub const NAMES: &[(Role, &str, &str)] = &[
     ),
     (Role::OutputNorm, "output_norm", "model.norm"),
     (Role::Output, "output", "lm_head"),
+    (Role::Rank, "cls.output", "score"),
     (Role::RopeFrequencies, "rope_freqs", "rope_freqs"),
     (Role::RopeLong, "rope_factors_long", "rope_factors_long"),
     (Role::RopeShort, "rope_factors_short", "rope_factors_short"),

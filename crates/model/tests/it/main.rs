@@ -1,5 +1,6 @@
 //! The forward pass against an f64 oracle, for every weight type, and the promise of the same bits.
 
+mod blocks;
 mod families;
 mod folders;
 mod invariance;

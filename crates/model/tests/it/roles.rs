@@ -6,7 +6,17 @@ use formats::hf::Folder;
 use formats::{Gguf, Tensor};
 use model::names::{NAMES, Role};
 use model::{LoadError, LoadOptions, Model};
-use testkit::golden;
+use testkit::{TinyModel, golden};
+
+/// A model with the head of a reranker, which no golden has.
+fn reranker() -> (String, Gguf) {
+    let mut parts = TinyModel::default().parts();
+    parts.push_f32("cls.output.weight", &[0.5; 128]);
+    parts.tensor("cls.output.weight").shape = vec![2, 64];
+    parts.push_f32("cls.output.bias", &[0.5; 2]);
+    let model = Gguf::parse(parts.write()).expect("what was just written");
+    ("reranker".to_owned(), model)
+}
 
 /// The models of all goldens, in both forms.
 fn models() -> impl Iterator<Item = (String, Gguf)> {
@@ -50,7 +60,7 @@ fn load(model: &Gguf, tensors: Vec<Tensor>) -> Result<Model, LoadError> {
 #[test]
 fn every_role_of_every_family_has_both_names_and_a_shape() {
     let (mut wrong, mut seen) = (Vec::new(), HashSet::new());
-    for (golden, model) in models() {
+    for (golden, model) in models().chain([reranker()]) {
         // One tensor of each role and part is enough.
         let mut parts = BTreeMap::new();
         for (i, tensor) in model.tensors().iter().enumerate() {

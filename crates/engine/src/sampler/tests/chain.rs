@@ -279,3 +279,24 @@ fn rows_and_lists_choose_alike() {
         }
     }
 }
+
+#[test]
+fn tokens_by_name_are_reported_wherever_they_rank() {
+    let logits = logits(200, 4);
+    let report = |logprobs, tokens: &[u32]| {
+        let params = SamplerParams {
+            logprobs,
+            logprob_tokens: tokens.to_vec(),
+            ..Default::default()
+        };
+        let mut sampler = Sampler::new(&params, 200, DryBreakers::default()).unwrap();
+        sampler.sample(&logits, &[]).top_logprobs
+    };
+    let all = report(Some(200), &[]);
+    let of = |id: u32| *all.iter().find(|(found, _)| *found == id).unwrap();
+    // Token 3 is banned: minus infinity.
+    assert_eq!(report(Some(0), &[7, 3, 100]), [7, 3, 100].map(of));
+    let expected = [&all[..2], &[of(7), of(100)]].concat();
+    assert_eq!(report(Some(2), &[7, 100]), expected);
+    assert_eq!(report(None, &[7]), []);
+}
