@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cmd;
 use crate::failure::Failure;
+use crate::llamacpp;
 
 /// Run language models on this machine.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Run(Box<cmd::run::Args>),
     Batch(Box<cmd::batch::Args>),
     Serve(Box<cmd::serve::Args>),
+    Ps(cmd::ps::Args),
+    Stop(cmd::stop::Args),
     Pull(cmd::pull::Args),
     #[command(visible_alias = "ls")]
     List(cmd::list::Args),
@@ -47,6 +50,11 @@ impl Cli {
     /// # Errors
     /// [`Failure::Usage`]; [`Failure::Help`] if help or the version was asked for.
     pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
+        let context = llamacpp::Context {
+            env: &|name| std::env::var_os(name),
+            takes_value: &takes_value,
+        };
+        let args = llamacpp::rewrite(args, &context)?;
         Self::try_parse_from(args).map_err(|error| {
             let text = error.render().to_string();
             match error.kind() {
@@ -63,6 +71,25 @@ impl Cli {
             }
         })
     }
+}
+
+/// Whether a flag of `serve` takes a value.
+fn takes_value(name: &str) -> bool {
+    let cli = Cli::command();
+    let serve = cli.find_subcommand("serve").expect("there is `serve`");
+    let mut arguments = serve.get_arguments();
+    arguments.any(|argument| {
+        let is_long = name.strip_prefix("--").is_some_and(|long| {
+            argument.get_long() == Some(long)
+                || argument
+                    .get_all_aliases()
+                    .is_some_and(|all| all.contains(&long))
+        });
+        let is_short = argument
+            .get_short()
+            .is_some_and(|short| name == format!("-{short}"));
+        (is_long || is_short) && argument.get_action().takes_values()
+    })
 }
 
 /// clap's message in the words of this project: `hint:` lines, and where the help is.
@@ -100,8 +127,6 @@ Models:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -11,6 +11,8 @@ use crate::failure::Failure;
 pub(crate) struct Choice {
     /// Name of the model.
     pub(crate) model: String,
+    /// Whether the user named it.
+    pub(crate) is_named: bool,
     /// The prompt on the command line, if there is one.
     pub(crate) prompt: Option<String>,
 }
@@ -29,15 +31,20 @@ pub(crate) fn choose(
         (Some(_), Some(_), Some(second)) => Err(Failure::Usage(format!(
             "unexpected argument `{second}`: with `--model` there is only a prompt\nhint: put the prompt in quotes"
         ))),
-        (Some(model), prompt, None) | (None, Some(model), prompt @ Some(_)) => {
-            Ok(Choice { model, prompt })
-        }
+        (Some(model), prompt, None) | (None, Some(model), prompt @ Some(_)) => Ok(Choice {
+            model,
+            is_named: true,
+            prompt,
+        }),
         (None, Some(word), None) => one_word(word),
         (_, None, second) => {
             // clap fills the first place first.
             debug_assert!(second.is_none());
-            let (model, prompt) = (DEFAULT_MODEL.to_owned(), None);
-            Ok(Choice { model, prompt })
+            Ok(Choice {
+                model: DEFAULT_MODEL.to_owned(),
+                is_named: false,
+                prompt: None,
+            })
         }
     }
 }
@@ -45,10 +52,12 @@ pub(crate) fn choose(
 fn one_word(word: String) -> Result<Choice, Failure> {
     let as_model = |model: String| Choice {
         model,
+        is_named: true,
         prompt: None,
     };
     let as_prompt = |word: String| Choice {
         model: DEFAULT_MODEL.to_owned(),
+        is_named: false,
         prompt: Some(word),
     };
     if Path::new(&word).is_file() {

@@ -13,7 +13,7 @@ use crate::progress::Download;
 use crate::text;
 
 /// How to load.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 pub(crate) struct LoadArgs {
     /// Context length in tokens: prompt and answer together [default: the model's, if memory allows]
     #[arg(short, long, value_name = "N")]
@@ -33,6 +33,9 @@ pub(crate) struct LoadArgs {
     /// Jinja file to use instead of the model's own chat template
     #[arg(long, value_name = "FILE")]
     pub(crate) chat_template_file: Option<PathBuf>,
+    /// Jinja text to use instead of the model's own chat template
+    #[arg(long, value_name = "JINJA", value_parser = jinja, conflicts_with_all = ["chat_template_file", "chat_template_name"])]
+    pub(crate) chat_template: Option<String>,
     /// Which of the model's own chat templates to use, where it has several
     #[arg(long, value_name = "NAME", conflicts_with = "chat_template_file")]
     pub(crate) chat_template_name: Option<String>,
@@ -66,6 +69,7 @@ impl Default for LoadArgs {
             memory: None,
             kv_type: KvType::default(),
             quant: None,
+            chat_template: None,
             chat_template_file: None,
             chat_template_name: None,
             measuring: None,
@@ -83,7 +87,7 @@ impl LoadArgs {
         &self,
     ) -> Result<impl Fn(ModelBuilder) -> ModelBuilder + Send + Sync + use<>, Failure> {
         let template = self.chat_template_file.as_deref().map(read_text);
-        let template = template.transpose()?;
+        let template = template.transpose()?.or_else(|| self.chat_template.clone());
         let args = self.clone();
         Ok(move |mut builder: ModelBuilder| {
             builder = builder
@@ -156,6 +160,14 @@ pub(crate) fn quant_type() -> impl TypedValueParser<Value = DType> {
 /// Reads numbers of threads: more than any machine has is a slip of the finger.
 pub(crate) fn num_threads() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=1024)
+}
+
+/// Reads chat templates: not their names, which mean something to llama.cpp only.
+fn jinja(text: &str) -> Result<String, String> {
+    match text.contains('{') {
+        true => Ok(text.to_owned()),
+        false => Err("expected Jinja, as in {{ messages[0].content }}".to_owned()),
+    }
 }
 
 /// A whole text file.

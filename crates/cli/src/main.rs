@@ -12,12 +12,16 @@ mod cmd;
 mod failure;
 mod grammar;
 mod interrupt;
+mod llamacpp;
 mod load;
 mod progress;
+mod remote;
 mod repl;
 mod sampling;
+mod speaker;
 mod style;
 mod text;
+mod tools;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -61,6 +65,8 @@ fn dispatch(app: &App, command: Command) -> Result<(), Failure> {
         Command::Run(args) => cmd::run::run(app, *args),
         Command::Batch(args) => cmd::batch::run(app, &args),
         Command::Serve(args) => cmd::serve::run(app, &args),
+        Command::Ps(args) => cmd::ps::run(app, &args),
+        Command::Stop(args) => cmd::stop::run(app, &args),
         Command::Pull(args) => cmd::pull::run(app, &args),
         Command::List(args) => cmd::list::run(app, &args),
         Command::Show(args) => cmd::show::run(app, &args),

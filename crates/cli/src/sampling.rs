@@ -11,7 +11,7 @@ fn defaults() -> SamplerParams {
 }
 
 /// How to choose tokens.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Sampling (llama.cpp's names, defaults and order)")]
 pub(crate) struct SamplingArgs {
     /// Seed of the random draws; -1 takes a new one each time
@@ -118,8 +118,17 @@ impl SamplingArgs {
     pub(crate) fn params(&self, model: &SamplerDefaults) -> Result<SamplerParams, Failure> {
         let mut start = defaults();
         model.apply(&mut start);
+        let params = self.over(&start);
+        params
+            .validate()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(params)
+    }
+
+    /// The parameters but for the seed, where `start` is what holds for flags that were not given.
+    pub(crate) fn over(&self, start: &SamplerParams) -> SamplerParams {
         let breakers = &self.dry_sequence_breaker;
-        let params = SamplerParams {
+        SamplerParams {
             seed: 0,
             samplers: match self.samplers.as_ref().or(self.sampler_seq.as_ref()) {
                 Some(stages) => stages.0.clone(),
@@ -159,11 +168,21 @@ impl SamplingArgs {
             logit_bias: self.logit_bias.clone(),
             logprobs: None,
             logprob_tokens: Vec::new(),
-        };
-        params
-            .validate()
-            .map_err(|error| Failure::Usage(error.to_string()))?;
-        Ok(params)
+        }
+    }
+
+    /// Fields of a request that flags without a default of their own were given for.
+    pub(crate) fn given(&self) -> Vec<&'static str> {
+        let flags = [
+            ("temperature", self.temp.is_some()),
+            ("top_k", self.top_k.is_some()),
+            ("top_p", self.top_p.is_some()),
+            ("min_p", self.min_p.is_some()),
+            ("typical_p", self.typical.is_some()),
+            ("repeat_penalty", self.repeat_penalty.is_some()),
+        ];
+        let given = flags.into_iter().filter(|(_, is_given)| *is_given);
+        given.map(|(name, _)| name).collect()
     }
 
     /// The fixed seed, if there is one.

@@ -63,6 +63,12 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Most tokens of a reply to a request that does not say.
     pub max_tokens: Option<usize>,
+    /// Whether replies go on after the end of the text, unless a request says.
+    pub ignore_eos: bool,
+    /// Variables for chat templates, beside those of requests.
+    pub template_variables: serde_json::Map<String, serde_json::Value>,
+    /// How texts become vectors, unless a request says; as the model is made otherwise.
+    pub pooling: Option<ingle::Pooling>,
     /// Whether thoughts are told from the answer, unless a request says.
     pub reasoning: bool,
     /// How long replies under way may take after the signal to end.
@@ -101,6 +107,9 @@ impl Default for Options {
             sampler: Arc::new(|_| {}),
             seed: None,
             max_tokens: None,
+            ignore_eos: false,
+            template_variables: serde_json::Map::new(),
+            pooling: None,
             reasoning: true,
             drain: Duration::from_secs(30),
             ping: Duration::from_secs(15),

@@ -76,11 +76,13 @@ const OTHER_NAMES: &[&str] = &[
     "llama-cli",
     "llama2.c",
     "llama_cache",
+    "llama_api_key",
     "ollama",
 ];
 
 /// Files where names are data and choose no architecture.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    ("crates/cli/src/cmd/serve/args.rs", OF_FORMATS),
     ("crates/hub/src/catalogue.rs", FOR_PEOPLE),
     ("crates/server/src/openai/chat.rs", OF_FORMATS),
     ("crates/tokenizer/src/bpe.rs", OF_VOCABULARIES),

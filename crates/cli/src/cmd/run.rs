@@ -8,14 +8,17 @@ use ingle::{GrammarSpec, Message, Model, Request, SamplerDefaults, Usage};
 use serde_json::json;
 
 use crate::App;
-use crate::answer::{self, Answer};
+use crate::answer::Answer;
 use crate::choose::choose;
 use crate::failure::Failure;
 use crate::grammar::{self, GrammarArgs};
 use crate::load::{self, LoadArgs};
+use crate::remote::{Asked, Remote};
 use crate::repl;
 use crate::sampling::{SamplingArgs, random_seed};
+use crate::speaker::Speaker;
 use crate::text;
+use crate::tools::{self, NoTools, Tools};
 
 /// Answer a prompt, or chat if there is none
 #[derive(Debug, clap::Args)]
@@ -56,6 +59,9 @@ pub(crate) struct Args {
     /// Times and rates of loading, reading and writing, on stderr
     #[arg(short, long)]
     verbose: bool,
+    /// Ask a server that runs, which keeps its models loaded [default: what INGLE_HOST says, if it does]
+    #[arg(long, value_name = "URL")]
+    host: Option<String>,
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
@@ -85,6 +91,9 @@ pub(crate) struct Settings {
     pub(crate) max_tokens: Option<usize>,
     pub(crate) stop: Vec<String>,
     pub(crate) keep_special: bool,
+    pub(crate) ignore_eos: bool,
+    /// Settings that were asked for, whatever their value; a server has values of its own for others.
+    pub(crate) given: Vec<&'static str>,
     /// What answers must look like.
     pub(crate) grammar: Option<GrammarSpec>,
     pub(crate) raw: bool,
@@ -99,6 +108,7 @@ impl Settings {
             ..self.params.clone()
         };
         let request = request.sampler(params).stop(self.stop.clone());
+        let request = request.ignore_eos(self.ignore_eos);
         let request = request.keep_special(self.keep_special);
         let request = grammar::apply(request, self.grammar.as_ref());
         match self.max_tokens {
@@ -118,18 +128,35 @@ pub(crate) fn run(app: &App, args: Args) -> Result<(), Failure> {
             "`--json` needs a prompt\nhint: give one as an argument or through a pipe".to_owned(),
         ));
     }
-    let model = load::model(app, &choice.model, &args.load)?;
-    settings.params = args.sampling.params(&model.info().sampler)?;
-    finish_bias(&mut settings.params, &model, args.sampling.ignore_eos)?;
-    if !args.raw && model.chat_template().is_none() {
-        return Err(Failure::new(format_args!(
-            "`{}` has no chat template\nhint: `--raw` continues the prompt as it is; `--chat-template-file` names a template",
-            choice.model
-        )));
+    let host = args
+        .host
+        .clone()
+        .or_else(|| std::env::var("INGLE_HOST").ok());
+    let speaker = match host.filter(|host| !host.is_empty()) {
+        Some(host) if args.load == LoadArgs::default() => {
+            let name = choice.is_named.then_some(choice.model.as_str());
+            Speaker::There(Remote::new(Some(&host))?.choose(name)?)
+        }
+        Some(host) => {
+            return Err(Failure::Usage(format!(
+                "the server at {host} loads its models as it was told to\nhint: without `--ctx`, `--threads` and their like, or with `INGLE_HOST=` and without `--host`"
+            )));
+        }
+        None => Speaker::Here(load::model(app, &choice.model, &args.load)?),
+    };
+    if let Speaker::Here(model) = &speaker {
+        settings.params = args.sampling.params(&model.info().sampler)?;
+        check_bias(&settings.params, model)?;
+        if !args.raw && model.chat_template().is_none() {
+            return Err(Failure::new(format_args!(
+                "`{}` has no chat template\nhint: `--raw` continues the prompt as it is; `--chat-template-file` names a template",
+                choice.model
+            )));
+        }
     }
     match prompt {
-        None => repl::run(app, &model, settings),
-        Some(prompt) => one_shot(app, &model, &settings, &prompt, args.json),
+        None => repl::run(app, &speaker, &NoTools, settings),
+        Some(prompt) => one_shot(app, &speaker, &NoTools, &settings, &prompt, args.json),
     }
 }
 
@@ -142,6 +169,8 @@ fn settings(args: &Args) -> Result<Settings, Failure> {
         max_tokens: usize::try_from(args.max_tokens).ok(),
         stop: args.stop.clone(),
         keep_special: args.special,
+        ignore_eos: args.sampling.ignore_eos,
+        given: args.sampling.given(),
         grammar: args.grammar.spec()?,
         raw: args.raw,
         verbose: args.verbose,
@@ -172,56 +201,51 @@ fn whole_prompt(prompt: Option<String>, raw: bool) -> Result<Option<String>, Fai
     }
 }
 
-/// Checks biases against the vocabulary and bans the ends of text if they are to be ignored.
-fn finish_bias(params: &mut SamplerParams, model: &Model, ignore_eos: bool) -> Result<(), Failure> {
+/// Checks biases against the vocabulary.
+fn check_bias(params: &SamplerParams, model: &Model) -> Result<(), Failure> {
     let vocab_size = model.tokenizer().vocab_size();
-    for (id, _) in &params.logit_bias {
-        if *id as usize >= vocab_size {
-            return Err(Failure::Usage(format!(
-                "`--logit-bias`: expected a token id below {vocab_size}, found {id}"
-            )));
-        }
+    match params
+        .logit_bias
+        .iter()
+        .find(|(id, _)| *id as usize >= vocab_size)
+    {
+        Some((id, _)) => Err(Failure::Usage(format!(
+            "`--logit-bias`: expected a token id below {vocab_size}, found {id}"
+        ))),
+        None => Ok(()),
     }
-    if ignore_eos {
-        let ends = model.tokenizer().eog_ids();
-        params
-            .logit_bias
-            .extend(ends.iter().map(|&id| (id, f32::NEG_INFINITY)));
-    }
-    Ok(())
 }
 
 fn one_shot(
     app: &App,
-    model: &Model,
+    speaker: &Speaker,
+    tools: &dyn Tools,
     settings: &Settings,
     prompt: &str,
     json: bool,
 ) -> Result<(), Failure> {
     let seed = settings.seed.unwrap_or_else(random_seed);
-    let request = match (settings.raw, &settings.system) {
-        (true, _) => model.complete(prompt),
-        (false, None) => model.chat(prompt),
-        (false, Some(system)) => model.chat(vec![
-            Message::system(system.as_str()),
-            Message::user(prompt),
-        ]),
-    };
-    let request = settings.request(request, seed);
     let mut out = io::stdout();
     let mut print = |piece: &str| match json {
         true => Ok(()),
         false => out.write_all(piece.as_bytes()).and_then(|()| out.flush()),
     };
-    let answer = answer::stream(request, &app.interrupt, &mut print)?;
+    let answer = match settings.raw {
+        true => speaker.answer(app, &Asked::Text(prompt), settings, seed, &mut print)?,
+        false => {
+            let system = settings.system.as_deref().map(Message::system);
+            let mut turns: Vec<_> = system.into_iter().chain([Message::user(prompt)]).collect();
+            tools::answer(app, speaker, tools, &mut turns, settings, seed, &mut print)?
+        }
+    };
     if !json && !answer.text.ends_with('\n') {
         writeln!(out)?;
     }
     if settings.verbose {
-        report(app, model, &answer, Some(seed));
+        report(app, speaker, &answer, Some(seed));
     }
     if json {
-        writeln!(out, "{}", to_json(model, &answer, seed))?;
+        writeln!(out, "{}", to_json(speaker, &answer, seed))?;
     }
     match answer.end {
         Some(_) => Ok(()),
@@ -229,20 +253,20 @@ fn one_shot(
     }
 }
 
-fn to_json(model: &Model, answer: &Answer, seed: u64) -> serde_json::Value {
-    let info = model.info();
+fn to_json(speaker: &Speaker, answer: &Answer, seed: u64) -> serde_json::Value {
+    let load_time = speaker.model().map(|model| model.info().load_time);
     let ms = |time: Duration| text::round(time.as_secs_f64() * 1e3);
     let rate = |rate: Option<f64>| rate.map(text::round);
     let Some((reason, usage)) = &answer.end else {
         return json!({
-            "model": info.name,
+            "model": speaker.name(),
             "text": answer.text,
             "finish_reason": "cancelled",
             "seed": seed,
         });
     };
     json!({
-        "model": info.name,
+        "model": speaker.name(),
         "text": answer.text,
         "finish_reason": reason_name(*reason),
         "seed": seed,
@@ -253,7 +277,7 @@ fn to_json(model: &Model, answer: &Answer, seed: u64) -> serde_json::Value {
             "total_tokens": usage.prompt_tokens + usage.generated_tokens,
         },
         "timings": {
-            "load_ms": ms(info.load_time),
+            "load_ms": load_time.map(ms),
             "prompt_ms": ms(usage.prompt_time),
             "prompt_per_second": rate(prompt_rate(usage)),
             "generation_ms": ms(usage.generation_time),
@@ -284,13 +308,13 @@ fn generation_rate(usage: &Usage) -> Option<f64> {
 }
 
 /// Times and rates, on stderr. Without a seed it was reported before.
-pub(crate) fn report(app: &App, model: &Model, answer: &Answer, seed: Option<u64>) {
+pub(crate) fn report(app: &App, speaker: &Speaker, answer: &Answer, seed: Option<u64>) {
     let mut lines = Vec::new();
     let line = |tokens: usize, time, rate: Option<f64>| {
         let rate = rate.map_or(String::new(), |rate| format!(", {rate:.1} tokens/s"));
         format!("{tokens} tokens in {}{rate}", text::duration(time))
     };
-    if let Some(seed) = seed {
+    if let (Some(_), Speaker::Here(model)) = (seed, speaker) {
         let info = model.info();
         lines.push(format!(
             "load        {} ({}, {}, {} threads, {}, context {})",
@@ -307,6 +331,8 @@ pub(crate) fn report(app: &App, model: &Model, answer: &Answer, seed: Option<u64
             let recommended = recommended.join(", ");
             lines.push(format!("sampler     the model recommends {recommended}"));
         }
+    }
+    if let Some(seed) = seed {
         lines.push(format!("seed        {seed}"));
     }
     if let Some((reason, usage)) = &answer.end {

@@ -61,6 +61,11 @@ impl Conversation {
         self.turns.push(Message::assistant(text));
     }
 
+    /// What was said between a question and its answer: calls of tools, and what came of them.
+    pub(super) fn extend(&mut self, turns: impl Iterator<Item = Message>) {
+        self.turns.extend(turns);
+    }
+
     /// The last question.
     pub(super) fn question(&self) -> Option<&str> {
         let turn = self.turns.iter().rev().find(|turn| turn.role == "user")?;
@@ -72,19 +77,15 @@ impl Conversation {
         self.turns.pop_if(|turn| turn.role == "user");
     }
 
-    /// Takes back the last answer; whether a question is now waiting for one.
+    /// Takes back the last answer, and calls of tools before it; whether a question is now waiting for one.
     pub(super) fn drop_answer(&mut self) -> bool {
-        self.turns.pop_if(|turn| turn.role == "assistant");
+        while self.turns.pop_if(|turn| turn.role != "user").is_some() {}
         self.turns.last().is_some_and(|turn| turn.role == "user")
     }
 
     /// Writes the file.
     pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
         let messages = self.messages();
-        let messages: Vec<Value> = messages
-            .iter()
-            .map(|message| json!({"role": message.role, "content": message.content}))
-            .collect();
         let text = format!("{:#}\n", json!({"model": self.model, "messages": messages}));
         std::fs::write(path, text).map_err(|error| Failure::file("write", path, &error))
     }
@@ -107,10 +108,12 @@ impl Conversation {
                     "message {i}: expected strings `role` and `content`"
                 )));
             };
-            match (i, role) {
-                (0, "system") => system = Some(content.to_owned()),
-                _ => turns.push(Message::new(role, content)),
+            if i == 0 && role == "system" {
+                system = Some(content.to_owned());
+                continue;
             }
+            let turn = serde_json::from_value(message.clone());
+            turns.push(turn.map_err(|error| wrong(format!("message {i}: {error}")))?);
         }
         (self.system, self.turns) = (system, turns);
         Ok(())

@@ -11,20 +11,22 @@ mod set;
 use std::io::{self, Write};
 use std::path::Path;
 
-use ingle::{Model, Request};
-
 use self::command::{Command, HELP};
 use self::conversation::Conversation;
 use self::editor::{Editor, Input};
 use crate::App;
-use crate::answer::{self, Answer};
+use crate::answer::Answer;
 use crate::cmd::run::{Settings, report};
 use crate::failure::{Failure, error_text};
+use crate::remote::Asked;
 use crate::sampling::random_seed;
+use crate::speaker::Speaker;
+use crate::tools::{self, Tools};
 
 struct Repl<'a> {
     app: &'a App,
-    model: &'a Model,
+    speaker: &'a Speaker,
+    tools: &'a dyn Tools,
     settings: Settings,
     talk: Conversation,
     /// How often the last question was answered anew; a fixed seed moves on by it.
@@ -35,11 +37,17 @@ struct Repl<'a> {
 ///
 /// # Errors
 /// If the terminal or stdout fails. What goes wrong with one answer or command is shown, and the chat goes on.
-pub(crate) fn run(app: &App, model: &Model, mut settings: Settings) -> Result<(), Failure> {
-    let talk = Conversation::new(model.info().name.clone(), settings.system.take());
+pub(crate) fn run(
+    app: &App,
+    speaker: &Speaker,
+    tools: &dyn Tools,
+    mut settings: Settings,
+) -> Result<(), Failure> {
+    let talk = Conversation::new(speaker.name().to_owned(), settings.system.take());
     let mut repl = Repl {
         app,
-        model,
+        speaker,
+        tools,
         settings,
         talk,
         retries: 0,
@@ -77,10 +85,15 @@ pub(crate) fn run(app: &App, model: &Model, mut settings: Settings) -> Result<()
 
 impl Repl<'_> {
     fn greet(&self) {
-        let info = self.model.info();
+        let ctx = self.speaker.ctx();
+        let ctx = ctx.map_or(String::new(), |ctx| format!(" · context {ctx} tokens"));
+        let tools = match self.tools.list().len() {
+            0 => String::new(),
+            num => format!(" · {num} tools"),
+        };
         self.say(&format!(
-            "{} · context {} tokens · /help explains",
-            info.name, info.ctx
+            "{}{ctx}{tools} · /help explains",
+            self.speaker.name()
         ));
         if self.settings.raw {
             self.say("without a chat template: each prompt is continued on its own");
@@ -110,11 +123,22 @@ impl Repl<'_> {
             Some(seed) => seed.wrapping_add(self.retries),
             None => random_seed(),
         };
-        let request = self.settings.request(self.request()?, seed);
         let mut out = io::stdout();
         let mut print = |piece: &str| out.write_all(piece.as_bytes()).and_then(|()| out.flush());
-        let answer = answer::stream(request, &self.app.interrupt, &mut print)?;
-        let Answer { text, end } = &answer;
+        let (speaker, settings) = (self.speaker, &self.settings);
+        let answer = if settings.raw {
+            let question = self.talk.question().unwrap_or_default();
+            speaker.answer(self.app, &Asked::Text(question), settings, seed, &mut print)?
+        } else {
+            let mut turns = self.talk.messages();
+            let num_known = turns.len();
+            let answer = tools::answer(
+                self.app, speaker, self.tools, &mut turns, settings, seed, &mut print,
+            )?;
+            self.talk.extend(turns.drain(num_known..));
+            answer
+        };
+        let Answer { text, end, .. } = &answer;
         if end.is_none() {
             self.app.interrupt.take();
         }
@@ -125,21 +149,10 @@ impl Repl<'_> {
             self.say("(stopped)");
         }
         if self.settings.verbose {
-            report(self.app, self.model, &answer, None);
+            report(self.app, self.speaker, &answer, None);
         }
         self.talk.push_answer(&answer.text);
         Ok(())
-    }
-
-    fn request(&self) -> Result<Request, Failure> {
-        if self.settings.raw {
-            let question = self
-                .talk
-                .question()
-                .ok_or_else(|| Failure::new("there is no question yet"))?;
-            return Ok(self.model.complete(question));
-        }
-        Ok(self.model.chat(self.talk.messages()))
     }
 
     fn execute(&mut self, command: Command) -> Result<(), Failure> {

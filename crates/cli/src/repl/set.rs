@@ -118,6 +118,16 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// Settings that a server has values of its own for, and what requests call them.
+const FIELDS: [(&str, &str); 6] = [
+    ("temp", "temperature"),
+    ("top-k", "top_k"),
+    ("top-p", "top_p"),
+    ("min-p", "min_p"),
+    ("typical", "typical_p"),
+    ("repeat-penalty", "repeat_penalty"),
+];
+
 fn parse<T: FromStr>(text: &str) -> Result<T, &'static str> {
     text.parse().map_err(|_| "a number")
 }
@@ -143,6 +153,9 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<St
         .params
         .validate()
         .map_err(|error| error.to_string())?;
+    if let Some(field) = FIELDS.iter().find(|(name, _)| *name == setting.name) {
+        changed.given.push(field.1);
+    }
     *settings = changed;
     Ok(format!("{} {}", setting.name, (setting.show)(settings)))
 }
@@ -161,6 +174,8 @@ mod tests {
             max_tokens: None,
             stop: Vec::new(),
             keep_special: false,
+            ignore_eos: false,
+            given: Vec::new(),
             grammar: None,
             raw: false,
             verbose: false,

@@ -8,6 +8,7 @@ mod memory;
 #[cfg(unix)]
 mod repl;
 mod run;
+mod serve;
 mod show;
 mod support;
 mod template;

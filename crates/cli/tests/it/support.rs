@@ -35,6 +35,8 @@ pub(crate) fn ingle(home: &Path, args: &[&str]) -> Command {
         "HF_TOKEN",
         "HF_ENDPOINT",
         "INGLE_ISA",
+        "INGLE_HOST",
+        "OLLAMA_HOST",
     ] {
         command.env_remove(name);
     }

@@ -135,7 +135,7 @@ impl LimitFields {
         Ok(request
             .n(self.num_choices())
             .min_tokens(self.min_tokens.unwrap_or(0))
-            .ignore_eos(self.ignore_eos.unwrap_or(false))
+            .ignore_eos(self.ignore_eos.unwrap_or(app.options.ignore_eos))
             .keep_special(self.skip_special_tokens == Some(false)))
     }
 }

@@ -1,5 +1,6 @@
 //! llama.cpp's dialect.
 
+mod models;
 mod tokens;
 
 use std::sync::Arc;
@@ -14,4 +15,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/tokenize", post(tokens::tokenize))
         .route("/detokenize", post(tokens::detokenize))
+        .route("/models/load", post(models::load))
+        .route("/models/unload", post(models::unload))
 }

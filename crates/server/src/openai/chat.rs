@@ -147,7 +147,7 @@ impl Chat {
             }
         };
         request = request.split_reasoning(reasoning);
-        for (name, value) in self.fields.variables() {
+        for (name, value) in self.fields.variables(&app.options.template_variables) {
             request = request.template_variable(name, value);
         }
         Ok(request)
@@ -175,8 +175,8 @@ impl ChatFields {
     }
 
     /// What the chat template reads beside the conversation.
-    fn variables(&mut self) -> Map<String, Value> {
-        let mut variables = Map::new();
+    fn variables(&mut self, defaults: &Map<String, Value>) -> Map<String, Value> {
+        let mut variables = defaults.clone();
         if let Some(effort) = self.reasoning_effort.take() {
             if matches!(effort.as_str(), "none" | "minimal") {
                 variables.insert("enable_thinking".into(), json!(false));

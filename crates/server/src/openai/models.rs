@@ -51,6 +51,17 @@ fn entry(app: &App, listed: &Listed) -> Value {
         "size": listed.bytes,
         "quantization": listed.quant,
     });
+    let entries = app.registry.pool.entries();
+    if let Some(found) = entries
+        .iter()
+        .find(|entry| entry.name == listed.named.source)
+    {
+        let left = app.options.idle.map(|idle| idle.saturating_sub(found.idle));
+        entry["status"]["memory"] = json!(found.memory);
+        entry["status"]["is_in_use"] = json!(found.is_in_use);
+        entry["status"]["idle_seconds"] = json!(found.idle.as_secs());
+        entry["status"]["unload_in_seconds"] = json!(left.map(|left| left.as_secs()));
+    }
     if let Some(model) = app.registry.pool.peek(&listed.named.source) {
         let (info, config) = (model.info(), model.model().config());
         entry["max_model_len"] = json!(info.ctx);
