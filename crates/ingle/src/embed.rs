@@ -13,6 +13,7 @@ pub struct Embed {
     texts: Vec<String>,
     pooling: Pooling,
     normalize: bool,
+    truncate: bool,
     cache_salt: String,
 }
 
@@ -30,6 +31,7 @@ impl Model {
             texts: texts.into_iter().map(Into::into).collect(),
             pooling: Pooling::default(),
             normalize: true,
+            truncate: false,
             cache_salt: String::new(),
         }
     }
@@ -45,6 +47,12 @@ impl Embed {
     /// Whether vectors are scaled to length 1; they are.
     pub fn normalize(mut self, normalize: bool) -> Self {
         self.normalize = normalize;
+        self
+    }
+
+    /// Whether a text that is longer than the context is cut there; it is an error otherwise.
+    pub fn truncate(mut self, truncate: bool) -> Self {
+        self.truncate = truncate;
         self
     }
 
@@ -85,9 +93,15 @@ impl Embed {
 
     fn command(&self) -> (Command, Vec<Receiver<Event>>) {
         let tokenizer = self.model.tokenizer();
+        let most = match self.truncate {
+            true => self.model.info().ctx,
+            false => usize::MAX,
+        };
         let pairs = self.texts.iter().map(|text| {
+            let mut tokens = tokenizer.encode(text, true, false);
+            tokens.truncate(most);
             let request = EmbedRequest {
-                tokens: tokenizer.encode(text, true, false),
+                tokens,
                 pooling: self.pooling,
                 cache_salt: self.cache_salt.clone(),
             };

@@ -55,12 +55,12 @@ pub use engine::{
     Usage,
 };
 pub use error::Error;
-pub use formats::Gguf;
+pub use formats::{Gguf, Value as GgufValue};
 pub use hub;
 pub use model::{self, BLOCK_TOKENS, KvType, Level};
 pub use open::{ModelFiles, open, resolve};
 pub use parts::{Part, PartStream, Prepared};
-pub use pool::{Pool, PoolBuilder, PoolEntry};
+pub use pool::{Keep, Pool, PoolBuilder, PoolEntry};
 pub use prefix::{PrefixError, Prefixes};
 pub use reply::{AsyncReplyStream, Piece, Reply, ReplyStream};
 pub use request::{MAX_CHOICES, Request};

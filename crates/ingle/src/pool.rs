@@ -1,12 +1,17 @@
 //! Several models in one process: loaded when they are asked for, unloaded when others need the room.
 
+mod keep;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::Placement;
 
 use crate::{Error, Model, ModelBuilder, memory};
+
+pub use keep::Keep;
+use keep::limit;
 
 /// Settings of a [`Pool`]; see [`Pool::builder`].
 pub struct PoolBuilder {
@@ -34,6 +39,8 @@ struct Inner {
     slots: Mutex<HashMap<String, Slot>>,
     /// A slot has changed.
     changed: Condvar,
+    /// Starts the thread that unloads, once there is something for it to do.
+    sweeper: Once,
 }
 
 enum Slot {
@@ -42,6 +49,7 @@ enum Slot {
     Loaded {
         model: Model,
         last_use: Instant,
+        keep: Option<Keep>,
     },
 }
 
@@ -56,8 +64,10 @@ pub struct PoolEntry {
     pub is_in_use: bool,
     /// Bytes that it takes at most.
     pub memory: u64,
-    /// Time since somebody asked for it.
+    /// Time since somebody asked for it, or held it.
     pub idle: Duration,
+    /// When it will be unloaded, if nobody asks for it before; never, if there is no such time.
+    pub unloads_in: Option<Duration>,
 }
 
 impl PoolBuilder {
@@ -107,26 +117,16 @@ impl PoolBuilder {
             configure,
             slots: Mutex::default(),
             changed: Condvar::new(),
+            sweeper: Once::new(),
         });
-        if let Some(idle) = idle {
-            let weak = Arc::downgrade(&inner);
-            let thread = std::thread::Builder::new().name("ingle-pool".into());
-            let spawned = thread.spawn(move || sweep_now_and_then(&weak, idle));
-            spawned.map_err(|error| Error::System {
+        let pool = Pool(inner);
+        if idle.is_some() {
+            pool.start_sweeper().map_err(|error| Error::System {
                 what: "starting a thread",
                 error,
             })?;
         }
-        Ok(Pool(inner))
-    }
-}
-
-fn sweep_now_and_then(pool: &Weak<Inner>, idle: Duration) {
-    let pause = (idle / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
-    loop {
-        std::thread::sleep(pause);
-        let Some(inner) = pool.upgrade() else { return };
-        Pool(inner).sweep();
+        Ok(pool)
     }
 }
 
@@ -151,7 +151,9 @@ impl Pool {
         let mut slots = self.slots();
         loop {
             match slots.get_mut(name) {
-                Some(Slot::Loaded { model, last_use }) => {
+                Some(Slot::Loaded {
+                    model, last_use, ..
+                }) => {
                     *last_use = Instant::now();
                     return Ok(model.clone());
                 }
@@ -172,6 +174,7 @@ impl Pool {
         let slot = Slot::Loaded {
             model: model.clone(),
             last_use: Instant::now(),
+            keep: None,
         };
         self.slots().insert(name.to_owned(), slot);
         Ok(model)
@@ -182,7 +185,10 @@ impl Pool {
     /// # Errors
     /// As for [`Pool::get`].
     pub async fn get_async(&self, name: &str) -> Result<Model, Error> {
-        if let Some(Slot::Loaded { model, last_use }) = self.slots().get_mut(name) {
+        if let Some(Slot::Loaded {
+            model, last_use, ..
+        }) = self.slots().get_mut(name)
+        {
             *last_use = Instant::now();
             return Ok(model.clone());
         }
@@ -217,15 +223,6 @@ impl Pool {
         }
     }
 
-    /// Lets models go that were idle for too long ([`PoolBuilder::idle`]); the pool does so by itself now and then.
-    pub fn sweep(&self) {
-        let Some(idle) = self.0.idle else { return };
-        self.slots().retain(|_, slot| match slot {
-            Slot::Loading => true,
-            Slot::Loaded { model, last_use } => model.is_shared() || last_use.elapsed() < idle,
-        });
-    }
-
     /// What is there, by name.
     pub fn entries(&self) -> Vec<PoolEntry> {
         let slots = self.slots();
@@ -236,13 +233,20 @@ impl Pool {
                 is_in_use: true,
                 memory: 0,
                 idle: Duration::ZERO,
+                unloads_in: None,
             },
-            Slot::Loaded { model, last_use } => PoolEntry {
+            Slot::Loaded {
+                model,
+                last_use,
+                keep,
+            } => PoolEntry {
                 name: name.clone(),
                 is_loaded: true,
                 is_in_use: model.is_shared(),
                 memory: model.info().memory.total(),
                 idle: last_use.elapsed(),
+                unloads_in: limit(*keep, self.0.idle)
+                    .map(|limit| limit.saturating_sub(last_use.elapsed())),
             },
         };
         let mut entries: Vec<PoolEntry> = slots.iter().map(entry).collect();
@@ -311,7 +315,9 @@ impl Pool {
     fn evict(&self) -> bool {
         let mut slots = self.slots();
         let candidates = slots.iter().filter_map(|(name, slot)| match slot {
-            Slot::Loaded { model, last_use } if !model.is_shared() => Some((*last_use, name)),
+            Slot::Loaded {
+                model, last_use, ..
+            } if !model.is_shared() => Some((*last_use, name)),
             _ => None,
         });
         let Some((_, name)) = candidates.min() else {

@@ -26,6 +26,8 @@ pub struct Request {
     grammar: Option<GrammarSpec>,
     pub(crate) tools: Tools,
     splits_reasoning: bool,
+    /// Tokens before the prompt.
+    history: Vec<u32>,
 }
 
 impl Request {
@@ -60,6 +62,7 @@ impl Request {
             grammar: None,
             tools: Tools::default(),
             splits_reasoning: true,
+            history: Vec::new(),
         }
     }
 
@@ -108,6 +111,19 @@ impl Request {
     /// Whether a reply may hold several calls; it may.
     pub fn parallel_tool_calls(mut self, parallel: bool) -> Self {
         self.tools.parallel = parallel;
+        self
+    }
+
+    /// Goes on from these tokens of an earlier exchange: they come before the prompt, whose own start token is left out.
+    ///
+    /// ```no_run
+    /// let model = ingle::Model::load("smollm2")?;
+    /// let earlier = model.chat("My name is Ada.").tokens()?;
+    /// let reply = model.chat("What is my name?").history(earlier).run()?;
+    /// # Ok::<(), ingle::Error>(())
+    /// ```
+    pub fn history(mut self, tokens: Vec<u32>) -> Self {
+        self.history = tokens;
         self
     }
 
@@ -317,7 +333,7 @@ impl Request {
             });
         }
         let mut request = self.request.clone();
-        let (prompt, tail) = self.prompt.tokens(&self.model, &self.tools)?;
+        let (prompt, tail) = self.prompt_tokens()?;
         request.prompt = prompt;
         if let Some(spec) = self.spec(&tail)? {
             request.grammar = Some(self.model.grammars()?.compile(&spec)?);
@@ -378,7 +394,18 @@ impl Request {
     /// # Errors
     /// If the model has no chat template, or it refuses the conversation.
     pub fn tokens(&self) -> Result<Vec<u32>, Error> {
-        Ok(self.prompt.tokens(&self.model, &self.tools)?.0)
+        Ok(self.prompt_tokens()?.0)
+    }
+
+    /// The prompt in tokens, and the end of its text.
+    fn prompt_tokens(&self) -> Result<(Vec<u32>, String), Error> {
+        let (mut tokens, tail) = self.prompt.tokens(&self.model, &self.tools)?;
+        if !self.history.is_empty() {
+            let bos = self.model.tokenizer().bos();
+            let start = usize::from(bos.is_some() && tokens.first().copied() == bos);
+            tokens.splice(..start, self.history.iter().copied());
+        }
+        Ok((tokens, tail))
     }
 
     /// The replies that were asked for: the most probable, in the order of that.

@@ -378,3 +378,23 @@ fn texts_become_vectors() {
         "{error}"
     );
 }
+
+#[test]
+fn a_history_goes_before_the_prompt() {
+    let model = stories().load().unwrap();
+    let whole = model.complete("Once upon a time").tokens().unwrap();
+    let first = model.complete("Once upon").tokens().unwrap();
+    let second = model.complete(" a time").history(first.clone());
+    let both = second.tokens().unwrap();
+    assert_eq!(both[..first.len()], first);
+    let bos = model.tokenizer().bos();
+    let starts = both.iter().filter(|&&id| Some(id) == bos).count();
+    assert_eq!(starts, 1, "the text begins once");
+    let text = model.tokenizer().decode(&both, true);
+    assert_eq!(
+        text.replace("  ", " "),
+        model.tokenizer().decode(&whole, true)
+    );
+    let reply = second.sampler(greedy()).max_tokens(3).run().unwrap();
+    assert_eq!(reply.usage.prompt_tokens, both.len());
+}

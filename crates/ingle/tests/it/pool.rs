@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ingle::{Error, Pool};
+use ingle::{Error, Keep, Pool};
 use testkit::golden;
 
 use crate::files::{TempFile, greedy};
@@ -99,4 +99,32 @@ fn a_load_that_fails_leaves_nothing() {
     assert!(pool.get("./nowhere.gguf").is_err());
     assert!(pool.get("./nowhere.gguf").is_err(), "and blocks nobody");
     assert!(pool.entries().is_empty());
+}
+
+#[test]
+fn one_model_may_stay_longer_or_shorter_than_others() {
+    let [a, b, c] = files("keep");
+    let pool = Pool::builder().configure(|model| model.ctx(64));
+    let pool = pool.idle(Duration::from_millis(50)).build().unwrap();
+    for file in [&a, &b, &c] {
+        drop(pool.get(file.name()).unwrap());
+    }
+    assert!(pool.keep(a.name(), Keep::Forever));
+    assert!(pool.keep(b.name(), Keep::For(Duration::from_secs(3600))));
+    assert!(!pool.keep("./nowhere.gguf", Keep::Forever), "is not there");
+    let begun = std::time::Instant::now();
+    while pool.entries().len() > 2 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "c goes");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let left: Vec<_> = pool.entries().into_iter().collect();
+    assert_eq!(left[0].name, a.name());
+    assert_eq!(left[0].unloads_in, None);
+    assert_eq!(left[1].name, b.name());
+    assert!(left[1].unloads_in > Some(Duration::from_secs(3500)));
+    assert!(pool.keep(b.name(), Keep::For(Duration::ZERO)));
+    while pool.entries().len() > 1 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "b goes");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
