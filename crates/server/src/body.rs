@@ -152,6 +152,11 @@ impl Body {
         }
     }
 
+    /// A field that is known, and that nothing is done with: it is named as if it were not.
+    pub(crate) fn ignore(&mut self, name: &str) {
+        self.unknown.get_or_insert_default().insert(name.to_owned());
+    }
+
     /// Ends the reading: what nobody knew is noted for the response.
     pub(crate) fn end(self) {
         let null = |path: &str| self.object.get(path).is_some_and(Value::is_null);

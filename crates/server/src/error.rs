@@ -161,7 +161,6 @@ impl ApiError {
         self
     }
 
-    #[cfg(test)]
     pub(crate) fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -198,9 +197,25 @@ impl ApiError {
             }
             Dialect::Anthropic => json!({
                 "type": "error",
-                "error": { "type": self.0.kind.anthropic(), "message": message },
+                "error": { "type": self.0.kind.anthropic(), "message": self.for_anthropic() },
             }),
             Dialect::Ollama => json!({ "error": message }),
+        }
+    }
+}
+
+impl ApiError {
+    /// Programs that shorten a conversation look for Anthropic's own words.
+    fn for_anthropic(&self) -> String {
+        let (tokens, ctx) = (
+            self.0.extra.get("n_prompt_tokens"),
+            self.0.extra.get("n_ctx"),
+        );
+        match (tokens, ctx) {
+            (Some(tokens), Some(ctx)) => {
+                format!("prompt is too long: {tokens} tokens > {ctx} maximum")
+            }
+            _ => self.0.message.clone(),
         }
     }
 }
@@ -244,12 +259,16 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Writes the body of an error that a handler gave.
-pub(crate) fn in_dialect(mut response: Response, dialect: Dialect) -> Response {
+/// Writes the body of an error that a handler gave to the request `id`.
+pub(crate) fn in_dialect(mut response: Response, dialect: Dialect, id: &str) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
-    let mut written = (error.0.status, Json(error.body(dialect))).into_response();
+    let mut body = error.body(dialect);
+    if dialect == Dialect::Anthropic {
+        body["request_id"] = json!(id);
+    }
+    let mut written = (error.0.status, Json(body)).into_response();
     if matches!(error.0.kind, Kind::Busy | Kind::Unavailable) {
         let soon = HeaderValue::from_static("1");
         written.headers_mut().insert(header::RETRY_AFTER, soon);

@@ -28,6 +28,10 @@ pub(crate) struct Guard {
     any_host: bool,
 }
 
+/// The name of a request, for its handler.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
 /// Header that carries a request's name, for whoever looks into logs.
 const REQUEST_ID: &str = "x-request-id";
 
@@ -162,6 +166,7 @@ pub(crate) async fn guard(
         .map(|origin| origin.cloned());
     let (ignored, method) = (Ignored::default(), request.method().clone());
     request.extensions_mut().insert(ignored.clone());
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("none", MatchedPath::as_str).to_owned();
@@ -178,7 +183,7 @@ pub(crate) async fn guard(
         .extensions()
         .get::<ApiError>()
         .map(|error| error.message().to_owned());
-    let mut response = in_dialect(answer, dialect);
+    let mut response = in_dialect(answer, dialect, &id);
     ignored.name_in(&mut response);
     let status = response.status();
     let headers = response.headers_mut();
@@ -186,6 +191,9 @@ pub(crate) async fn guard(
         allow(headers, origin);
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
+        if dialect == Dialect::Anthropic {
+            headers.insert("request-id", value.clone());
+        }
         headers.insert(REQUEST_ID, value);
     }
     app.metrics.http(method.as_str(), &route, status.as_u16());

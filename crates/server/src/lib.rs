@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod anthropic;
 mod body;
 mod error;
 mod fields;
@@ -23,6 +24,7 @@ mod health;
 mod ids;
 mod llamacpp;
 mod metrics;
+mod ollama;
 mod openai;
 mod options;
 mod queue;

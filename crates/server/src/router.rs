@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use crate::error::{ApiError, Outcome};
 use crate::guard::guard;
 use crate::state::App;
-use crate::{health, llamacpp, openai};
+use crate::{anthropic, health, llamacpp, ollama, openai};
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
@@ -26,7 +26,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/models", get(openai::models::list))
         .route("/models", get(openai::models::list))
         .route("/v1/models/{*id}", get(openai::models::show))
+        .merge(anthropic::routes())
         .merge(llamacpp::routes())
+        .merge(ollama::routes())
         .fallback(nothing)
         .method_not_allowed_fallback(other_method);
     let routes = match app.options.prefix.as_str() {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{ApiError, Kind, Outcome, ServeError};
 use crate::guard::Guard;
 use crate::metrics::Metrics;
+use crate::ollama::Known;
 use crate::options::Options;
 use crate::queue::Queue;
 use crate::registry::Registry;
@@ -17,6 +18,8 @@ pub(crate) struct App {
     pub(crate) registry: Arc<Registry>,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
+    /// Facts about models that are on the disk.
+    pub(crate) known: Known,
     /// The server ends: what is under way may end, nothing new begins.
     draining: AtomicBool,
 }
@@ -29,6 +32,7 @@ impl App {
             queue: Queue::new(options.parallel.saturating_add(options.max_queue)),
             metrics: Metrics::new(Arc::clone(&registry)),
             registry,
+            known: Known::default(),
             draining: AtomicBool::new(false),
             options,
         }))

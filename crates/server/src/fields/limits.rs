@@ -118,7 +118,7 @@ impl LimitFields {
             request = request.max_tokens(max_tokens);
         }
         if let Some(stop) = self.stop.clone() {
-            request = request.stop(checked_stops(stop.into_vec())?);
+            request = request.stop(checked_stops("stop", stop.into_vec())?);
         }
         if let Some(tokens) = self.stop_token_ids.clone() {
             request = request.stop_tokens(tokens);
@@ -140,8 +140,12 @@ impl LimitFields {
     }
 }
 
-fn checked_stops(stops: Vec<String>) -> Outcome<Vec<String>> {
-    let wrong = |what: String| Err(ApiError::field("stop", format!("`stop`: {what}")));
+/// Stop strings, of the field `name`.
+///
+/// # Errors
+/// If there are too many, or one is empty or too long.
+pub(crate) fn checked_stops(name: &str, stops: Vec<String>) -> Outcome<Vec<String>> {
+    let wrong = |what: String| Err(ApiError::field(name, format!("`{name}`: {what}")));
     if stops.len() > MAX_STOPS {
         return wrong(format!(
             "expected at most {MAX_STOPS} strings, found {}",

@@ -5,7 +5,7 @@ mod limits;
 mod sampling;
 
 pub(crate) use format::FormatFields;
-pub(crate) use limits::LimitFields;
+pub(crate) use limits::{LimitFields, checked_stops};
 pub(crate) use sampling::SamplingFields;
 
 use serde::Deserialize;

@@ -1,4 +1,6 @@
 //! The server from outside: a small model behind a real socket.
 
+mod anthropic;
+mod ollama;
 mod openai;
 mod support;

@@ -142,7 +142,7 @@ impl Drop for Fixture {
 }
 
 impl Answer {
-    fn read(mut response: Response<ureq::Body>) -> Self {
+    pub(crate) fn read(mut response: Response<ureq::Body>) -> Self {
         let mut text = String::new();
         let body = response.body_mut().as_reader().read_to_string(&mut text);
         body.expect("text");
