@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::exec::{self, Tally, seconds};
-use crate::{Failure, clients, fetch, inline, tidy};
+use crate::{Failure, clients, fetch, inline, page, tidy};
 
 /// One step; they run in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +33,12 @@ pub(crate) enum Step {
     Fuzz,
     /// Intrinsics are instructions, not function calls.
     Inline,
+    /// The page of the server: its build is fresh, and it works in Chromium.
+    Page,
 }
 
 impl Step {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Fmt,
         Self::Tidy,
         Self::Clippy,
@@ -47,6 +49,7 @@ impl Step {
         Self::Clients,
         Self::Fuzz,
         Self::Inline,
+        Self::Page,
     ];
 
     const fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Step {
             Self::Clients => "clients",
             Self::Fuzz => "fuzz",
             Self::Inline => "inline",
+            Self::Page => "page",
         }
     }
 
@@ -157,6 +161,7 @@ fn run_step(root: &Path, step: Step, tally: &mut Tally) -> Result<(), Failure> {
                 // A check links nothing, so libFuzzer need not be compiled (it is C++).
                 .env("CUSTOM_LIBFUZZER_PATH", "none/libfuzzer.a"),
         ),
+        Step::Page => page::run(root, &target_dir(root)),
         Step::Inline => {
             let programs = test_programs(root)?;
             let of_kernels = programs.into_iter().filter(|p| p.is_of(root, "kernels"));

@@ -5,16 +5,12 @@
 //! a folder of the target directory.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
+use crate::Failure;
 use crate::exec::{self, Tally};
-use crate::{Failure, fetch};
-
-/// How long a server may take to start.
-const START: Duration = Duration::from_secs(60);
+use crate::serve::{self, Server};
 
 /// Runs the scripts, or those whose names are given.
 ///
@@ -28,11 +24,9 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let folder = root.join("crates/server/tests/clients");
     let tools = Tools::install(&folder, &target.join("clients"))?;
-    let program = target.join("debug/ingle");
-    // As the tests are built, which has been done by then: other packages alone would have other features.
-    let build = ["test", "--workspace", "--locked", "--no-run"];
-    exec::stream(Command::new(cargo()).current_dir(root).args(build))?;
-    let server = Server::start(root, &folder, &program)?;
+    let program = serve::program(root, target)?;
+    let flags = ["--metrics", "--alias", "stories"];
+    let server = Server::start(root, &program, &folder.join("template.jinja"), &flags)?;
     let mut failed = Vec::new();
     for script in scripts(&folder)? {
         let name = script
@@ -62,10 +56,6 @@ pub(crate) fn run(
         true => Ok(()),
         false => Err(failed.join("\n")),
     }
-}
-
-fn cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// `*_client.py` and `*_client.mjs`, in order.
@@ -164,59 +154,5 @@ impl Tools {
         let mut command = Command::new("node");
         command.arg(copy);
         command
-    }
-}
-
-/// A server of the small model, which ends with this.
-struct Server {
-    url: String,
-    child: Child,
-}
-
-impl Server {
-    fn start(root: &Path, folder: &Path, program: &Path) -> Result<Self, Failure> {
-        let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-        let port = free
-            .map_err(|error| format!("a free port: {error}"))?
-            .port();
-        let mut command = Command::new(program);
-        command
-            .arg("serve")
-            .arg(root.join("golden/models/stories260K-f32.gguf"))
-            .args([
-                "--port",
-                &port.to_string(),
-                "--metrics",
-                "--alias",
-                "stories",
-            ])
-            .arg("--chat-template-file")
-            .arg(folder.join("template.jinja"))
-            .env(fetch::VARIABLE, fetch::folder()?)
-            .stdin(Stdio::null());
-        let child = command
-            .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
-        let mut server = Self {
-            url: format!("http://127.0.0.1:{port}"),
-            child,
-        };
-        let begun = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = server.child.try_wait().ok().flatten();
-            if ended.is_some() || begun.elapsed() > START {
-                return Err("the server does not start".to_owned());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(server)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -24,6 +24,8 @@ mod cross;
 mod exec;
 mod fetch;
 mod inline;
+mod page;
+mod serve;
 mod size;
 mod tidy;
 

@@ -17,6 +17,7 @@ use crate::body::{Ignored, header};
 use crate::error::{ApiError, Dialect, Kind, Outcome, ServeError, in_dialect};
 use crate::ids;
 use crate::options::Options;
+use crate::page;
 use crate::state::App;
 
 /// The lists.
@@ -141,11 +142,7 @@ fn is_this_machine(name: &str) -> bool {
 /// What needs no key: whether the server lives, and the page, which asks for one.
 fn is_public(method: &Method, path: &str) -> bool {
     let is_health = matches!(path, "/health" | "/v1/health" | "/livez" | "/readyz");
-    let is_page = path == "/"
-        || path == "/index.html"
-        || path == "/favicon.svg"
-        || path.starts_with("/assets/");
-    matches!(*method, Method::GET | Method::HEAD) && (is_health || is_page)
+    matches!(*method, Method::GET | Method::HEAD) && (is_health || page::has(path))
 }
 
 /// The outermost layer.
@@ -238,11 +235,11 @@ fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
             header::ACCESS_CONTROL_MAX_AGE,
             HeaderValue::from_static("600"),
         ),
-        (header::VARY, HeaderValue::from_static("Origin")),
     ];
     for (name, value) in pairs {
         headers.insert(name, value);
     }
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
 /// The client's own name for the request, if it is fit to be repeated.

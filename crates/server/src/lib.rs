@@ -27,6 +27,7 @@ mod metrics;
 mod ollama;
 mod openai;
 mod options;
+mod page;
 mod queue;
 mod registry;
 mod router;

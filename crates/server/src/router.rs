@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use crate::error::{ApiError, Outcome};
 use crate::guard::guard;
 use crate::state::App;
-use crate::{anthropic, health, llamacpp, ollama, openai};
+use crate::{anthropic, health, llamacpp, ollama, openai, page};
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
@@ -34,6 +34,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let routes = match app.options.prefix.as_str() {
         "" => routes,
         prefix => Router::new().nest(prefix, routes).fallback(nothing),
+    };
+    let routes = match app.options.ui {
+        true => routes.merge(page::routes(&app.options.prefix)),
+        false => routes,
     };
     routes
         .layer(from_fn_with_state(Arc::clone(&app), guard))

@@ -3,4 +3,5 @@
 mod anthropic;
 mod ollama;
 mod openai;
+mod page;
 mod support;
