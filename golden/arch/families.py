@@ -41,13 +41,13 @@ GRANITE_HYBRID = dict(hidden_size=40, num_attention_heads=2, num_key_value_heads
                       residual_multiplier=0.7, logits_scaling=4.0, mamba_n_heads=4, mamba_d_head=20, mamba_n_groups=1, mamba_d_state=16,
                       mamba_chunk_size=32, layer_types=["linear_attention", "full_attention"])
 GRANITE_PARTS = dict(cache="config", permuted=True, config=dict(layer_types=["mamba", "attention"]))
-# Factors are powers of two where they go into weights, so that these stay exact.
+# Factors are powers of two where they go into weights, and none makes these smaller, so that they stay exact in F16.
 FALCON_H1 = dict(hidden_size=40, intermediate_size=40, num_attention_heads=2, num_key_value_heads=1, head_dim=20, mamba_d_ssm=64,
                  mamba_n_heads=4, mamba_d_head=16, mamba_n_groups=1, mamba_d_state=16, mamba_chunk_size=32, mamba_rms_norm=True,
-                 mamba_norm_before_gate=False, attention_in_multiplier=0.5, attention_out_multiplier=2.0, ssm_in_multiplier=0.5,
-                 ssm_out_multiplier=2.0, key_multiplier=0.5, mlp_multipliers=[2.0, 0.5], ssm_multipliers=[0.5, 2.0, 0.5, 2.0, 0.5],
-                 embedding_multiplier=4.0, lm_head_multiplier=0.25)
-FALCON_H1_PARTS = dict(cache="config", attn_out="sum", folder=False)
+                 mamba_norm_before_gate=False, attention_in_multiplier=2.0, attention_out_multiplier=2.0, ssm_in_multiplier=2.0,
+                 ssm_out_multiplier=2.0, key_multiplier=0.5, mlp_multipliers=[2.0, 1.0], ssm_multipliers=[0.5, 1.0, 2.0, 0.5, 1.0],
+                 embedding_multiplier=4.0, lm_head_multiplier=2.0)
+FALCON_H1_PARTS = dict(cache="config", attn_out="sum")
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -187,6 +187,9 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         architectures=["BaiChuanForCausalLM"], intermediate_size=48, max_position_embeddings=256))),
     "baichuan-13b": ("Llama", dict(num_key_value_heads=4, intermediate_size=56), dict(alibi=True, gguf=False, tensors=relabel.baichuan, whole=dict(LLAMA,
         architectures=["BaichuanForCausalLM"], intermediate_size=56, model_max_length=256, gradient_checkpointing=False))),
+    "baichuan2": ("Llama", dict(num_key_value_heads=4, intermediate_size=48), PERMUTED | dict(gguf=False, unit_output=True,
+        tensors=relabel.baichuan, whole=dict(LLAMA, architectures=["BaichuanForCausalLM"], intermediate_size=48, max_position_embeddings=256,
+        model_max_length=256, z_loss_weight=0))),
     "deepseek": ("Llama", dict(num_key_value_heads=4, intermediate_size=24), PERMUTED | dict(tensors=relabel.experts,
         moe=(1, "deepseek_v2", "DeepseekV2", dict(DEEPSEEK, n_routed_experts=6, norm_topk_prob=False, routed_scaling_factor=1.0, n_group=1, topk_group=1)),
         whole=dict(LLAMA | DEEPSEEK1, architectures=["DeepseekForCausalLM"], intermediate_size=24, num_key_value_heads=4,

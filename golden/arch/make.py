@@ -75,7 +75,13 @@ def make(name, class_name, settings, options):
         put_experts(model, *options["moe"])
     randomize(model, options)
     tokens = torch.randint(config.vocab_size, (1, N_TOKENS))
+    if options.get("unit_output"):
+        # The family scales rows of the output matrix to length 1 while it runs; its files have them as they were trained.
+        trained = model.lm_head.weight.data
+        model.lm_head.weight.data = torch.nn.functional.normalize(trained)
     found = taps(model, tokens, options) if options.get("taps", True) else None
+    if options.get("unit_output"):
+        model.lm_head.weight.data = trained
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

@@ -119,9 +119,17 @@ impl Ops<'_> {
             .map(|(linear, out)| (linear.weight(self.window), &mut **out));
         kernels::matmul(&self.context, &mut jobs, x, activations);
         for (linear, out) in products {
-            if let Some(bias) = &linear.bias {
-                self.add_row(out, bias);
-            }
+            self.finish(linear, out);
+        }
+    }
+
+    /// What comes behind a product: `out = out * scale + bias`.
+    fn finish(&self, linear: &Linear, out: &mut [f32]) {
+        if let Some(scale) = &linear.scale {
+            self.mul_row(out, scale);
+        }
+        if let Some(bias) = &linear.bias {
+            self.add_row(out, bias);
         }
     }
 
@@ -145,9 +153,7 @@ impl Ops<'_> {
         let mut start = 0;
         for (part, &end) in ends.iter().enumerate() {
             for (linear, out) in linears(part).into_iter().zip(&mut outputs) {
-                if let Some(bias) = &linear.bias {
-                    self.add_row(&mut out[start * linear.n..end * linear.n], bias);
-                }
+                self.finish(linear, &mut out[start * linear.n..end * linear.n]);
             }
             start = end;
         }

@@ -12,7 +12,7 @@ use tensor::DType;
 use crate::LoadError;
 use crate::names::Role;
 
-/// A weight matrix `[n, k]` with the kernel that multiplies with it, and a bias if the file has one.
+/// A weight matrix `[n, k]` with the kernel that multiplies with it, and a scale and a bias if the file has them.
 pub struct Linear {
     /// Tensor name, for reports.
     pub name: String,
@@ -24,7 +24,9 @@ pub struct Linear {
     pub n: usize,
     /// Inputs.
     pub k: usize,
-    /// `[n]`.
+    /// `[n]`: what outputs are multiplied with.
+    pub scale: Option<Vec<f32>>,
+    /// `[n]`: what is added then.
     pub bias: Option<Vec<f32>>,
     place: Place,
 }
@@ -123,8 +125,33 @@ impl Linear {
         Self {
             name: self.name.clone(),
             n: rows.len(),
+            scale: self
+                .scale
+                .as_ref()
+                .map(|scale| scale[rows.clone()].to_vec()),
             bias: self.bias.as_ref().map(|bias| bias[rows].to_vec()),
             place: Place::Memory(bytes),
+            ..*self
+        }
+    }
+
+    /// Rows in an order of their own; copies them.
+    ///
+    /// # Panics
+    /// As for [`Linear::rows`].
+    pub(crate) fn picked(&self, rows: &[usize]) -> Self {
+        let (len, Place::Memory(bytes)) = (self.row_bytes(), &self.place) else {
+            unreachable!("weights are placed after loading")
+        };
+        let data = rows.iter().flat_map(|&row| &bytes[row * len..][..len]);
+        let data: Vec<u8> = data.copied().collect();
+        let pick = |values: &Vec<f32>| rows.iter().map(|&row| values[row]).collect();
+        Self {
+            name: self.name.clone(),
+            n: rows.len(),
+            scale: self.scale.as_ref().map(pick),
+            bias: self.bias.as_ref().map(pick),
+            place: Place::Memory(data.into()),
             ..*self
         }
     }
@@ -134,6 +161,7 @@ impl Linear {
         Self {
             name: self.name.clone(),
             place: self.place.clone(),
+            scale: self.scale.clone(),
             bias: self.bias.clone(),
             ..*self
         }
@@ -233,15 +261,35 @@ impl<'a> Loader<'a> {
         let has_bias = self.has_part(role, BIAS, base.to_owned());
         let bias = has_bias.then(|| self.floats(&format!("{base}{BIAS}"), outputs));
         let bias = bias.transpose()?;
+        let n = outputs.iter().product();
         Ok(Linear {
             name,
             dtype,
             kernel,
-            n: outputs.iter().product(),
+            n,
             k: *k,
+            scale: self.scale(role, base, n)?,
             bias,
             place: Place::Memory(tensor.data.clone()),
         })
+    }
+
+    /// What the outputs of a matrix are multiplied with, `[n]`; files have one number, or one for each.
+    fn scale(&self, role: Role, base: &str, n: usize) -> Result<Option<Vec<f32>>, LoadError> {
+        // An embedding gives rows and multiplies nothing.
+        if role == Role::TokenEmbedding || !self.has_part(role, SCALE, base.to_owned()) {
+            return Ok(None);
+        }
+        let name = format!("{base}{SCALE}");
+        let is_one = self
+            .gguf
+            .tensor(&name)
+            .is_some_and(|scale| scale.shape == [1]);
+        if is_one {
+            let one = self.floats(&name, &[1])?;
+            return Ok(Some(one.repeat(n)));
+        }
+        self.floats(&name, &[n]).map(Some)
     }
 
     /// The vector of a role as f32, `[len]`.
@@ -476,6 +524,7 @@ impl<'a> Loader<'a> {
 
 const WEIGHT: &str = ".weight";
 const BIAS: &str = ".bias";
+const SCALE: &str = ".scale";
 
 /// A name without its numbers, as [`Role::pattern`] has it; the numbers; the last part.
 pub(crate) fn split_name(name: &str) -> (String, Vec<&str>, &str) {

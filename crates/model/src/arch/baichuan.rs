@@ -2,8 +2,8 @@
 //! `modeling_llama.py`, whose heads do not turn for the 13B model and whose mask is ALiBi's.
 //!
 //! Differs from Llama so: query, key and value are one matrix in folders. The 13B model, known by its 40 layers or in
-//! folders by a length without `max_position_embeddings`, has ALiBi. Baichuan 2 scales rows of the output matrix to
-//! length 1 while it runs; such folders are refused, and its GGUF files have to hold them scaled.
+//! folders by a length without `max_position_embeddings`, has ALiBi. Baichuan 2 has rows of the output matrix scaled to
+//! length 1; its GGUF files have to hold them so.
 
 use super::llama;
 use super::prelude::*;
@@ -14,7 +14,9 @@ const FORM: HuggingFace = HuggingFace {
     names: &[(Role::AttentionQkv, "model.layers.{i}.self_attn.W_pack")],
     metadata: |fields| {
         // Baichuan 2's configs have this, those of 1 do not.
-        fields.only("z_loss_weight", &[])?;
+        if fields.get("z_loss_weight").is_some() {
+            fields.set_own("unit_output", Value::Bool(true));
+        }
         let turns = fields.size("max_position_embeddings")?.is_some();
         if !turns {
             fields.copy("model_max_length", "context_length")?;
@@ -23,12 +25,13 @@ const FORM: HuggingFace = HuggingFace {
         Ok(())
     },
     permuted: true,
+    rows: &[(Role::Output, Rows::UnitsIf("unit_output"))],
     ..HuggingFace::new("BaiChuanForCausalLM")
 };
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "baichuan",
-    models: "Baichuan 7B, 13B",
+    models: "Baichuan and Baichuan 2 7B, 13B",
     config,
     hf: &[
         FORM,

@@ -113,6 +113,21 @@ impl DeltaNetConfig {
         2 * self.d_key() + self.d_value()
     }
 
+    /// Where rows of queries, keys and values, and those of gates, stand in a matrix that has all of a key head
+    /// together.
+    pub(crate) fn by_key_head(&self) -> [Vec<usize>; 2] {
+        let group = self.heads.n_heads / self.n_key_heads;
+        let (key, value) = (self.heads.key_dim, group * self.heads.value_dim);
+        let part = |start: usize, len: usize| {
+            let heads = (0..self.n_key_heads).map(move |head| head * 2 * (key + value) + start);
+            heads.flat_map(move |start| start..start + len)
+        };
+        let qkv = part(0, key)
+            .chain(part(key, key))
+            .chain(part(2 * key, value));
+        [qkv.collect(), part(2 * key + value, value).collect()]
+    }
+
     pub(super) fn state_lens(&self) -> [usize; 2] {
         let conv = (self.conv_width - 1) * self.d_conv();
         [conv, self.heads.state_len()]

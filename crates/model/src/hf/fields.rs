@@ -32,7 +32,7 @@ pub(super) fn text_part(json: &Map<String, Json>) -> Result<&Map<String, Json>, 
 /// What a family reads of `config.json`, and writes into metadata.
 pub struct Fields<'a> {
     json: &'a Map<String, Json>,
-    prefix: &'static str,
+    pub(super) prefix: &'static str,
     metadata: &'a mut Metadata,
     tensors: Vec<Tensor>,
     /// Keys that somebody asked for; the others are judged in the end.

@@ -13,6 +13,7 @@ mod fields;
 mod latent;
 mod rope;
 mod rows;
+mod scales;
 mod strict;
 
 use std::collections::HashMap;

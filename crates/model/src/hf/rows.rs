@@ -28,6 +28,8 @@ pub enum Rows {
     DeltaApart,
     /// Both this and [`Rows::NegatedExp`].
     DeltaApartDecay,
+    /// As they are, but to be taken as rows of length 1 if metadata of our own has the key.
+    UnitsIf(&'static str),
     /// A vector as this many rows, which metadata has under the key.
     InRows(&'static str),
     /// `[n_experts, …]` in one tensor, where each expert has several roles one after the other in equal parts.
@@ -36,6 +38,9 @@ pub enum Rows {
     /// turn.
     ExpertsTransposed(&'static [Role]),
 }
+
+/// Rows count as at least so long where they are made units, as `torch.nn.functional.normalize` has it.
+const SHORTEST: f64 = 1e-12;
 
 /// Adds what `tensor` becomes to `tensors`.
 pub(super) fn convert(
@@ -66,6 +71,12 @@ pub(super) fn convert(
         Some(Rows::NegatedExp) => tensors.push(negated_exp(tensor, place.gguf())?),
         Some(Rows::DeltaByHead) => delta::by_head(tensor, place, metadata, tensors)?,
         Some(Rows::DeltaApart) => tensors.push(delta::apart(tensor, place, metadata)?),
+        Some(Rows::UnitsIf(key)) => {
+            if metadata.get(&format!("ingle.{key}")).is_some() {
+                tensors.push(unit_scale(tensor, place)?);
+            }
+            tensors.push(named(tensor, place.gguf()));
+        }
         Some(Rows::DeltaApartDecay) => {
             let apart = delta::apart(tensor, place, metadata)?;
             tensors.push(negated_exp(&apart, place.gguf())?);
@@ -94,6 +105,26 @@ fn negated_exp(tensor: &Tensor, name: String) -> Result<Tensor, LoadError> {
     let values = floats(tensor)?;
     let values = values.into_iter().map(|x| -f64::from(x).exp() as f32);
     Ok(f32s(name, tensor.shape.clone(), values))
+}
+
+/// What each row is to be multiplied with so that its length is 1.
+fn unit_scale(tensor: &Tensor, place: &Place) -> Result<Tensor, LoadError> {
+    let &[rows, cols] = &tensor.shape[..] else {
+        return Err(wrong_shape(tensor, vec![tensor.len(), 1]));
+    };
+    check_floats(tensor)?;
+    let mut row = vec![0.0; cols];
+    let row_bytes = (cols * tensor.dtype.block_bytes()).max(1);
+    let scales = tensor.data.chunks_exact(row_bytes).map(|bytes| {
+        tensor::dequantize(tensor.dtype, bytes, &mut row);
+        let squares: f64 = row.iter().map(|&x| f64::from(x).powi(2)).sum();
+        (1.0 / squares.sqrt().max(SHORTEST)) as f32
+    });
+    let place = Place {
+        suffix: ".scale",
+        ..*place
+    };
+    Ok(f32s(place.gguf(), vec![rows], scales))
 }
 
 pub(super) fn architecture(metadata: &Metadata) -> Result<String, LoadError> {
@@ -294,13 +325,18 @@ fn in_turn(
 
 /// The elements as f32.
 pub(super) fn floats(tensor: &Tensor) -> Result<Vec<f32>, LoadError> {
-    if !matches!(tensor.dtype, DType::F32 | DType::F16 | DType::BF16) {
-        let (name, dtype) = (tensor.name.clone(), tensor.dtype);
-        return Err(LoadError::WeightType { name, dtype });
-    }
+    check_floats(tensor)?;
     let mut out = vec![0.0; tensor.len()];
     tensor::dequantize(tensor.dtype, &tensor.data, &mut out);
     Ok(out)
+}
+
+fn check_floats(tensor: &Tensor) -> Result<(), LoadError> {
+    if matches!(tensor.dtype, DType::F32 | DType::F16 | DType::BF16) {
+        return Ok(());
+    }
+    let (name, dtype) = (tensor.name.clone(), tensor.dtype);
+    Err(LoadError::WeightType { name, dtype })
 }
 
 /// A tensor of f32.

@@ -18,7 +18,7 @@ const HARMLESS: &[&str] = &[
      dtype torchscript custom_pipelines unsloth_* language license quantization_config",
     // How others compute: memory, speed, precision.
     "use_cache* *attn_implementation* *attn_impl *use_flash* use_mem_eff* use_kernels gradient_checkpointing* \
-     init_device attn_mode use_l2warp *softmax_in_fp32 fp32* fp16 bf16 use_bfloat16 reorder_and_upcast_attn slow_but_exact \
+     init_device num_logits_to_keep attn_mode use_l2warp *softmax_in_fp32 fp32* fp16 bf16 use_bfloat16 reorder_and_upcast_attn slow_but_exact \
      pretraining_tp tensor_parallel* tp_plan base_model_* ep_size cache_implementation use_fused_* verbose \
      masked_softmax_fusion bias_dropout_fusion tf_legacy_loss use_triton",
     // Training.

@@ -57,10 +57,19 @@ impl DeltaNetWeights {
             let beta = linear(Role::DeltaBeta, n_heads, d_model)?;
             Rates::Two([beta, linear(Role::DeltaAlpha, n_heads, d_model)?])
         };
+        // Older files have all in one, by key head.
+        let in_one = loader.has(Role::ScanIn, layer) && !loader.has(Role::AttentionQkv, layer);
+        let [qkv, gate] = if in_one {
+            let all = linear(Role::ScanIn, config.d_conv() + d_value, d_model)?;
+            config.by_key_head().map(|rows| all.picked(&rows))
+        } else {
+            let gate = linear(Role::DeltaGate, d_value, d_model)?;
+            [linear(Role::AttentionQkv, config.d_conv(), d_model)?, gate]
+        };
         let (dim, norm) = (config.heads.value_dim, config.norm);
         Ok(Self {
-            qkv: linear(Role::AttentionQkv, config.d_conv(), d_model)?,
-            gate: linear(Role::DeltaGate, d_value, d_model)?,
+            qkv,
+            gate,
             conv: Conv::load(
                 Role::ScanConv,
                 layer,

@@ -1,7 +1,8 @@
 //! States of recurrent layers: copied, kept as bytes and put back, side by side in slots.
 
-use formats::Gguf;
 use formats::gguf::{Array, Value};
+use formats::hf::Folder;
+use formats::{Gguf, Tensor};
 use model::{Batch, KvCache, KvType, LoadOptions, Model, NoProbe, Workspace};
 use testkit::distance::relative_rms;
 use testkit::golden;
@@ -103,6 +104,38 @@ fn halved_layers_are_doubled_again() {
         &expected.iter().map(|&x| f64::from(x)).collect::<Vec<_>>(),
     );
     assert!(error < 1e-5, "{error:e}");
+}
+
+/// Older files have query, key, value and gate in one matrix, by key head, as folders do.
+#[test]
+fn linear_attention_in_one_matrix() {
+    let path = golden::path("arch/qwen3next");
+    let gguf = Gguf::open(path.join("model.gguf")).expect("a golden");
+    let taps = Gguf::open(path.join("taps.gguf")).expect("taps");
+    let tokens: Vec<u32> = taps.metadata().require("golden.tokens").expect("tokens");
+    let expected = logits(&load(&gguf, level(), 2), &tokens, 100);
+    let folder = Folder::open(path).expect("a folder");
+    let mut tensors = gguf.tensors().to_vec();
+    tensors
+        .retain(|tensor| !tensor.name.contains("attn_qkv") && !tensor.name.contains("attn_gate"));
+    let before = tensors.len();
+    for weight in folder.weights() {
+        let layer = weight
+            .tensor
+            .name
+            .strip_suffix(".linear_attn.in_proj_qkvz.weight");
+        let layer = layer.and_then(|name| name.strip_prefix("model.layers."));
+        if let Some(layer) = layer {
+            let name = format!("blk.{layer}.ssm_in.weight");
+            tensors.push(Tensor {
+                name,
+                ..weight.to_tensor().expect("readable")
+            });
+        }
+    }
+    assert!(tensors.len() > before, "layers with linear attention");
+    let in_one = Gguf::from_parts(gguf.metadata().clone(), tensors).expect("as before");
+    assert!(logits(&load(&in_one, level(), 2), &tokens, 100) == expected);
 }
 
 #[test]
