@@ -10,11 +10,17 @@ use crate::{Error, Model};
 #[derive(Clone)]
 pub struct Embed {
     model: Model,
-    texts: Vec<String>,
+    texts: Vec<Text>,
     pooling: Pooling,
     normalize: bool,
     truncate: bool,
     cache_salt: String,
+}
+
+#[derive(Clone)]
+enum Text {
+    Plain(String),
+    Tokens(Vec<u32>),
 }
 
 impl Model {
@@ -26,9 +32,19 @@ impl Model {
     /// # Ok::<(), ingle::Error>(())
     /// ```
     pub fn embed(&self, texts: impl IntoIterator<Item = impl Into<String>>) -> Embed {
+        let text = |text: _| Text::Plain(Into::into(text));
+        self.embed_all(texts.into_iter().map(text).collect())
+    }
+
+    /// [`Model::embed`], of ids.
+    pub fn embed_tokens(&self, texts: impl IntoIterator<Item = Vec<u32>>) -> Embed {
+        self.embed_all(texts.into_iter().map(Text::Tokens).collect())
+    }
+
+    fn embed_all(&self, texts: Vec<Text>) -> Embed {
         Embed {
             model: self.clone(),
-            texts: texts.into_iter().map(Into::into).collect(),
+            texts,
             pooling: Pooling::default(),
             normalize: true,
             truncate: false,
@@ -98,7 +114,10 @@ impl Embed {
             false => usize::MAX,
         };
         let pairs = self.texts.iter().map(|text| {
-            let mut tokens = tokenizer.encode(text, true, false);
+            let mut tokens = match text {
+                Text::Plain(text) => tokenizer.encode(text, true, false),
+                Text::Tokens(tokens) => tokens.clone(),
+            };
             tokens.truncate(most);
             let request = EmbedRequest {
                 tokens,

@@ -48,9 +48,32 @@ impl Prompt {
     /// If the model has no chat template, or it refuses the conversation.
     pub(crate) fn tokens(&self, model: &Model, tools: &Tools) -> Result<(Vec<u32>, String), Error> {
         let tokenizer = model.tokenizer();
-        let (messages, variables, continues) = match self {
+        let text = match self {
             Self::Text(text) => return Ok((tokenizer.encode(text, true, true), String::new())),
             Self::Tokens(tokens) => return Ok((tokens.clone(), String::new())),
+            Self::Chat { .. } => self.text(model, tools)?,
+        };
+        let mut tokens = tokenizer.encode(&text, false, true);
+        if tokenizer.add_bos()
+            && let Some(bos) = tokenizer.bos()
+            && tokens.first() != Some(&bos)
+        {
+            tokens.insert(0, bos);
+        }
+        let start = text.char_indices().rev().nth(TAIL - 1);
+        let tail = &text[start.map_or(0, |(at, _)| at)..];
+        Ok((tokens, tail.to_owned()))
+    }
+
+    /// The prompt as text, which a template writes if it is a conversation.
+    ///
+    /// # Errors
+    /// As for [`Prompt::tokens`].
+    pub(crate) fn text(&self, model: &Model, tools: &Tools) -> Result<String, Error> {
+        let tokenizer = model.tokenizer();
+        let (messages, variables, continues) = match self {
+            Self::Text(text) => return Ok(text.clone()),
+            Self::Tokens(tokens) => return Ok(tokenizer.decode(tokens, false)),
             Self::Chat {
                 messages,
                 variables,
@@ -84,16 +107,7 @@ impl Prompt {
         if continues {
             cut_behind_last(&mut text, messages)?;
         }
-        let mut tokens = tokenizer.encode(&text, false, true);
-        if tokenizer.add_bos()
-            && let Some(bos) = tokenizer.bos()
-            && tokens.first() != Some(&bos)
-        {
-            tokens.insert(0, bos);
-        }
-        let start = text.char_indices().rev().nth(TAIL - 1);
-        let tail = &text[start.map_or(0, |(at, _)| at)..];
-        Ok((tokens, tail.to_owned()))
+        Ok(text)
     }
 }
 

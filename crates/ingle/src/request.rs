@@ -146,6 +146,11 @@ impl Request {
         self
     }
 
+    /// How tokens are chosen.
+    pub fn params(&self) -> &SamplerParams {
+        &self.request.sampler
+    }
+
     /// Strings that end the text; they are not part of it.
     pub fn stop(mut self, stop: Vec<String>) -> Self {
         self.request.stop = stop;
@@ -406,6 +411,18 @@ impl Request {
             tokens.splice(..start, self.history.iter().copied());
         }
         Ok((tokens, tail))
+    }
+
+    /// The conversation as the model sees it; of a completion, its text.
+    ///
+    /// # Errors
+    /// As for [`Request::tokens`].
+    pub fn prompt_text(&self) -> Result<String, Error> {
+        if !self.history.is_empty() {
+            let tokens = self.tokens()?;
+            return Ok(self.model.tokenizer().decode(&tokens, false));
+        }
+        self.prompt.text(&self.model, &self.tools)
     }
 
     /// The replies that were asked for: the most probable, in the order of that.

@@ -109,15 +109,27 @@ impl Rerank {
         Ok(scores)
     }
 
-    fn command(&self) -> Result<(Command, Vec<Receiver<Event>>), Error> {
-        if self.model.model().rank_head().is_some() {
-            return self.for_head();
+    /// What the model reads of each document, in tokens.
+    ///
+    /// # Errors
+    /// As for [`Rerank::run`], but for lengths.
+    pub fn prompts(&self) -> Result<Vec<Vec<u32>>, Error> {
+        let has_head = self.model.model().rank_head().is_some();
+        let prompt = |document: &String| match has_head {
+            true => self.for_template(document),
+            false => self.question(document),
+        };
+        if !has_head {
+            self.answers()?;
         }
-        let prompts = self
-            .documents
-            .iter()
-            .map(|document| self.question(document));
-        let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
+        self.documents.iter().map(prompt).collect()
+    }
+
+    fn command(&self) -> Result<(Command, Vec<Receiver<Event>>), Error> {
+        let prompts = self.prompts()?;
+        if self.model.model().rank_head().is_some() {
+            return Ok(self.for_head(prompts));
+        }
         let answers = self.answers()?;
         let sampler = SamplerParams {
             logprobs: Some(0),
@@ -158,19 +170,18 @@ impl Rerank {
         request.tokens()
     }
 
-    fn for_head(&self) -> Result<(Command, Vec<Receiver<Event>>), Error> {
-        let pairs = self.documents.iter().map(|document| {
+    fn for_head(&self, prompts: Vec<Vec<u32>>) -> (Command, Vec<Receiver<Event>>) {
+        let pairs = prompts.into_iter().map(|tokens| {
             let request = EmbedRequest {
-                tokens: self.for_template(document)?,
+                tokens,
                 pooling: Pooling::Last,
                 cache_salt: self.cache_salt.clone(),
             };
             let (sender, receiver) = async_channel::bounded(1);
-            Ok(((request, sender), receiver))
+            ((request, sender), receiver)
         });
-        let pairs = pairs.collect::<Result<Vec<_>, Error>>()?;
-        let (requests, receivers) = pairs.into_iter().unzip();
-        Ok((Command::Embed(requests), receivers))
+        let (requests, receivers) = pairs.unzip();
+        (Command::Embed(requests), receivers)
     }
 
     /// The prompt of a model with a head: its own template, whose two names are replaced, or else that of models without.

@@ -240,6 +240,8 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
+    pub(crate) const ALL: [Self; 4] = [Self::OpenAi, Self::LlamaCpp, Self::Anthropic, Self::Ollama];
+
     pub(crate) fn of_path(path: &str) -> Self {
         match path {
             path if path.starts_with("/v1/messages") => Self::Anthropic,

@@ -3,14 +3,17 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ingle::dialogue::Delta;
-use ingle::{Answer, AnswerBuilder, Ending, Model, Part, PartStream, Request, TokenInfo};
+use ingle::{
+    Answer, AnswerBuilder, Ending, FinishReason, Model, Part, PartStream, Request, TokenInfo,
+};
 
 use crate::error::{ApiError, Kind, Outcome};
 use crate::queue::Places;
 use crate::registry::Named;
+use crate::slots::Seat;
 use crate::state::App;
 
 /// A prompt, and the replies to it.
@@ -36,18 +39,25 @@ pub(crate) async fn begin(
         .enter(requests.len().saturating_mul(num_replies))?;
     // Templates, long prompts and grammars take their time.
     let prepare = move || {
-        requests
-            .iter()
-            .map(Request::prepare)
-            .collect::<Result<Vec<_>, _>>()
+        let prepare = |request: &Request| Ok((request.prepare()?, request.params().clone()));
+        let prepared = requests.iter().map(prepare);
+        prepared.collect::<Result<Vec<_>, ingle::Error>>()
     };
     let prepared = off_thread(prepare).await??;
     let mut begun = Vec::new();
-    for prepared in prepared {
+    for (prepared, params) in prepared {
         let prompt = prepared.prompt().to_vec();
         let streams = prepared.parts_async().await?;
+        let seat = || {
+            let (num, params) = (app.options.parallel, params.clone());
+            app.slots.enter(&named.id, num, &prompt, params)
+        };
         let reply = |stream| Reply {
-            stream,
+            stream: Some(stream),
+            ending: None,
+            prompt_tokens: Vec::new(),
+            seat: seat(),
+            limit: None,
             watch: Watch {
                 app: Arc::clone(app),
                 model: named.id.clone(),
@@ -57,10 +67,8 @@ pub(crate) async fn begin(
             },
             _places: Arc::clone(&places),
         };
-        begun.push(Prompted {
-            prompt,
-            replies: streams.into_iter().map(reply).collect(),
-        });
+        let replies = streams.into_iter().map(reply).collect();
+        begun.push(Prompted { prompt, replies });
     }
     Ok(begun)
 }
@@ -78,9 +86,20 @@ pub(crate) async fn off_thread<T: Send + 'static>(
 
 /// A reply under way; dropping it ends it.
 pub(crate) struct Reply {
-    stream: PartStream,
+    /// None when it is over.
+    stream: Option<PartStream>,
+    ending: Option<Ending>,
+    prompt_tokens: Vec<TokenInfo>,
+    seat: Seat,
+    limit: Option<TimeLimit>,
     watch: Watch,
     _places: Places,
+}
+
+/// A bound on the time of a text, as llama.cpp has it: the line that was begun first is ended.
+struct TimeLimit {
+    most: Duration,
+    has_line: bool,
 }
 
 /// What is measured of a reply.
@@ -100,29 +119,62 @@ impl Reply {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<Part>>> {
-        Poll::Ready(match ready!(self.stream.poll_part(context)) {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        let part = ready!(stream.poll_part(context));
+        if self.prompt_tokens.is_empty() {
+            self.prompt_tokens = stream.prompt_tokens().to_vec();
+        }
+        Poll::Ready(match part {
             Some(Ok(part)) => {
                 self.watch.token();
+                self.seat.set_decoded(part.usage.generated_tokens);
+                if let Some(ending) = self.limit.as_mut().and_then(|limit| limit.ends(&part)) {
+                    self.end(Some(ending));
+                }
                 Some(Ok(part))
             }
             Some(Err(error)) => Some(Err(error.into())),
             None => {
-                if let Some(ending) = self.stream.ending() {
-                    self.watch.end(ending);
-                }
+                let ending = stream.ending().cloned();
+                self.end(ending);
                 None
             }
         })
     }
 
+    /// Lets others have what it held.
+    fn end(&mut self, ending: Option<Ending>) {
+        self.stream = None;
+        self.seat.leave();
+        if let Some(ending) = ending {
+            self.watch.end(&ending);
+            self.ending = Some(ending);
+        }
+    }
+
+    /// Ends the text at the first piece that comes so long after the first token, once it has a whole line.
+    pub(crate) fn limit_time(&mut self, most: Duration) {
+        self.limit = Some(TimeLimit {
+            most,
+            has_line: false,
+        });
+    }
+
+    /// The slot that it is computed in; -1 as long as it waits.
+    pub(crate) fn slot(&self) -> i64 {
+        self.seat.number()
+    }
+
     /// How it ended, after the last piece.
     pub(crate) fn ending(&self) -> Option<&Ending> {
-        self.stream.ending()
+        self.ending.as_ref()
     }
 
     /// The prompt's tokens but the first, if their log-probabilities were asked for; known with the first piece.
     pub(crate) fn prompt_tokens(&self) -> &[TokenInfo] {
-        self.stream.prompt_tokens()
+        &self.prompt_tokens
     }
 
     /// All of it.
@@ -144,6 +196,20 @@ impl Reply {
             ending,
             tokens,
             prompt_tokens: self.prompt_tokens().to_vec(),
+        })
+    }
+}
+
+impl TimeLimit {
+    /// How the text ends with this piece, if it does.
+    fn ends(&mut self, part: &Part) -> Option<Ending> {
+        let has_line = |delta: &Delta| matches!(delta, Delta::Content(text) if text.contains('\n'));
+        self.has_line |= part.deltas.iter().any(has_line);
+        let is_over = self.has_line && part.usage.generation_time >= self.most;
+        is_over.then_some(Ending {
+            reason: FinishReason::Length,
+            cause: None,
+            usage: part.usage,
         })
     }
 }

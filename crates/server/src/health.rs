@@ -8,7 +8,29 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, Kind, Outcome};
+use crate::routes::{Routes, about};
 use crate::state::App;
+
+/// Its paths.
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .get(
+            &["/health", "/v1/health", "/readyz"],
+            ready,
+            about("Whether requests can be answered"),
+        )
+        .get(
+            &["/livez"],
+            alive,
+            about("Whether the process answers at all"),
+        )
+        .get(&["/version"], version, about("Which version this is"))
+        .get(
+            &["/metrics"],
+            metrics,
+            about("Counts and times, for Prometheus").answers("application/openmetrics-text"),
+        )
+}
 
 /// `GET /health`, `/v1/health`, `/readyz`: whether requests can be answered.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Outcome<Json<Value>> {

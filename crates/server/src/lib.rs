@@ -16,6 +16,7 @@
 
 mod anthropic;
 mod body;
+mod embed;
 mod error;
 mod fields;
 mod generate;
@@ -26,12 +27,17 @@ mod llamacpp;
 mod metrics;
 mod ollama;
 mod openai;
+mod openapi;
 mod options;
 mod page;
+mod params;
 mod queue;
 mod registry;
+mod rerank;
 mod router;
+mod routes;
 mod serve;
+mod slots;
 mod sse;
 mod state;
 

@@ -2,33 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::Value;
 
 use crate::error::{ApiError, Outcome};
 use crate::guard::guard;
 use crate::state::App;
-use crate::{anthropic, health, llamacpp, ollama, openai, page};
+use crate::{anthropic, health, llamacpp, ollama, openai, openapi, page};
 
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let routes = Router::new()
-        .route("/health", get(health::ready))
-        .route("/v1/health", get(health::ready))
-        .route("/readyz", get(health::ready))
-        .route("/livez", get(health::alive))
-        .route("/version", get(health::version))
-        .route("/metrics", get(health::metrics))
-        .route("/v1/chat/completions", post(openai::chat::complete))
-        .route("/chat/completions", post(openai::chat::complete))
-        .route("/v1/completions", post(openai::completions::complete))
-        .route("/v1/models", get(openai::models::list))
-        .route("/models", get(openai::models::list))
-        .route("/v1/models/{*id}", get(openai::models::show))
-        .merge(anthropic::routes())
+    let table = health::routes()
+        .merge(openai::routes())
         .merge(llamacpp::routes())
-        .merge(ollama::routes())
+        .merge(anthropic::routes())
+        .merge(ollama::routes());
+    let (routes, entries) = table.into_parts();
+    let described = Arc::new(openapi::describe(&entries, &app.options.prefix));
+    let openapi = get(move || async move { Json(Value::clone(&described)) });
+    let routes = routes
+        .route("/openapi.json", openapi)
         .fallback(nothing)
         .method_not_allowed_fallback(other_method);
     let routes = match app.options.prefix.as_str() {

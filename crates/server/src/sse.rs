@@ -26,6 +26,11 @@ pub(crate) fn data(value: &Value) -> Bytes {
     Bytes::from(format!("data: {value}\n\n"))
 }
 
+/// An event with a name.
+pub(crate) fn named(name: &str, value: &Value) -> Bytes {
+    Bytes::from(format!("event: {name}\ndata: {value}\n\n"))
+}
+
 /// A response of events; `ping` is sent after `silence`.
 pub(crate) fn response(
     events: impl Stream<Item = Bytes> + Send + 'static,

@@ -10,6 +10,7 @@ use crate::ollama::Known;
 use crate::options::Options;
 use crate::queue::Queue;
 use crate::registry::Registry;
+use crate::slots::Slots;
 
 /// The server's state.
 pub(crate) struct App {
@@ -20,6 +21,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Facts about models that are on the disk.
     pub(crate) known: Known,
+    pub(crate) slots: Arc<Slots>,
     /// The server ends: what is under way may end, nothing new begins.
     draining: AtomicBool,
 }
@@ -33,6 +35,7 @@ impl App {
             metrics: Metrics::new(Arc::clone(&registry)),
             registry,
             known: Known::default(),
+            slots: Arc::new(Slots::new(options.slot_save_path.is_some())),
             draining: AtomicBool::new(false),
             options,
         }))

@@ -26,7 +26,7 @@ use crate::state::App;
 
 /// What a request says beside how to choose tokens.
 #[derive(Debug, Deserialize, JsonSchema)]
-struct Fields {
+pub(super) struct Fields {
     model: Option<String>,
     messages: Vec<TurnFields>,
     system: Option<Content>,

@@ -8,20 +8,30 @@ mod messages;
 mod stream;
 mod tools;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::post;
 use ingle::{Ending, FinishReason, StopCause, Usage};
 use serde_json::{Value, json};
 
-use crate::state::App;
+use crate::fields::SamplingFields;
+use crate::routes::{Routes, about};
 
 /// Its paths.
-pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/messages", post(messages::create))
-        .route("/v1/messages/count_tokens", post(messages::count_tokens))
+pub(crate) fn routes() -> Routes {
+    let messages = |summary| {
+        about(summary)
+            .body::<messages::Fields>()
+            .body::<SamplingFields>()
+    };
+    Routes::default()
+        .post(
+            &["/v1/messages"],
+            messages::create,
+            messages("Answers a conversation").streams("text/event-stream"),
+        )
+        .post(
+            &["/v1/messages/count_tokens"],
+            messages::count_tokens,
+            messages("How many tokens a conversation is"),
+        )
 }
 
 /// Counts of tokens. What was cached is not part of `input_tokens`.

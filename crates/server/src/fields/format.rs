@@ -3,7 +3,7 @@
 use ingle::GrammarSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::error::{ApiError, Outcome};
 
@@ -84,6 +84,21 @@ impl FormatFields {
                 Err(ApiError::field(*name, message))
             }
         }
+    }
+}
+
+impl FormatFields {
+    /// The form as llama.cpp reports it.
+    pub(crate) fn settings(&self) -> Map<String, Value> {
+        let grammar = self.grammar.clone().unwrap_or_default();
+        let pairs = [
+            ("grammar", Some(json!(grammar))),
+            ("json_schema", self.json_schema.clone()),
+        ];
+        let pairs = pairs.into_iter();
+        pairs
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use ingle::Request;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::OneOrMany;
 use crate::error::{ApiError, Outcome};
@@ -83,6 +84,31 @@ impl LimitFields {
 
     pub(crate) fn timings_per_token(&self) -> bool {
         self.timings_per_token.unwrap_or(false)
+    }
+
+    /// The bounds as llama.cpp reports them.
+    ///
+    /// # Errors
+    /// What is out of range.
+    pub(crate) fn settings(&self, app: &App) -> Outcome<Map<String, Value>> {
+        let most = self.max_tokens(app)?.map_or(json!(-1), |most| json!(most));
+        let stop = self.stop.clone().map_or(Vec::new(), OneOrMany::into_vec);
+        let pairs = [
+            ("n_predict", most.clone()),
+            ("max_tokens", most),
+            ("stop", json!(stop)),
+            (
+                "ignore_eos",
+                json!(self.ignore_eos.unwrap_or(app.options.ignore_eos)),
+            ),
+            ("stream", json!(self.streams())),
+            ("timings_per_token", json!(self.timings_per_token())),
+            ("cache_prompt", json!(self.cache_prompt.unwrap_or(true))),
+        ];
+        let pairs = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        Ok(pairs.collect())
     }
 
     /// Tokens of a reply at most; none: up to the end of the context.

@@ -3,10 +3,12 @@
 mod format;
 mod limits;
 mod sampling;
+mod texts;
 
 pub(crate) use format::FormatFields;
 pub(crate) use limits::{LimitFields, checked_stops};
 pub(crate) use sampling::SamplingFields;
+pub(crate) use texts::{Text, TextFields};
 
 use serde::Deserialize;
 

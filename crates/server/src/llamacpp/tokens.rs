@@ -14,7 +14,7 @@ use crate::generate::{self, off_thread};
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct TokenizeFields {
+pub(crate) struct TokenizeFields {
     model: Option<String>,
     content: String,
     /// Whether the start token goes before it.
@@ -27,7 +27,7 @@ struct TokenizeFields {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct DetokenizeFields {
+pub(crate) struct DetokenizeFields {
     model: Option<String>,
     tokens: Vec<u32>,
 }

@@ -22,7 +22,7 @@ use crate::registry::Named;
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct ChatFields {
+pub(super) struct ChatFields {
     messages: Option<Vec<TurnFields>>,
     tools: Option<Vec<ToolFields>>,
 }

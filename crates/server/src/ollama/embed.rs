@@ -25,7 +25,7 @@ use crate::registry::Named;
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct EmbedFields {
+pub(super) struct EmbedFields {
     model: Option<String>,
     input: Option<OneOrMany<String>>,
     /// Whether a text that is longer than the context is cut.
@@ -37,7 +37,7 @@ struct EmbedFields {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct EmbeddingsFields {
+pub(super) struct EmbeddingsFields {
     model: Option<String>,
     prompt: Option<String>,
     options: Option<OptionFields>,

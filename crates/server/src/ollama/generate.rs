@@ -21,7 +21,7 @@ use crate::generate;
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct GenerateFields {
+pub(super) struct GenerateFields {
     #[serde(default)]
     prompt: Option<String>,
     /// What comes after the text that is wanted; for models that fill in the middle.

@@ -18,37 +18,78 @@ mod time;
 pub(crate) use details::Known;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
 use futures_core::Stream;
 use serde_json::Value;
 
+use self::common::CommonFields;
 use crate::error::{ApiError, Kind, Outcome};
-use crate::state::App;
+use crate::routes::{Routes, about};
 
 /// Its paths.
-pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/generate", post(generate::generate))
-        .route("/api/chat", post(chat::chat))
-        .route("/api/embed", post(embed::embed))
-        .route("/api/embeddings", post(embed::embeddings))
-        .route("/api/tags", get(models::tags))
-        .route("/api/show", post(models::show))
-        .route("/api/ps", get(models::ps))
-        .route("/api/version", get(crate::health::version))
-        .route("/api/pull", post(pull::pull))
-        .route("/api/delete", delete(models::delete))
-        .route("/api/copy", post(absent))
-        .route("/api/create", post(absent))
-        .route("/api/push", post(absent))
-        .route("/api/blobs/{digest}", post(absent).head(absent))
+pub(crate) fn routes() -> Routes {
+    let name = |summary| about(summary).body::<models::NameFields>();
+    let common = |summary| about(summary).body::<CommonFields>().streams(LINES);
+    Routes::default()
+        .post(
+            &["/api/generate"],
+            generate::generate,
+            common("Goes on from a prompt").body::<generate::GenerateFields>(),
+        )
+        .post(
+            &["/api/chat"],
+            chat::chat,
+            common("Answers a conversation").body::<chat::ChatFields>(),
+        )
+        .post(
+            &["/api/embed"],
+            embed::embed,
+            about("Texts as vectors").body::<embed::EmbedFields>(),
+        )
+        .post(
+            &["/api/embeddings"],
+            embed::embeddings,
+            about("A text as a vector").body::<embed::EmbeddingsFields>(),
+        )
+        .get(&["/api/tags"], models::tags, about("Models on the disk"))
+        .post(
+            &["/api/show"],
+            models::show,
+            name("Facts about a model").body::<models::ShowFields>(),
+        )
+        .get(&["/api/ps"], models::ps, about("Models in memory"))
+        .get(
+            &["/api/version"],
+            crate::health::version,
+            about("Which version this is"),
+        )
+        .post(
+            &["/api/pull"],
+            pull::pull,
+            name("Downloads a model")
+                .body::<pull::PullFields>()
+                .streams(LINES),
+        )
+        .delete(&["/api/delete"], models::delete, name("Removes a model"))
+        .post(&ABSENT, absent, about("Not done by this server"))
+        .head(
+            &["/api/blobs/{digest}"],
+            absent,
+            about("Not done by this server"),
+        )
 }
+
+const LINES: &str = "application/x-ndjson";
+
+const ABSENT: [&str; 4] = [
+    "/api/copy",
+    "/api/create",
+    "/api/push",
+    "/api/blobs/{digest}",
+];
 
 /// What makes models of other models: those of this server are files, and are made by `ingle quantize`.
 async fn absent() -> Outcome<()> {

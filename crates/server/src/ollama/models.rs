@@ -29,7 +29,7 @@ pub(super) struct NameFields {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct ShowFields {
+pub(super) struct ShowFields {
     /// Whether lists are shown too; they never are.
     #[expect(dead_code, reason = "lists of a vocabulary are too long to be sent")]
     verbose: Option<bool>,

@@ -21,7 +21,7 @@ use crate::error::{ApiError, Dialect, Kind, Outcome};
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct PullFields {
+pub(super) struct PullFields {
     /// Whether progress is sent as it is made; it is, unless this is false.
     stream: Option<bool>,
 }

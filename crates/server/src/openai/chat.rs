@@ -20,6 +20,7 @@ use crate::fields::{FormatFields, LimitFields, SamplingFields};
 use crate::generate::{self, Prompted, Whole};
 use crate::ids;
 use crate::registry::Named;
+use crate::routes::{About, about};
 use crate::state::App;
 
 /// What a chat has beside the fields that others have too.
@@ -186,6 +187,15 @@ impl ChatFields {
         variables.extend(self.chat_template_kwargs.take().unwrap_or_default());
         variables
     }
+}
+
+/// A handler that reads a chat.
+pub(crate) fn chat_about(summary: &'static str) -> About {
+    about(summary)
+        .body::<ChatFields>()
+        .body::<SamplingFields>()
+        .body::<LimitFields>()
+        .body::<FormatFields>()
 }
 
 /// `POST /v1/chat/completions`.

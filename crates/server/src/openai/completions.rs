@@ -22,7 +22,7 @@ use crate::state::App;
 
 /// What a completion has beside the fields that others have too.
 #[derive(Debug, Deserialize, JsonSchema)]
-struct CompletionFields {
+pub(crate) struct CompletionFields {
     model: Option<String>,
     prompt: Option<Prompts>,
     /// Of how many tokens in each place log-probabilities are reported.
@@ -36,7 +36,7 @@ struct CompletionFields {
 /// Text or tokens, one prompt or several.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-enum Prompts {
+pub(crate) enum Prompts {
     Text(String),
     Texts(Vec<String>),
     Tokens(Vec<u32>),

@@ -32,7 +32,7 @@ pub(crate) struct MessageFields {
 /// Text, or parts of it.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(untagged)]
-enum Content {
+pub(crate) enum Content {
     Text(String),
     Parts(Vec<ContentPart>),
 }
@@ -61,11 +61,18 @@ impl<'de> Deserialize<'de> for Content {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-struct ContentPart {
+pub(crate) struct ContentPart {
     #[serde(rename = "type")]
     kind: String,
     text: Option<String>,
     refusal: Option<String>,
+    #[expect(
+        dead_code,
+        reason = "what replies of `/v1/responses` have, and is no text"
+    )]
+    annotations: Option<Value>,
+    #[expect(dead_code, reason = "likewise")]
+    logprobs: Option<Value>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -120,8 +127,7 @@ pub(crate) fn messages(fields: Vec<MessageFields>) -> Outcome<Vec<Message>> {
 fn message(index: usize, fields: MessageFields) -> Outcome<Message> {
     let content = match fields.content {
         None => fields.refusal.unwrap_or_default(),
-        Some(Content::Text(text)) => text,
-        Some(Content::Parts(parts)) => text_of(index, parts)?,
+        Some(content) => content.text(&format!("messages[{index}].content"))?,
     };
     let calls = fields
         .tool_calls
@@ -139,15 +145,31 @@ fn message(index: usize, fields: MessageFields) -> Outcome<Message> {
     })
 }
 
+impl Content {
+    /// All of it.
+    ///
+    /// # Errors
+    /// The place of a part that is not text, under `path`.
+    pub(crate) fn text(self, path: &str) -> Outcome<String> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Parts(parts) => text_of(path, parts),
+        }
+    }
+}
+
 /// Parts as one text, a line each.
-fn text_of(index: usize, parts: Vec<ContentPart>) -> Outcome<String> {
+fn text_of(path: &str, parts: Vec<ContentPart>) -> Outcome<String> {
     let text =
         |(at, part): (usize, ContentPart)| match (part.kind.as_str(), part.text, part.refusal) {
-            ("text" | "input_text" | "output_text", Some(text), _) | ("refusal", _, Some(text)) => {
-                Ok(text)
-            }
+            (
+                "text" | "input_text" | "output_text" | "reasoning_text" | "summary_text",
+                Some(text),
+                _,
+            )
+            | ("refusal", _, Some(text)) => Ok(text),
             (kind, ..) => {
-                let path = format!("messages[{index}].content[{at}]");
+                let path = format!("{path}[{at}]");
                 let message =
                     format!("`{path}`: expected text, found `{kind}`: this model reads text alone");
                 Err(ApiError::field(path, message))
@@ -167,20 +189,27 @@ impl CallFields {
             let message = format!("`{path}.type`: expected `function`");
             return Err(ApiError::field(format!("{path}.type"), message));
         }
-        let arguments = match self.function.arguments {
-            Value::Null => Value::Object(serde_json::Map::new()),
-            Value::String(text) if text.trim().is_empty() => Value::Object(serde_json::Map::new()),
-            Value::String(text) => serde_json::from_str(&text).map_err(|error| {
-                let path = format!("{path}.function.arguments");
-                let message = format!("`{path}`: expected JSON, {error}");
-                ApiError::field(path, message)
-            })?,
-            other => other,
-        };
+        let path = format!("{path}.function.arguments");
         Ok(ToolCall {
             id: self.id,
             name: self.function.name,
-            arguments,
+            arguments: arguments(self.function.arguments, &path)?,
         })
+    }
+}
+
+/// A call's arguments, which are text or an object.
+///
+/// # Errors
+/// If the text at `path` is not JSON.
+pub(crate) fn arguments(value: Value, path: &str) -> Outcome<Value> {
+    match value {
+        Value::Null => Ok(Value::Object(serde_json::Map::new())),
+        Value::String(text) if text.trim().is_empty() => Ok(Value::Object(serde_json::Map::new())),
+        Value::String(text) => serde_json::from_str(&text).map_err(|error| {
+            let message = format!("`{path}`: expected JSON, {error}");
+            ApiError::field(path, message)
+        }),
+        other => Ok(other),
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, Outcome};
 use crate::generate::off_thread;
+use crate::params::InPath;
 use crate::registry::Listed;
 use crate::state::App;
 
@@ -20,7 +21,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Outcome<Json<Value>> {
 /// `GET /v1/models/{id}`.
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Outcome<Json<Value>> {
     let known = |entry: &Value| {
         let aliases = entry["aliases"].as_array();

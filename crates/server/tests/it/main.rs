@@ -1,7 +1,13 @@
 //! The server from outside: a small model behind a real socket.
 
 mod anthropic;
+mod embeddings;
+mod llamacpp;
 mod ollama;
 mod openai;
+mod openapi;
 mod page;
+mod prompts;
+mod rerank;
+mod responses;
 mod support;

@@ -176,3 +176,34 @@ pub(crate) fn agent() -> ureq::Agent {
         .build()
         .into()
 }
+
+/// The small model's file with something changed, gone at the end.
+pub(crate) struct Changed(PathBuf);
+
+impl Changed {
+    pub(crate) fn new(name: &str, change: impl FnOnce(&mut testkit::tiny::Parts)) -> Self {
+        let bytes = testkit::golden::bytes("models/stories260K-f32.gguf");
+        let gguf = formats::Gguf::parse(bytes).expect("a golden file");
+        let mut parts = testkit::tiny::Parts::of(&gguf);
+        change(&mut parts);
+        let path = std::env::temp_dir().join(format!("ingle-it-{}-{name}", std::process::id()));
+        std::fs::write(&path, parts.write()).expect("there is room");
+        Self(path)
+    }
+
+    /// Options that serve it.
+    pub(crate) fn options(&self) -> Options {
+        let path = self.0.to_str().expect("a path in UTF-8");
+        Options {
+            model: Some(path.to_owned()),
+            ..options()
+        }
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        // What cannot be removed is the system's to clean up.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,194 @@
+//! What `/completion` answers: one object for each reply, or the same in events of a stream.
+
+use async_stream::stream;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use ingle::dialogue::Delta;
+use ingle::{Ending, FinishReason, Model, Part, StopCause, TokenInfo, Usage};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use super::settings::only;
+use crate::error::{ApiError, Dialect, Outcome};
+use crate::generate::{Merged, Prompted};
+use crate::openai::{Timings, logprobs};
+use crate::sse;
+
+/// What all answers to a request have in common.
+pub(super) struct Answers {
+    pub(super) model: Model,
+    pub(super) name: String,
+    pub(super) settings: Value,
+    /// Each prompt as the model sees it.
+    pub(super) prompts: Vec<String>,
+    pub(super) per_prompt: usize,
+    pub(super) with_tokens: bool,
+    pub(super) with_probs: bool,
+    pub(super) with_timings: bool,
+    /// Paths of the fields that are wanted; none: all.
+    pub(super) only: Vec<String>,
+    /// Some of the prompt had no room.
+    pub(super) is_cut: bool,
+}
+
+/// What a reply has come to.
+#[derive(Default)]
+struct Told {
+    text: String,
+    tokens: Vec<TokenInfo>,
+    has_line: bool,
+}
+
+impl Answers {
+    /// One object, or a list if there are several replies.
+    ///
+    /// # Errors
+    /// If a reply fails under way.
+    pub(super) async fn whole(self, begun: Vec<Prompted>) -> Outcome<Response> {
+        let mut answers = Vec::new();
+        for mut reply in begun.into_iter().flat_map(|prompted| prompted.replies) {
+            let mut told = Told::default();
+            while let Some(part) = reply.next().await {
+                let part = part?;
+                told.text += &text(&part);
+                told.tokens.extend(part.tokens);
+            }
+            told.has_line = told.text.contains('\n');
+            let ending = reply
+                .ending()
+                .cloned()
+                .ok_or(ApiError::from(ingle::Error::WorkerGone))?;
+            answers.push(self.last(answers.len(), reply.slot(), &ending, told));
+        }
+        let body = match answers.len() {
+            1 => answers.remove(0),
+            _ => Value::Array(answers),
+        };
+        Ok(Json(body).into_response())
+    }
+
+    /// The events of all replies, as they come.
+    pub(super) fn stream(self, begun: Vec<Prompted>, silence: Duration) -> Response {
+        let replies: Vec<_> = begun
+            .into_iter()
+            .flat_map(|prompted| prompted.replies)
+            .collect();
+        let mut has_line = vec![false; replies.len()];
+        let mut merged = Merged::new(replies);
+        let events = stream! {
+            while let Some((index, part)) = merged.next().await {
+                let reply = &merged.replies[index];
+                match part {
+                    Some(Ok(part)) => {
+                        let event = self.part(index, reply.slot(), part);
+                        has_line[index] |= event["content"].as_str().is_some_and(|text| text.contains('\n'));
+                        yield sse::data(&event);
+                    }
+                    Some(Err(error)) => {
+                        yield sse::data(&error.body(Dialect::LlamaCpp));
+                        return;
+                    }
+                    None => {
+                        let Some(ending) = reply.ending() else {
+                            let error = ApiError::from(ingle::Error::WorkerGone);
+                            yield sse::data(&error.body(Dialect::LlamaCpp));
+                            return;
+                        };
+                        let told = Told { has_line: has_line[index], ..Told::default() };
+                        yield sse::data(&self.last(index, reply.slot(), ending, told));
+                    }
+                }
+            }
+        };
+        sse::response(events, silence, sse::PING)
+    }
+
+    /// A piece.
+    fn part(&self, index: usize, slot: i64, part: Part) -> Value {
+        let mut event = json!({
+            "index": index,
+            "content": text(&part),
+            "tokens": self.ids(&part.tokens),
+            "stop": false,
+            "id_slot": slot,
+            "tokens_predicted": part.usage.generated_tokens,
+            "tokens_evaluated": part.usage.prompt_tokens,
+        });
+        if self.with_timings {
+            event["timings"] = json!(Timings::new(&part.usage));
+        }
+        if self.with_probs && !part.tokens.is_empty() {
+            event["completion_probabilities"] = self.probs(&part.tokens);
+        }
+        event
+    }
+
+    /// The whole reply; at the end of a stream without what has been told.
+    fn last(&self, index: usize, slot: i64, ending: &Ending, told: Told) -> Value {
+        let (stop_type, word) = self.stop(ending);
+        let usage = &ending.usage;
+        let mut answer = json!({
+            "index": index,
+            "content": told.text,
+            "tokens": self.ids(&told.tokens),
+            "id_slot": slot,
+            "stop": true,
+            "model": self.name,
+            "tokens_predicted": usage.generated_tokens,
+            "tokens_evaluated": usage.prompt_tokens,
+            "generation_settings": self.settings,
+            "prompt": self.prompts.get(index / self.per_prompt),
+            "has_new_line": told.has_line,
+            "truncated": self.is_cut || self.is_full(ending.reason, usage),
+            "stop_type": stop_type,
+            "stopping_word": word,
+            "tokens_cached": usage.cached_tokens,
+            "timings": Timings::new(usage),
+        });
+        if self.with_probs && !told.tokens.is_empty() {
+            answer["completion_probabilities"] = self.probs(&told.tokens);
+        }
+        match self.only.as_slice() {
+            [] => answer,
+            paths => only(&answer, paths),
+        }
+    }
+
+    /// Whether the end of the context ended it.
+    fn is_full(&self, reason: FinishReason, usage: &Usage) -> bool {
+        let len = usage.prompt_tokens + usage.generated_tokens;
+        reason == FinishReason::Length && len >= self.model.info().ctx
+    }
+
+    /// Why it ended, in llama.cpp's words, and at which word.
+    fn stop(&self, ending: &Ending) -> (&'static str, String) {
+        let tokenizer = self.model.tokenizer();
+        match (&ending.cause, ending.reason) {
+            (Some(StopCause::Text(word)), _) => ("word", word.clone()),
+            (Some(StopCause::Token(id)), _) if !tokenizer.is_eog(*id) => {
+                ("word", tokenizer.decode(&[*id], false))
+            }
+            (Some(StopCause::Token(_) | StopCause::Grammar), _) => ("eos", String::new()),
+            (None, FinishReason::Length) => ("limit", String::new()),
+            (None, FinishReason::Stop) => ("eos", String::new()),
+            (None, FinishReason::Cancelled) => ("none", String::new()),
+        }
+    }
+
+    fn ids(&self, tokens: &[TokenInfo]) -> Value {
+        let ids = tokens.iter().map(|token| token.id);
+        ids.take_while(|_| self.with_tokens).collect()
+    }
+
+    fn probs(&self, tokens: &[TokenInfo]) -> Value {
+        logprobs::of_chat(self.model.tokenizer(), tokens)["content"].take()
+    }
+}
+
+fn text(part: &Part) -> String {
+    let text = |delta: &Delta| match delta {
+        Delta::Content(text) => Some(text.clone()),
+        _ => None,
+    };
+    part.deltas.iter().filter_map(text).collect()
+}
