@@ -6,6 +6,7 @@
 use super::llama;
 use super::prelude::*;
 use crate::config::ShortConvConfig;
+use Role::*;
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "lfm2",
@@ -20,32 +21,20 @@ pub(super) const FAMILY: Family = Family {
 };
 
 pub(super) const NAMES: &[(Role, &str)] = &[
-    (Role::OutputNorm, "model.embedding_norm"),
-    (Role::MixerNorm, "model.layers.{i}.operator_norm"),
-    (Role::QueryNorm, "model.layers.{i}.self_attn.q_layernorm"),
-    (Role::KeyNorm, "model.layers.{i}.self_attn.k_layernorm"),
-    (Role::AttentionOutput, "model.layers.{i}.self_attn.out_proj"),
-    (Role::FfnNorm, "model.layers.{i}.ffn_norm"),
-    (Role::FfnGate, "model.layers.{i}.feed_forward.w1"),
-    (Role::FfnUp, "model.layers.{i}.feed_forward.w3"),
-    (Role::FfnDown, "model.layers.{i}.feed_forward.w2"),
-    (Role::Router, "model.layers.{i}.feed_forward.gate"),
-    (
-        Role::RouterBias,
-        "model.layers.{i}.feed_forward.expert_bias",
-    ),
-    (
-        Role::ExpertGate,
-        "model.layers.{i}.feed_forward.experts.{e}.w1",
-    ),
-    (
-        Role::ExpertUp,
-        "model.layers.{i}.feed_forward.experts.{e}.w3",
-    ),
-    (
-        Role::ExpertDown,
-        "model.layers.{i}.feed_forward.experts.{e}.w2",
-    ),
+    (OutputNorm, "model.embedding_norm"),
+    (MixerNorm, "model.layers.{i}.operator_norm"),
+    (QueryNorm, "model.layers.{i}.self_attn.q_layernorm"),
+    (KeyNorm, "model.layers.{i}.self_attn.k_layernorm"),
+    (AttentionOutput, "model.layers.{i}.self_attn.out_proj"),
+    (FfnNorm, "model.layers.{i}.ffn_norm"),
+    (FfnGate, "model.layers.{i}.feed_forward.w1"),
+    (FfnUp, "model.layers.{i}.feed_forward.w3"),
+    (FfnDown, "model.layers.{i}.feed_forward.w2"),
+    (Router, "model.layers.{i}.feed_forward.gate"),
+    (RouterBias, "model.layers.{i}.feed_forward.expert_bias"),
+    (ExpertGate, "model.layers.{i}.feed_forward.experts.{e}.w1"),
+    (ExpertUp, "model.layers.{i}.feed_forward.experts.{e}.w3"),
+    (ExpertDown, "model.layers.{i}.feed_forward.experts.{e}.w2"),
 ];
 
 pub(super) const KEYS: &[(&str, &str)] = &[
@@ -71,6 +60,10 @@ fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
 
 /// Layers that are no attention have no KV heads.
 pub(super) fn layers(fields: &mut Fields<'_>) -> Result<(), LoadError> {
+    let listed = fields.sizes("full_attn_idxs")?;
+    if let (Some(list), None) = (listed, fields.get("layer_types")) {
+        return fields.kv_heads_where(|layer| list.contains(&layer));
+    }
     fields.kv_heads_of("full_attention")
 }
 

@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use formats::gguf::{Metadata, Value};
 use formats::hf::Folder;
 use formats::{Gguf, Tensor};
+use serde_json::{Map, Value as Json};
 
 use crate::LoadError;
 use crate::arch::{self, HuggingFace};
@@ -35,29 +36,8 @@ pub use rows::Rows;
 /// # Errors
 /// If no family has the architecture, a key is missing or makes no sense, or a tensor has no place.
 pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
-    let json = folder.config();
-    let architecture = fields::architecture(json)?;
-    let Some((family, form)) = arch::of_folder(architecture) else {
-        let forms = arch::FAMILIES.iter().flat_map(|family| family.hf);
-        return Err(LoadError::Architecture {
-            found: architecture.to_owned(),
-            known: forms.map(|form| form.architecture).collect(),
-        });
-    };
     let mut metadata = Metadata::new();
-    let name = Value::String(family.gguf_name.into());
-    metadata.insert("general.architecture", name);
-    if form.permuted {
-        metadata.insert(ROWS_AS_TRAINED, Value::Bool(true));
-    }
-    let json = if form.text_part {
-        fields::text_part(json)?
-    } else {
-        json
-    };
-    let mut fields = Fields::new(json, family.gguf_name, &mut metadata);
-    fields.common(form.keys)?;
-    (form.metadata)(&mut fields)?;
+    let (form, mut fields) = read_config(folder.config(), &mut metadata)?;
     let mut tensors = fields.take_tensors();
     let patterns = patterns(form);
     let tied = fields.flag("tie_word_embeddings")?;
@@ -91,6 +71,45 @@ pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
     }
     fields.check_all(&tensors)?;
     Ok(Gguf::from_parts(metadata, tensors)?)
+}
+
+/// Whether every key of a `config.json` is heeded or changes nothing, as far as can be said without tensors.
+///
+/// # Errors
+/// What [`to_gguf`] would say of it.
+pub fn check_config(json: &Map<String, Json>) -> Result<(), LoadError> {
+    let mut metadata = Metadata::new();
+    let (_, fields) = read_config(json, &mut metadata)?;
+    fields.flag("tie_word_embeddings")?;
+    fields.check_keys()
+}
+
+/// What a config says, as metadata.
+fn read_config<'a>(
+    json: &'a Map<String, Json>,
+    metadata: &'a mut Metadata,
+) -> Result<(&'static HuggingFace, Fields<'a>), LoadError> {
+    let architecture = fields::architecture(json)?;
+    let Some((family, form)) = arch::of_folder(architecture) else {
+        let forms = arch::FAMILIES.iter().flat_map(|family| family.hf);
+        return Err(LoadError::Architecture {
+            found: architecture.to_owned(),
+            known: forms.map(|form| form.architecture).collect(),
+        });
+    };
+    let name = Value::String(family.gguf_name.into());
+    metadata.insert("general.architecture", name);
+    if form.permuted {
+        metadata.insert(ROWS_AS_TRAINED, Value::Bool(true));
+    }
+    let json = match form.text_part {
+        true => fields::text_part(json)?,
+        false => json,
+    };
+    let mut fields = Fields::new(json, family.gguf_name, metadata);
+    fields.common(form.keys)?;
+    (form.metadata)(&mut fields)?;
+    Ok((form, fields))
 }
 
 /// Tables that are computed, not learned.

@@ -44,10 +44,17 @@ impl Fields<'_> {
             let rope_dim = (head_dim as f32 * part) as u32;
             self.set("rope.dimension_count", Value::U32(rope_dim));
         }
-        let kind = match self.text(&key("rope_type"))? {
-            Some(kind) => Some(kind),
-            None => self.text(&key("type"))?,
-        };
+        let (kind, old_kind) = (self.text(&key("rope_type"))?, self.text(&key("type"))?);
+        if let (Some(kind), Some(_)) = (kind, old_kind.filter(|old| kind != Some(*old))) {
+            return Err(self.wrong(&key("type"), &format!("{kind}, as `rope_type`")));
+        }
+        let kind = kind.or(old_kind);
+        let trained = self.size(&key("max_position_embeddings"))?;
+        let said = self.written("context_length");
+        if let (Some(said), Some(_)) = (said, trained.filter(|trained| said != Some(*trained))) {
+            let expected = format!("{said}, as outside of `{object}`");
+            return Err(self.wrong(&key("max_position_embeddings"), &expected));
+        }
         let original = self.size(&key("original_max_position_embeddings"))?;
         let original = original.or(self.size("original_max_position_embeddings")?);
         if let Some(original) = original {

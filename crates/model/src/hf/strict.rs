@@ -131,6 +131,14 @@ impl Fields<'_> {
                 });
             }
         }
+        self.check_keys()
+    }
+
+    /// Fails if a key is left that may change the computation.
+    pub(super) fn check_keys(&self) -> Result<(), LoadError> {
+        for &(key, ..) in PRESENCE {
+            self.flag(key)?;
+        }
         let mut left = Vec::new();
         self.unread(self.json(), "", &mut left);
         if left.is_empty() {

@@ -1,6 +1,7 @@
 //! The forward pass against an f64 oracle, for every weight type, and the promise of the same bits.
 
 mod blocks;
+mod configs;
 mod families;
 mod folders;
 mod invariance;

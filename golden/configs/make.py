@@ -1,0 +1,41 @@
+"""Writes defaults.json: the config that the pinned `transformers` gives each architecture that folders may have.
+
+    pip install transformers==5.23.0 torch==2.15.0
+    python make.py
+
+All keys of a config's class with their defaults, as `config.json` would have them: what official configs hold, and more. Keys of the
+library itself that every class has (how to generate, labels, …) are in each of them, so that they are tested once for all.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import transformers
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+HERE = Path(__file__).parent
+ARCH = HERE.parent.parent / "crates/model/src/arch"
+
+
+def main():
+    names = set()
+    for file in ARCH.glob("*.rs"):
+        names |= set(re.findall(r'(?:HuggingFace::new\(|architecture: )"(\w+)"', file.read_text()))
+    found, lacking = {}, []
+    for name in sorted(names):
+        kinds = [kind for kind, own in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.items() if name == own or isinstance(own, (list, tuple)) and name in own]
+        if not kinds:
+            lacking.append(name)
+            continue
+        config = CONFIG_MAPPING[kinds[0]]()
+        config = getattr(config, "text_config", config)
+        config = json.loads(config.to_json_string(use_diff=False))
+        found[name] = config | dict(architectures=[name])
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(config, sort_keys=True)}" for name, config in found.items())
+    (HERE / "defaults.json").write_text("{\n" + lines + "\n}\n")
+    print(f"{len(found)} configs of transformers {transformers.__version__}; it lacks {', '.join(lacking)}")
+
+
+main()
