@@ -96,7 +96,8 @@ async function chat(mock, request, response) {
     chunk({ content: piece }, at + 1);
     await sleep(/slow/.test(said) && !goesOn ? 60 : 1);
     if (at === 5 && /break/.test(said) && !goesOn) return send(error('the model ran out of memory', 'server_error')), response.end();
-    if (at === 5 && /vanish/.test(said) && !goesOn) return response.socket.end();
+    // A browser throws away what the page has not read yet when a connection breaks: it gets time to read.
+    if (at === 5 && /vanish/.test(said) && !goesOn) return await sleep(1500), response.socket.end();
   }
   chunk({}, pieces.length, /limit/.test(said) && !goesOn ? 'length' : 'stop');
   send({ choices: [], usage: { prompt_tokens: 42, completion_tokens: pieces.length, prompt_tokens_details: { cached_tokens: 30 } } });
