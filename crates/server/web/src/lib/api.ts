@@ -68,7 +68,7 @@ export async function props(key: string): Promise<Props> {
   return { ctx: positive(settings?.n_ctx), params: settings?.params, alias };
 }
 
-/** Asks the server to load a model; it answers before that is done. */
+/** Asks the server to load a model. */
 export async function load(model: string, key: string): Promise<void> {
   const body = JSON.stringify({ model });
   await checked(await fetch(at('models/load'), { method: 'POST', body, headers: headers(key, true) }));

@@ -65,11 +65,11 @@ export function countSet(sampling: Sampling): number {
   return Object.keys(toRequest(sampling)).length;
 }
 
-/** The server's own default of `key`, as text for an empty field. */
+/** The server's own default of `key`, as text for an empty field. llama.cpp calls `max_tokens` `n_predict`. */
 export function defaultOf(key: string, params: Record<string, unknown> | undefined): string {
-  const value = params?.[key];
+  const value = params?.[key] ?? (key === 'max_tokens' ? params?.n_predict : undefined);
   if (typeof value !== 'number') return 'server default';
   if (key === 'seed') return 'random';
-  if (key === 'max_tokens') return 'no limit';
+  if (key === 'max_tokens' && value < 0) return 'no limit';
   return String(Math.round(value * 1000) / 1000);
 }

@@ -6,6 +6,8 @@ import { settings } from './settings.svelte.ts';
 
 /** How often we look again while something is loading or the server is away. */
 const SOON_MS = 2000;
+/** After so long a server has begun what it was asked for. */
+const LOOK_MS = 200;
 
 class Server {
   health = $state<api.Health | 'unknown'>('unknown');
@@ -46,7 +48,10 @@ class Server {
 
   /** Lets a model be loaded while the reader still types. A server that cannot do that loads it with the question. */
   async load(model: string): Promise<void> {
-    await api.load(model, settings.key).catch(() => undefined);
+    const loading = api.load(model, settings.key).catch(() => undefined);
+    // Some servers answer at once, others when it is done: look in between.
+    setTimeout(() => void this.refresh(), LOOK_MS);
+    await loading;
     await this.refresh();
   }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { decode, MAX_FILE, MAX_FILES, take, withAttachments } from '../../src/lib/attachments.ts';
 import { chatRequest } from '../../src/lib/request.ts';
-import { FIELDS, formatStop, parseField, parseStop, toRequest } from '../../src/lib/sampling.ts';
+import { defaultOf, FIELDS, formatStop, parseField, parseStop, toRequest } from '../../src/lib/sampling.ts';
 import type { Message } from '../../src/lib/types.ts';
 
 const say = (role: 'user' | 'assistant', content: string) => ({ role, content }) as Message;
@@ -33,6 +33,15 @@ test('stop texts survive the way into the field and back', () => {
   const stop = ['\n\n', 'a\\nb', '\t', 'end '];
   expect(parseStop(formatStop(stop))).toEqual(stop);
   expect(parseStop('\n\n')).toEqual([]);
+});
+
+test('defaults are told as the server has them', () => {
+  const params = { temperature: 0.800000011920929, seed: 0, n_predict: -1, top_k: 40 };
+  expect(['temperature', 'seed', 'max_tokens', 'top_k', 'min_p'].map((key) => defaultOf(key, params))).toEqual([
+    '0.8', 'random', 'no limit', '40', 'server default',
+  ]);
+  expect(defaultOf('max_tokens', { n_predict: 256 })).toBe('256');
+  expect(defaultOf('top_p', undefined)).toBe('server default');
 });
 
 test('a file is fenced so that nothing in it ends the fence', () => {
