@@ -30,6 +30,7 @@ pub(crate) enum Command {
     Run(Box<cmd::run::Args>),
     Batch(Box<cmd::batch::Args>),
     Serve(Box<cmd::serve::Args>),
+    Mcp(cmd::mcp::Args),
     Ps(cmd::ps::Args),
     Stop(cmd::stop::Args),
     Pull(cmd::pull::Args),

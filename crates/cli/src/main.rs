@@ -14,6 +14,7 @@ mod grammar;
 mod interrupt;
 mod llamacpp;
 mod load;
+mod mcp;
 mod progress;
 mod remote;
 mod repl;
@@ -65,6 +66,7 @@ fn dispatch(app: &App, command: Command) -> Result<(), Failure> {
         Command::Run(args) => cmd::run::run(app, *args),
         Command::Batch(args) => cmd::batch::run(app, &args),
         Command::Serve(args) => cmd::serve::run(app, &args),
+        Command::Mcp(args) => cmd::mcp::run(app, args),
         Command::Ps(args) => cmd::ps::run(app, &args),
         Command::Stop(args) => cmd::stop::run(app, &args),
         Command::Pull(args) => cmd::pull::run(app, &args),

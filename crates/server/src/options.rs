@@ -69,6 +69,10 @@ pub struct Options {
     pub template_variables: serde_json::Map<String, serde_json::Value>,
     /// How texts become vectors, unless a request says; as the model is made otherwise.
     pub pooling: Option<ingle::Pooling>,
+    /// MCP servers, whose tools chats may be offered.
+    pub mcp: Option<Arc<mcp::Clients>>,
+    /// Whether they are offered to chats that do not say.
+    pub mcp_auto: bool,
     /// Whether thoughts are told from the answer, unless a request says.
     pub reasoning: bool,
     /// How long replies under way may take after the signal to end.
@@ -110,6 +114,8 @@ impl Default for Options {
             ignore_eos: false,
             template_variables: serde_json::Map::new(),
             pooling: None,
+            mcp: None,
+            mcp_auto: false,
             reasoning: true,
             drain: Duration::from_secs(30),
             ping: Duration::from_secs(15),

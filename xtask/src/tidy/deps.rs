@@ -21,9 +21,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "ingle",
         &["tensor", "formats", "tokenizer", "model", "engine", "hub"],
     ),
+    ("mcp", &["ingle"]),
+    ("server", &["ingle", "mcp"]),
     // `show` prints the metadata of a file.
-    ("server", &["ingle"]),
-    ("cli", &["formats", "ingle", "server"]),
+    ("cli", &["formats", "ingle", "mcp", "server"]),
     ("testkit", &["tensor", "formats"]),
     ("xtask", &[]),
 ];

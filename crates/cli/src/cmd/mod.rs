@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod bench;
 pub(crate) mod list;
+pub(crate) mod mcp;
 pub(crate) mod perplexity;
 pub(crate) mod ps;
 pub(crate) mod pull;

@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// The server [default: what INGLE_HOST or OLLAMA_HOST says, else 127.0.0.1:8080]
     #[arg(long, value_name = "URL")]
     host: Option<String>,
+    /// Say nothing, and fail unless the server is ready: a health check
+    #[arg(long, conflicts_with = "json")]
+    ready: bool,
     /// A JSON object: models
     #[arg(long)]
     json: bool,
@@ -23,7 +26,11 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
-    let mut models = Remote::new(args.host.as_deref())?.models()?;
+    let remote = Remote::new(args.host.as_deref())?;
+    if args.ready {
+        return remote.ready();
+    }
+    let mut models = remote.models()?;
     // Servers that do not say have everything loaded.
     models.retain(|model| model["status"]["value"] != "unloaded");
     let mut out = io::stdout();

@@ -13,6 +13,7 @@ use crate::choose::choose;
 use crate::failure::Failure;
 use crate::grammar::{self, GrammarArgs};
 use crate::load::{self, LoadArgs};
+use crate::mcp::{McpArgs, McpTools};
 use crate::remote::{Asked, Remote};
 use crate::repl;
 use crate::sampling::{SamplingArgs, random_seed};
@@ -48,7 +49,7 @@ pub(crate) struct Args {
     )]
     stop: Vec<String>,
     /// No chat template: the model continues the prompt
-    #[arg(long, conflicts_with_all = ["system", "chat_template_file", "chat_template_name"])]
+    #[arg(long, conflicts_with_all = ["system", "chat_template", "chat_template_file", "chat_template_name", "mcp_config"])]
     raw: bool,
     /// Show special tokens in the answer
     #[arg(long)]
@@ -64,6 +65,8 @@ pub(crate) struct Args {
     host: Option<String>,
     #[command(flatten)]
     load: LoadArgs,
+    #[command(flatten)]
+    mcp: McpArgs,
     #[command(flatten)]
     grammar: GrammarArgs,
     #[command(flatten)]
@@ -154,9 +157,14 @@ pub(crate) fn run(app: &App, args: Args) -> Result<(), Failure> {
             )));
         }
     }
+    let started = McpTools::start(&args.mcp)?;
+    let tools: &dyn Tools = match &started {
+        Some(tools) => tools,
+        None => &NoTools,
+    };
     match prompt {
-        None => repl::run(app, &speaker, &NoTools, settings),
-        Some(prompt) => one_shot(app, &speaker, &NoTools, &settings, &prompt, args.json),
+        None => repl::run(app, &speaker, tools, settings),
+        Some(prompt) => one_shot(app, &speaker, tools, &settings, &prompt, args.json),
     }
 }
 

@@ -325,8 +325,8 @@ pub(crate) const FLAGS: &[Flag] = &[
     lacks(&["--tools"], "LLAMA_ARG_TOOLS", "the server has no tools of its own"),
     lacks(&["--tools-runtime"], "LLAMA_ARG_TOOLS_RUNTIME", "the server has no tools of its own"),
     switch(&["--agent", "-ag"], &["--no-agent", "-no-ag"], "LLAMA_ARG_AGENT", Side::Lacks("the server has no tools of its own"), Same("the server has no tools of its own")),
-    lacks(&["--mcp-servers-config"], "LLAMA_ARG_MCP_SERVERS_CONFIG", "no tools of other programs are called"),
-    lacks(&["--mcp-servers-json"], "LLAMA_ARG_MCP_SERVERS_JSON", "no tools of other programs are called"),
+    value(&["--mcp-servers-config"], "LLAMA_ARG_MCP_SERVERS_CONFIG", "mcp-config"),
+    lacks(&["--mcp-servers-json"], "LLAMA_ARG_MCP_SERVERS_JSON", "`--mcp-config` takes a file"),
     // What is said.
     only(&["--verbose", "--log-verbose", "-v"], "", Ours("verbose")),
     value(&["--verbosity", "--log-verbosity", "-lv"], "LLAMA_ARG_LOG_VERBOSITY", "verbosity"),

@@ -95,6 +95,15 @@ impl Remote {
         Ok(list["data"].as_array().cloned().unwrap_or_default())
     }
 
+    /// Asks whether requests can be answered, which needs no key.
+    ///
+    /// # Errors
+    /// If they cannot: it loads, ends, or cannot be reached.
+    pub(crate) fn ready(&self) -> Result<(), Failure> {
+        self.checked(self.agent.get(self.url("/health")).call())?;
+        Ok(())
+    }
+
     /// Has a model unloaded.
     ///
     /// # Errors

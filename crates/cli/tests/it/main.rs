@@ -4,6 +4,7 @@ mod batch;
 mod bench;
 mod folders;
 mod list;
+mod mcp;
 mod memory;
 #[cfg(unix)]
 mod repl;

@@ -109,6 +109,7 @@ fn flags_and_variables_of_llama_server_are_understood() {
     ];
     let server = Serving::start_with(&home, &flags, &variables);
     let base = format!("{}/llm", server.url);
+    outcome(&mut ingle(&home, &["ps", "--ready", "--host", &base])).text();
     assert_eq!(
         get(&format!("{base}/v1/models")).0,
         401,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use ingle::{Model, Request, dialogue::ToolChoice};
+use ingle::dialogue::{Tool, ToolChoice};
+use ingle::{Message, Model, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -42,8 +43,20 @@ pub(crate) struct ChatFields {
     /// False goes on with the last message, as `continue_final_message` does.
     add_generation_prompt: Option<bool>,
     reasoning_effort: Option<String>,
+    /// Whether tools of the server's MCP servers are offered and called.
+    mcp: Option<bool>,
     /// `none` leaves thoughts in the content; `auto` and `deepseek` tell them apart.
     reasoning_format: Option<String>,
+}
+
+/// A conversation, and what may be called in the answer.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) conversation: Vec<Message>,
+    /// Goes on with the last turn.
+    pub(super) continues: bool,
+    pub(super) tools: Vec<Tool>,
+    pub(super) choice: ToolChoice,
 }
 
 /// Fields of OpenAI's that ask for what there is not.
@@ -106,10 +119,57 @@ impl Chat {
     /// # Errors
     /// What cannot be understood.
     pub(crate) fn request(&mut self, app: &App, model: &Model) -> Outcome<Request> {
+        let asked = self.asked()?;
+        self.round(app, model, asked)
+    }
+
+    /// Whether log-probabilities are reported.
+    pub(super) fn with_logprobs(&self) -> bool {
+        self.fields.logprobs.unwrap_or(false)
+    }
+
+    /// What is said and asked for, taken out of the fields.
+    ///
+    /// # Errors
+    /// What cannot be understood.
+    pub(super) fn asked(&mut self) -> Outcome<Asked> {
         let fields = &mut self.fields;
-        let conversation = messages(std::mem::take(&mut fields.messages))?;
         let continues = fields.continue_final_message == Some(true)
             || fields.add_generation_prompt == Some(false);
+        Ok(Asked {
+            conversation: messages(std::mem::take(&mut fields.messages))?,
+            continues,
+            tools: tools::tools(fields.tools.take().unwrap_or_default())?,
+            choice: tools::choice(fields.tool_choice.take())?,
+        })
+    }
+
+    /// Whether tools of MCP servers are offered.
+    ///
+    /// # Errors
+    /// If they are asked for and there are none.
+    pub(super) fn wants_mcp(&self, app: &App) -> Outcome<bool> {
+        match (self.fields.mcp, &app.options.mcp) {
+            (Some(true), None) => {
+                let message = "`mcp`: this server was started without `--mcp-config`";
+                Err(ApiError::field("mcp", message))
+            }
+            (wanted, Some(_)) => Ok(wanted.unwrap_or(app.options.mcp_auto)),
+            (_, None) => Ok(false),
+        }
+    }
+
+    /// What the library is asked, of these tools and turns.
+    ///
+    /// # Errors
+    /// What cannot be understood.
+    pub(super) fn round(&mut self, app: &App, model: &Model, asked: Asked) -> Outcome<Request> {
+        let Asked {
+            conversation,
+            continues,
+            tools,
+            choice,
+        } = asked;
         let mut request = model
             .chat(conversation)
             .sampler(self.sampling.params(app, model)?);
@@ -118,8 +178,6 @@ impl Chat {
             .apply(app, request)?
             .keep_special(true)
             .continue_final(continues);
-        let tools = tools::tools(fields.tools.take().unwrap_or_default())?;
-        let choice = tools::choice(fields.tool_choice.take())?;
         if tools.is_empty() && matches!(choice, ToolChoice::Required | ToolChoice::Named(_)) {
             return Err(ApiError::field(
                 "tool_choice",
@@ -129,7 +187,7 @@ impl Chat {
         request = request
             .tools(tools)
             .tool_choice(choice)
-            .parallel_tool_calls(fields.parallel_tool_calls.unwrap_or(true));
+            .parallel_tool_calls(self.fields.parallel_tool_calls.unwrap_or(true));
         if let Some(spec) = self.format.spec()? {
             request = request.grammar(spec);
         }
@@ -176,15 +234,15 @@ impl ChatFields {
     }
 
     /// What the chat template reads beside the conversation.
-    fn variables(&mut self, defaults: &Map<String, Value>) -> Map<String, Value> {
+    fn variables(&self, defaults: &Map<String, Value>) -> Map<String, Value> {
         let mut variables = defaults.clone();
-        if let Some(effort) = self.reasoning_effort.take() {
+        if let Some(effort) = &self.reasoning_effort {
             if matches!(effort.as_str(), "none" | "minimal") {
                 variables.insert("enable_thinking".into(), json!(false));
             }
             variables.insert("reasoning_effort".into(), json!(effort));
         }
-        variables.extend(self.chat_template_kwargs.take().unwrap_or_default());
+        variables.extend(self.chat_template_kwargs.clone().unwrap_or_default());
         variables
     }
 }
@@ -201,18 +259,18 @@ pub(crate) fn chat_about(summary: &'static str) -> About {
 /// `POST /v1/chat/completions`.
 pub(crate) async fn complete(State(app): State<Arc<App>>, body: Body) -> Outcome<Response> {
     let mut chat = Chat::read(body)?;
+    if chat.wants_mcp(&app)? {
+        return super::mcp::complete(app, chat).await;
+    }
     let (named, model) = generate::model(&app, chat.fields.model.as_deref()).await?;
     let request = chat.request(&app, &model)?;
     let mut begun = generate::begin(&app, &named, vec![request], chat.limits.num_choices()).await?;
     let prompted = begun.remove(0);
     match chat.limits.streams() {
-        true => Ok(Chunks::chat(
-            &named,
-            &model,
-            &chat.limits,
-            chat.fields.logprobs.unwrap_or(false),
-        )
-        .respond(&app, vec![prompted])),
+        true => Ok(
+            Chunks::chat(&named, &model, &chat.limits, chat.with_logprobs())
+                .respond(&app, vec![prompted]),
+        ),
         false => whole(&named, &model, &chat, prompted).await,
     }
 }
@@ -222,7 +280,7 @@ async fn whole(named: &Named, model: &Model, chat: &Chat, prompted: Prompted) ->
     for reply in prompted.replies {
         wholes.push(reply.whole().await?);
     }
-    let with_logprobs = chat.fields.logprobs.unwrap_or(false);
+    let with_logprobs = chat.with_logprobs();
     let choices = wholes.iter().enumerate();
     let choices = choices.map(|(index, whole)| choice(model, index, whole, with_logprobs));
     let usages: Vec<_> = wholes.iter().map(|whole| &whole.ending.usage).collect();
@@ -239,7 +297,7 @@ async fn whole(named: &Named, model: &Model, chat: &Chat, prompted: Prompted) ->
     Ok(Json(body).into_response())
 }
 
-fn choice(model: &Model, index: usize, whole: &Whole, with_logprobs: bool) -> Value {
+pub(super) fn choice(model: &Model, index: usize, whole: &Whole, with_logprobs: bool) -> Value {
     let answer = &whole.answer;
     let has_calls = !answer.tool_calls.is_empty();
     let mut message = json!({

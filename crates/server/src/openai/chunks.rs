@@ -115,7 +115,7 @@ impl Chunks {
         sse::response(events, app.options.ping, sse::PING)
     }
 
-    fn chunk(&self, choices: Value) -> Value {
+    pub(super) fn chunk(&self, choices: Value) -> Value {
         let object = match self.is_chat {
             true => "chat.completion.chunk",
             false => "text_completion",
@@ -135,7 +135,7 @@ impl Chunks {
     }
 
     /// What comes before the first token.
-    fn first(&self, index: usize, per_prompt: usize) -> Option<Value> {
+    pub(super) fn first(&self, index: usize, per_prompt: usize) -> Option<Value> {
         if self.is_chat {
             let delta = json!({ "role": "assistant", "content": "" });
             let choice =
@@ -149,7 +149,7 @@ impl Chunks {
     }
 
     /// The chunks of a piece: one for each delta, and the tokens with the first of them.
-    fn part(&self, index: usize, part: Part, progress: &mut Progress) -> Vec<Value> {
+    pub(super) fn part(&self, index: usize, part: Part, progress: &mut Progress) -> Vec<Value> {
         progress.pending.extend(part.tokens);
         let usage_now = part.usage;
         let mut chunks = Vec::new();
@@ -221,7 +221,7 @@ impl Chunks {
         value
     }
 
-    fn last(&self, index: usize, ending: &Ending, progress: &Progress) -> Value {
+    pub(super) fn last(&self, index: usize, ending: &Ending, progress: &Progress) -> Value {
         let reason = finish_reason(ending.reason, progress.has_calls);
         let (key, nothing) = match self.is_chat {
             true => ("delta", json!({})),
@@ -239,7 +239,7 @@ impl Chunks {
 
 /// How far a reply is.
 #[derive(Default)]
-struct Progress {
+pub(super) struct Progress {
     has_calls: bool,
     /// Tokens that no chunk has told yet.
     pending: Vec<TokenInfo>,

@@ -5,6 +5,7 @@ mod chunks;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
 pub(crate) mod logprobs;
+mod mcp;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod responses;

@@ -163,6 +163,12 @@ pub(crate) struct ReplyArgs {
     /// Tokens of thoughts: -1 for no bound, 0 for none
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=0))]
     pub(super) reasoning_budget: Option<i64>,
+    /// File that names MCP servers ("mcpServers", as other programs have it); chats with `"mcp": true` may call their tools
+    #[arg(long, value_name = "FILE")]
+    pub(super) mcp_config: Option<PathBuf>,
+    /// Let all chats call them, but for those with `"mcp": false`
+    #[arg(long, requires = "mcp_config")]
+    pub(super) mcp_auto: bool,
     /// How texts become vectors: mean, cls or last [default: as the model is made]
     #[arg(long, value_name = "KIND", value_parser = pooling())]
     pub(super) pooling: Option<Pooling>,

@@ -4,12 +4,15 @@ mod args;
 mod log;
 mod options;
 
+use std::sync::Arc;
+
 use server::Server;
 
 pub(crate) use self::args::Args;
 use crate::App;
 use crate::failure::Failure;
 use crate::llamacpp;
+use crate::mcp::connect;
 
 /// Exit code of a server that was not let finish.
 const INTERRUPTED: i32 = 130;
@@ -21,7 +24,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
     for name in llamacpp::unknown_variables(variables) {
         tracing::warn!(name, "no variable of llama-server that is known here");
     }
-    let options = options::options(app, args)?;
+    let mut options = options::options(app, args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(usize::try_from(args.http.threads_http).unwrap_or(1).max(1))
         .max_blocking_threads(16)
@@ -29,6 +32,11 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
         .enable_all()
         .build()?;
     let _caught = app.interrupt.catch();
+    if let Some(path) = &args.replies.mcp_config {
+        let clients = runtime.block_on(connect(path))?;
+        tracing::info!(tools = clients.tools().len(), "MCP servers run");
+        options.mcp = Some(Arc::new(clients));
+    }
     runtime
         .block_on(async {
             let server = Server::bind(options).await?;

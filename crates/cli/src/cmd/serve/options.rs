@@ -71,6 +71,8 @@ pub(super) fn options(app: &App, args: &Args) -> Result<Options, Failure> {
         reasoning: replies.reasoning_format != "none",
         template_variables: variables(replies),
         pooling: replies.pooling,
+        mcp: None,
+        mcp_auto: replies.mcp_auto,
         drain: Duration::from_secs(http.drain),
         ping: seconds(http.sse_ping_interval).unwrap_or(NEVER),
         patience: Duration::from_secs(http.timeout),
