@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Failure;
 use crate::exec::{self, Tally};
 use crate::serve::{self, Server};
+use crate::{Failure, fetch};
 
 /// Runs the scripts, or those whose names are given.
 ///
@@ -28,22 +28,24 @@ pub(crate) fn run(
     let flags = ["--metrics", "--alias", "stories"];
     let server = Server::start(root, &program, &folder.join("template.jinja"), &flags)?;
     let mut failed = Vec::new();
+    let mut commands = Vec::new();
     for script in scripts(&folder)? {
         let name = script
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default()
             .to_owned();
+        let mut command = tools.command(&script);
+        command.arg(&server.url).current_dir(&tools.folder);
+        commands.push((name, command));
+    }
+    commands.extend(with_servers_of_their_own(root, &tools, &program)?);
+    for (name, mut command) in commands {
         if !names.is_empty() && !names.iter().any(|wanted| name.contains(wanted)) {
             continue;
         }
         println!("── {name}");
-        match exec::stream(
-            tools
-                .command(&script)
-                .arg(&server.url)
-                .current_dir(&tools.folder),
-        ) {
+        match exec::stream(&mut command) {
             Ok(()) => tally.passed += 1,
             Err(failure) => {
                 tally.failed += 1;
@@ -56,6 +58,27 @@ pub(crate) fn run(
         true => Ok(()),
         false => Err(failed.join("\n")),
     }
+}
+
+/// Scripts that start what they need: MCP servers and clients, and the tutorial, which wants a model that can chat.
+fn with_servers_of_their_own(
+    root: &Path,
+    tools: &Tools,
+    program: &Path,
+) -> Result<Vec<(String, Command)>, Failure> {
+    let mut mcp = Command::new("python3");
+    mcp.arg(root.join("crates/mcp/tests/real.py")).arg(program);
+    mcp.arg(root.join("golden/models/stories260K-f32.gguf"));
+    let model = fetch::file("smollm2").ok_or("there is no test model `smollm2`")?;
+    let mut tutorial = Command::new("python3");
+    tutorial.arg(root.join("docs/tutorial.py")).arg(program);
+    tutorial.env("MODEL", fetch::folder()?.join(model));
+    tutorial.env("PYTHON", tools.folder.join("venv/bin/python"));
+    tutorial.env("PORT", "39218");
+    let named = [("mcp", mcp), ("tutorial", tutorial)];
+    Ok(named
+        .map(|(name, command)| (name.to_owned(), command))
+        .into())
 }
 
 /// `*_client.py` and `*_client.mjs`, in order.

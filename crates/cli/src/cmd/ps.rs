@@ -74,6 +74,6 @@ fn row(model: &Value) -> Vec<String> {
         size.map_or(String::new(), text::bytes),
         ctx.map_or(String::new(), |ctx| ctx.to_string()),
         idle.unwrap_or_default(),
-        until.unwrap_or_else(|| "stopped".to_owned()),
+        until.unwrap_or_else(|| "stopped by hand".to_owned()),
     ]
 }
