@@ -48,6 +48,9 @@ FALCON_H1 = dict(hidden_size=40, intermediate_size=40, num_attention_heads=2, nu
                  ssm_out_multiplier=2.0, key_multiplier=0.5, mlp_multipliers=[2.0, 1.0], ssm_multipliers=[0.5, 1.0, 2.0, 0.5, 1.0],
                  embedding_multiplier=4.0, lm_head_multiplier=2.0)
 FALCON_H1_PARTS = dict(cache="config", attn_out="sum")
+MISTRAL3 = dict(intermediate_size=56, head_dim=16, sliding_window=None, rope_parameters=dict(rope_type="yarn", rope_theta=10000.0,
+                factor=4.0, original_max_position_embeddings=32, mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0,
+                llama_4_scaling_beta=0.1))
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -113,9 +116,7 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "ernie4_5": ("Ernie4_5", dict(head_dim=16)),
     "arcee": ("Arcee", dict(), PERMUTED),
     "seed_oss": ("SeedOss", dict(head_dim=16)),
-    "mistral3": ("Ministral3", dict(intermediate_size=56, head_dim=16, sliding_window=None, rope_parameters=dict(rope_type="yarn", rope_theta=10000.0,
-        factor=4.0, original_max_position_embeddings=32, mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0,
-        llama_4_scaling_beta=0.1)), PERMUTED),
+    "mistral3": ("Ministral3", MISTRAL3, PERMUTED),
     "dots1": ("Dots1", dict(DEEPSEEK, head_dim=16)),
     "glm4moe": ("Glm4Moe", dict(DEEPSEEK, head_dim=16, use_qk_norm=True, attention_bias=True)),
     "gpt-oss": ("GptOss", GPT_OSS, dict(seed=2)),
@@ -166,6 +167,10 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1, num_experts=4, num_experts_per_tok=2,
         mamba_d_state=16, mamba_dt_rank=3, use_mamba_kernels=False), dict(cache="config")),
     "falcon-h1": ("FalconH1", FALCON_H1, FALCON_H1_PARTS),
+    "gemma3-vl": ("Gemma3", GEMMA3, dict(config_class="Gemma3TextConfig", gguf=False, tensors=relabel.beside_sight,
+        part="Gemma3ForConditionalGeneration")),
+    "mistral3-vl": ("Ministral3", MISTRAL3, PERMUTED | dict(gguf=False, tensors=relabel.beside_sight,
+        part="Mistral3ForConditionalGeneration")),
     "qwen35-vl": ("Qwen3_5", dict(DELTA), dict(cache="config", adds_one=True, config_class="Qwen3_5TextConfig", seed=2,
         tensors=relabel.text_part, part="Qwen3_5ForConditionalGeneration")),
     "qwen35moe-vl": ("Qwen3_5Moe", dict(DELTA, moe_intermediate_size=8, shared_expert_intermediate_size=12, num_experts=4, num_experts_per_tok=2),

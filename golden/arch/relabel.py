@@ -98,6 +98,12 @@ ling = chain(experts, fused(QKV, "query_key_value"), renamed(
 ling1 = chain(without("moe_statics"), ling)
 
 
+def beside_sight(tensors):
+    """A text model beside one that sees."""
+    found = {"vision_tower.vision_model.post_layernorm.weight": torch.ones(4), "multi_modal_projector.norm.weight": torch.ones(4)}
+    return found | {f"language_model.{name}": tensor for name, tensor in tensors.items()}
+
+
 def text_part(tensors):
     """A text model inside of one that sees and guesses ahead, experts as they are trained: all in one."""
     found = {"model.visual.blocks.0.norm1.weight": torch.ones(4), "mtp.norm.weight": torch.ones(4)}

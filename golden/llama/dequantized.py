@@ -23,12 +23,16 @@ def dequantized(source, target):
         else:
             writer.add_key_value(key, value, kind)
     writer.add_file_type(int(gguf.LlamaFileType.ALL_F32))
-    for tensor in reader.tensors:
-        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-        writer.add_tensor(tensor.name, values.reshape([int(n) for n in tensor.shape[::-1]]))
+    shapes = [[int(n) for n in tensor.shape[::-1]] for tensor in reader.tensors]
+    for tensor, shape in zip(reader.tensors, shapes):
+        writer.add_tensor_info(tensor.name, shape, np.dtype(np.float32), 4 * int(np.prod(shape)))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
+    writer.write_ti_data_to_file()
+    # One at a time: all together would take twice the file in memory.
+    for tensor, shape in zip(reader.tensors, shapes):
+        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        writer.write_tensor_data(values.reshape(shape))
     writer.close()
 
 

@@ -13,13 +13,36 @@ pub(super) const FAMILY: Family = Family {
     gguf_name: "gemma3",
     models: "Gemma 3 (text)",
     config,
-    hf: &[HuggingFace {
-        names: HF_POST_NORMS,
-        keys: &[("final_logit_softcapping", "final_logit_softcapping")],
-        metadata: gemma::query_width,
-        gain_plus_one: Role::is_norm,
-        ..HuggingFace::new("Gemma3ForCausalLM")
-    }],
+    hf: &[
+        FORM,
+        HuggingFace {
+            architecture: "Gemma3ForConditionalGeneration",
+            text_part: true,
+            ignored: SIGHT,
+            metadata: |fields| {
+                // Configs of models that see say little of what is as in the class, `Gemma3TextConfig`.
+                fields.defaults(&[
+                    ("attention.head_count", Value::U32(8)),
+                    ("attention.head_count_kv", Value::U32(4)),
+                    ("attention.key_length", Value::U32(256)),
+                    ("attention.value_length", Value::U32(256)),
+                    ("attention.layer_norm_rms_epsilon", Value::F32(1e-6)),
+                    ("context_length", Value::U32(131_072)),
+                    ("rope.freq_base", Value::F32(1e6)),
+                ]);
+                gemma::query_width(fields)
+            },
+            ..FORM
+        },
+    ],
+};
+
+const FORM: HuggingFace = HuggingFace {
+    names: HF_POST_NORMS,
+    keys: &[("final_logit_softcapping", "final_logit_softcapping")],
+    metadata: gemma::query_width,
+    gain_plus_one: Role::is_norm,
+    ..HuggingFace::new("Gemma3ForCausalLM")
 };
 
 pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {

@@ -11,14 +11,25 @@ pub(super) const FAMILY: Family = Family {
     gguf_name: "mistral3",
     models: "Ministral 3",
     config,
-    hf: &[HuggingFace {
-        keys: &[(
-            "rope_parameters.llama_4_scaling_beta",
-            "attention.temperature_scale",
-        )],
-        permuted: true,
-        ..HuggingFace::new("Ministral3ForCausalLM")
-    }],
+    hf: &[
+        FORM,
+        // What is published sees, too.
+        HuggingFace {
+            architecture: "Mistral3ForConditionalGeneration",
+            text_part: true,
+            ignored: SIGHT,
+            ..FORM
+        },
+    ],
+};
+
+const FORM: HuggingFace = HuggingFace {
+    keys: &[(
+        "rope_parameters.llama_4_scaling_beta",
+        "attention.temperature_scale",
+    )],
+    permuted: true,
+    ..HuggingFace::new("Ministral3ForCausalLM")
 };
 
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {

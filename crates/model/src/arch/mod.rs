@@ -144,7 +144,7 @@ mod prelude {
     pub(super) use formats::gguf::Value;
     pub(super) use kernels::{Activation, Pairing};
 
-    pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS};
+    pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS, SIGHT};
     pub(super) use crate::LoadError;
     pub(super) use crate::config::{Ffn, Gating, Mixer, ModelConfig, NormConfig, QkNormOver};
     pub(super) use crate::decoder::set_rms_norms;
@@ -169,6 +169,9 @@ const SHARED_EXPERTS: &[(Role, &str)] = &[
         "model.layers.{i}.mlp.shared_experts.down_proj",
     ),
 ];
+
+/// Parts of models that see, which nothing here reads.
+const SIGHT: &[&str] = &["vision_tower.", "multi_modal_projector."];
 
 /// What folders call the scaling of Llama 3.1's rotary positions.
 pub(crate) const DIVIDED_WAVES: &str = "llama3";

@@ -232,6 +232,19 @@ impl<'a> Fields<'a> {
             .or_else(|| Some(self.written("embedding_length")? / heads?))
     }
 
+    /// Writes values that a config leaves out where they are its class's own.
+    pub fn defaults(&mut self, values: &[(&str, Value)]) {
+        for (key, value) in values {
+            if self
+                .metadata
+                .get(&format!("{}.{key}", self.prefix))
+                .is_none()
+            {
+                self.set(key, value.clone());
+            }
+        }
+    }
+
     /// Writes a value under the architecture's prefix.
     pub fn set(&mut self, key: &str, value: Value) {
         self.metadata
