@@ -45,6 +45,20 @@ impl FromRequest<Arc<App>> for Body {
     }
 }
 
+/// A body that may be left out, which is the same as an empty object.
+pub(crate) struct MaybeBody(pub(crate) Body);
+
+impl FromRequest<Arc<App>> for MaybeBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Outcome<Self> {
+        let ignored = request.extensions().get::<Ignored>().cloned();
+        let bytes = bytes(request, app).await?;
+        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        Ok(Self(Body::parse(text, ignored.unwrap_or_default())?))
+    }
+}
+
 /// The whole body.
 ///
 /// # Errors

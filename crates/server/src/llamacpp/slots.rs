@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::settings;
-use crate::body::Body;
+use crate::body::MaybeBody;
 use crate::error::{ApiError, Kind, Outcome};
 use crate::generate;
 use crate::params::{InPath, Params};
@@ -90,7 +90,7 @@ pub(crate) async fn act(
     State(app): State<Arc<App>>,
     InPath(id): InPath<usize>,
     Params(asked): Params<SlotParams>,
-    mut body: Body,
+    MaybeBody(mut body): MaybeBody,
 ) -> Outcome<Json<Value>> {
     let Some(folder) = &app.options.slot_save_path else {
         let message = "this server was started without `--slot-save-path`";
