@@ -40,6 +40,7 @@ mod serve;
 mod slots;
 mod sse;
 mod state;
+mod time;
 
 pub use error::ServeError;
 pub use options::{Configure, Options};

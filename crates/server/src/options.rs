@@ -25,6 +25,8 @@ pub struct Options {
     pub strict_model: bool,
     /// A folder whose GGUF files and model folders can be named too.
     pub models_dir: Option<PathBuf>,
+    /// Where models are found and fetched; as the environment says otherwise.
+    pub hub: Option<ingle::hub::Config>,
     /// Most models in memory at a time.
     pub max_models: usize,
     /// Most bytes of all models.
@@ -92,6 +94,7 @@ impl Default for Options {
             aliases: Vec::new(),
             strict_model: false,
             models_dir: None,
+            hub: None,
             max_models: 4,
             memory: None,
             idle: None,

@@ -102,7 +102,10 @@ impl Registry {
         });
         Ok(Self {
             pool: pool.build()?,
-            hub: Hub::from_env().map_err(ingle::Error::from)?,
+            hub: match options.hub.clone() {
+                Some(config) => Hub::new(config),
+                None => Hub::from_env().map_err(ingle::Error::from)?,
+            },
             main,
             dir: options.models_dir.clone(),
             started: ids::unix_time(),

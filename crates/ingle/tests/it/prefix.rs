@@ -41,7 +41,8 @@ fn small(builder: ModelBuilder) -> ModelBuilder {
 
 #[test]
 fn another_process_goes_on_with_the_same_bits() {
-    let builders: [(&str, fn() -> ModelBuilder); 2] = [
+    type Build = fn() -> ModelBuilder;
+    let builders: [(&str, Build); 2] = [
         ("f16.kv", || small(stories())),
         ("q8.kv", || small(stories()).kv_type(KvType::Q8)),
     ];

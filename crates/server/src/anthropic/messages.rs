@@ -196,11 +196,14 @@ impl Fields {
             .sampler(sampling.params(app, model)?)
             .keep_special(true)
             .split_reasoning(app.options.reasoning)
-            .ignore_eos(self.ignore_eos.unwrap_or(false))
+            .ignore_eos(self.ignore_eos.unwrap_or(app.options.ignore_eos))
             .continue_final(continues)
             .tools(tools)
             .tool_choice(choice)
             .parallel_tool_calls(parallel);
+        for (name, value) in &app.options.template_variables {
+            request = request.template_variable(name, value.clone());
+        }
         if let Some(stops) = self.stop_sequences {
             request = request.stop(checked_stops("stop_sequences", stops)?);
         }

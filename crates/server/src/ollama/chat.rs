@@ -13,13 +13,14 @@ use serde_json::{Map, Value, json};
 
 use super::common::{Common, can_call};
 use super::lines::Lines;
-use super::{names, time};
+use super::names;
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
 use crate::generate;
 use crate::openai::tools::{self, ToolFields};
 use crate::registry::Named;
 use crate::state::App;
+use crate::time;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ChatFields {

@@ -123,6 +123,10 @@ impl Common {
         let mut request = request
             .sampler(self.sampling.params(app, model)?)
             .split_reasoning(app.options.reasoning);
+        for (name, value) in &app.options.template_variables {
+            request = request.template_variable(name, value.clone());
+        }
+        request = request.ignore_eos(app.options.ignore_eos);
         if let Some(options) = &self.fields.options {
             request = options.apply(model, request)?;
         }
@@ -213,7 +217,10 @@ impl OptionFields {
         if let Some(stop) = self.stop.clone() {
             request = request.stop(checked_stops("options.stop", stop.into_vec())?);
         }
-        Ok(request.ignore_eos(self.ignore_eos.unwrap_or(false)))
+        Ok(match self.ignore_eos {
+            Some(ignore) => request.ignore_eos(ignore),
+            None => request,
+        })
     }
 
     /// Checks that the context that is asked for is there.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use ingle::Model;
+use ingle::{Embed, Model};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -87,10 +87,9 @@ pub(super) async fn embed(State(app): State<Arc<App>>, mut body: Body) -> Outcom
         0 => Vec::new(),
         num => {
             let _places = app.queue.enter(num)?;
-            let embed = model
-                .embed(texts)
-                .truncate(fields.truncate.unwrap_or(false));
-            embed.run_async().await?
+            let embed = pooled(&app, model.embed(texts));
+            let truncate = fields.truncate.unwrap_or(false);
+            embed.truncate(truncate).run_async().await?
         }
     };
     if let Some(dimensions) = fields.dimensions {
@@ -122,7 +121,8 @@ pub(super) async fn embeddings(
         return Ok(Json(json!({ "embedding": [] })));
     }
     let _places = app.queue.enter(1)?;
-    let vectors = model.embed([prompt]).normalize(false).run_async().await?;
+    let embed = pooled(&app, model.embed([prompt]));
+    let vectors = embed.normalize(false).run_async().await?;
     Ok(Json(json!({ "embedding": vectors.first() })))
 }
 
@@ -138,6 +138,13 @@ async fn open(
     }
     keep_for(app, &named, keep);
     Ok((named, model, load))
+}
+
+fn pooled(app: &App, embed: Embed) -> Embed {
+    match app.options.pooling {
+        Some(pooling) => embed.pooling(pooling),
+        None => embed,
+    }
 }
 
 /// The first elements of a vector, scaled to length 1.

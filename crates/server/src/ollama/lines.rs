@@ -10,9 +10,10 @@ use ingle::dialogue::Delta;
 use ingle::{Ending, FinishReason, Model, Part, TokenInfo};
 use serde_json::{Value, json};
 
-use super::{respond, time};
+use super::respond;
 use crate::error::{ApiError, Dialect, Outcome};
 use crate::generate::{Prompted, Reply};
+use crate::time;
 
 /// What is the same in all lines of a reply, and how far it is.
 pub(super) struct Lines {

@@ -13,7 +13,6 @@ mod lines;
 mod models;
 mod names;
 mod pull;
-mod time;
 
 pub(crate) use details::Known;
 

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 
 use super::common::{can_call, can_think};
 use super::details::{self, Details, digest, metadata};
-use super::{names, time};
+use super::names;
 use crate::body::Body;
 use crate::error::{ApiError, Kind, Outcome};
 use crate::generate::off_thread;
 use crate::registry::{Listed, Named};
 use crate::state::App;
+use crate::time;
 
 /// A model's name.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -11,11 +11,19 @@ use crate::generate::off_thread;
 use crate::params::InPath;
 use crate::registry::Listed;
 use crate::state::App;
+use crate::time;
 
-/// `GET /v1/models`.
+/// `GET /v1/models`. All are in one page, as Anthropic's clients are told.
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Outcome<Json<Value>> {
     let data = entries(&app).await?;
-    Ok(Json(json!({ "object": "list", "data": data })))
+    let id = |entry: Option<&Value>| entry.map(|entry| entry["id"].clone());
+    Ok(Json(json!({
+        "object": "list",
+        "first_id": id(data.first()),
+        "last_id": id(data.last()),
+        "has_more": false,
+        "data": data,
+    })))
 }
 
 /// `GET /v1/models/{id}`.
@@ -40,12 +48,15 @@ async fn entries(app: &Arc<App>) -> Outcome<Vec<Value>> {
     Ok(listed.iter().map(|listed| entry(app, listed)).collect())
 }
 
-/// OpenAI's fields; llama.cpp's state and facts, vLLM's length beside them.
+/// OpenAI's fields; Anthropic's, llama.cpp's state and facts, vLLM's length beside them.
 fn entry(app: &App, listed: &Listed) -> Value {
     let mut entry = json!({
         "id": listed.named.id,
         "object": "model",
         "created": listed.modified,
+        "type": "model",
+        "display_name": listed.named.id,
+        "created_at": time::seconds(listed.modified),
         "owned_by": "ingle",
         "aliases": listed.aliases,
         "status": { "value": listed.state.name() },
@@ -57,11 +68,10 @@ fn entry(app: &App, listed: &Listed) -> Value {
         .iter()
         .find(|entry| entry.name == listed.named.source)
     {
-        let left = app.options.idle.map(|idle| idle.saturating_sub(found.idle));
         entry["status"]["memory"] = json!(found.memory);
         entry["status"]["is_in_use"] = json!(found.is_in_use);
         entry["status"]["idle_seconds"] = json!(found.idle.as_secs());
-        entry["status"]["unload_in_seconds"] = json!(left.map(|left| left.as_secs()));
+        entry["status"]["unload_in_seconds"] = json!(found.unloads_in.map(|left| left.as_secs()));
     }
     if let Some(model) = app.registry.pool.peek(&listed.named.source) {
         let (info, config) = (model.info(), model.model().config());

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod embeddings;
+mod hub;
 mod llamacpp;
 mod ollama;
 mod openai;

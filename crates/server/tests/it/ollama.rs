@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::hub::TestHub;
 use crate::support::{Answer, Fixture, agent, options};
 
 /// A template that thinks when it is told to.
@@ -474,4 +475,86 @@ fn clients_that_go_make_room() {
             "the place does not come back"
         );
     }
+}
+
+#[test]
+fn models_are_fetched_with_progress_and_removed() {
+    let hub = TestHub::start("pull", vec![7; 1 << 20], Duration::from_millis(5));
+    let mut fetching = options();
+    fetching.model = None;
+    fetching.hub = Some(hub.config.clone());
+    let server = Fixture::start(fetching);
+    let names = || server.get("/api/tags").ok()["models"].clone();
+    assert_eq!(names(), json!([]));
+    let name = "org/tiny:Q4_0";
+    let lines = lines(&server, "/api/pull", &json!({ "model": name }));
+    assert_eq!(lines.first().expect("lines")["status"], "pulling manifest");
+    assert_eq!(lines.last().expect("lines")["status"], "success");
+    let done: Vec<u64> = lines
+        .iter()
+        .filter_map(|line| line["completed"].as_u64())
+        .collect();
+    assert!(
+        done.is_sorted() && done.last() == Some(&(1 << 20)),
+        "{done:?}"
+    );
+    assert_eq!(names()[0]["name"], name);
+    assert_eq!(names()[0]["size"], 1 << 20);
+    let again = json!({ "model": name, "stream": false });
+    assert_eq!(server.post("/api/pull", &again).ok()["status"], "success");
+    // It is no model, which is told when it is to be loaded.
+    assert_eq!(
+        delete(&server, &json!({ "model": name }).to_string()).status,
+        200
+    );
+    assert_eq!(names(), json!([]));
+    let missing = json!({ "model": "org/other", "stream": false });
+    assert_eq!(server.post("/api/pull", &missing).status, 404);
+}
+
+#[test]
+fn a_fetch_ends_when_its_client_goes() {
+    let hub = TestHub::start("cancel", vec![7; 16 << 20], Duration::from_millis(50));
+    let mut fetching = options();
+    (fetching.model, fetching.hub) = (None, Some(hub.config.clone()));
+    (fetching.parallel, fetching.max_queue) = (1, 0);
+    let server = Fixture::start(fetching);
+    let body = json!({ "model": "org/tiny:Q4_0" }).to_string();
+    let response = agent()
+        .post(server.url("/api/pull"))
+        .send(&body)
+        .expect("an answer");
+    let mut reader = BufReader::new(response.into_body().into_reader());
+    let mut line = String::new();
+    while !line.contains("completed") {
+        line.clear();
+        assert!(reader.read_line(&mut line).expect("text") > 0, "it goes on");
+    }
+    // There is one place, and it is taken.
+    assert_eq!(server.post_text("/api/pull", &body).status, 429);
+    drop(reader);
+    let begun = Instant::now();
+    let other = json!({ "model": "org/other", "stream": false });
+    while server.post("/api/pull", &other).status == 429 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "the place does not come back"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(hub.folder().exists(), "what is there is kept");
+}
+
+#[test]
+fn an_offline_server_fetches_nothing() {
+    let hub = TestHub::start("offline", vec![7; 1000], Duration::ZERO);
+    let mut offline = options();
+    let config = ingle::hub::Config {
+        offline: true,
+        ..hub.config.clone()
+    };
+    (offline.model, offline.hub) = (None, Some(config));
+    let server = Fixture::start(offline);
+    let answer = server.post("/api/pull", &json!({ "model": "org/tiny:Q4_0" }));
+    assert_eq!(answer.status, 403, "{}", answer.text);
 }

@@ -30,9 +30,10 @@ pub(super) fn options(app: &App, args: &Args) -> Result<Options, Failure> {
     let sampling = args.sampling.clone();
     sampling.params(&SamplerDefaults::default())?;
     let model = model(args)?;
-    if let Some(model) = model.as_deref().filter(|_| args.offline) {
-        check_offline(model)?;
-    }
+    let hub = match args.offline {
+        true => Some(offline(model.as_deref())?),
+        false => None,
+    };
     let seconds = |seconds: i64| u64::try_from(seconds).ok().map(Duration::from_secs);
     Ok(Options {
         host: http.host.clone(),
@@ -41,6 +42,7 @@ pub(super) fn options(app: &App, args: &Args) -> Result<Options, Failure> {
         aliases: args.alias.clone(),
         strict_model: args.strict_model,
         models_dir: args.models_dir.clone(),
+        hub,
         max_models: match args.models_max {
             0 => usize::MAX,
             most => most,
@@ -133,13 +135,16 @@ fn load_settings(
     load.settings()
 }
 
-/// Finds the model on this disk, so that loading it asks no network: what is there is not asked for.
-fn check_offline(name: &str) -> Result<(), Failure> {
+/// Settings without a network. The model is found on this disk, so that loading it asks none: what is there is not asked
+/// for.
+fn offline(name: Option<&str>) -> Result<Config, Failure> {
     let mut config = Config::from_env()?;
     config.offline = true;
-    let reference = ModelRef::parse(name)?;
-    Hub::new(config).resolve_local(&reference)?;
-    Ok(())
+    if let Some(name) = name {
+        let reference = ModelRef::parse(name)?;
+        Hub::new(config.clone()).resolve_local(&reference)?;
+    }
+    Ok(config)
 }
 
 /// Keys of the flags, and of the file.

@@ -3,17 +3,17 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now.
-pub(super) fn now() -> String {
+pub(crate) fn now() -> String {
     at(since_epoch())
 }
 
 /// The time so long from now.
-pub(super) fn after(wait: Duration) -> String {
+pub(crate) fn after(wait: Duration) -> String {
     at(since_epoch().saturating_add(wait))
 }
 
 /// So many seconds after 1970.
-pub(super) fn seconds(seconds: u64) -> String {
+pub(crate) fn seconds(seconds: u64) -> String {
     at(Duration::from_secs(seconds))
 }
 
