@@ -82,7 +82,7 @@ impl Request {
     }
 
     /// Marks of calls are control tokens in some vocabularies; a text that is not taken apart is given as asked.
-    fn with_marks(self) -> Self {
+    pub(crate) fn with_marks(self) -> Self {
         match self.prompt {
             Prompt::Chat { .. } => self.keep_special(true),
             _ => self,

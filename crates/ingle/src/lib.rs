@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod answers;
 pub mod bench;
 mod builder;
 mod cgroup;

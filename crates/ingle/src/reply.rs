@@ -29,9 +29,14 @@ pub struct Reply {
 impl Reply {
     /// Mean log-probability of the tokens; minus infinity if they were not asked for, or there are none.
     pub(crate) fn mean_logprob(&self) -> f32 {
-        let logprobs = self.tokens.iter().filter_map(|token| token.logprob);
-        let sum: f32 = logprobs.sum();
-        match self.tokens.len() {
+        // Those of the prompt come first, if it is echoed.
+        let echoed = self
+            .tokens
+            .len()
+            .saturating_sub(self.usage.generated_tokens);
+        let own = &self.tokens[echoed..];
+        let sum: f32 = own.iter().filter_map(|token| token.logprob).sum();
+        match own.len() {
             0 => f32::NEG_INFINITY,
             n => sum / n as f32,
         }

@@ -21,7 +21,7 @@ pub struct Request {
     pub(crate) prompt: Prompt,
     /// All but the prompt.
     pub(crate) request: engine::Request,
-    num_choices: usize,
+    pub(crate) num_choices: usize,
     best_of: Option<usize>,
     grammar: Option<GrammarSpec>,
     pub(crate) tools: Tools,
@@ -374,7 +374,8 @@ impl Request {
         if !self.splits_reasoning {
             format.reasoning = None;
         }
-        let is_chat = matches!(self.prompt, Prompt::Chat { .. });
+        // A prompt that is echoed would be taken for a part of the reply.
+        let is_chat = matches!(self.prompt, Prompt::Chat { .. }) && !self.request.echo;
         is_chat.then(|| ReplyParser::new(&format, prompt_tail, &self.tools.tools, seed))
     }
 

@@ -179,3 +179,112 @@ fn bad_lines_are_put_aside() {
         "hello\n"
     );
 }
+
+/// Shows tools and calls, so that it is known how a reply calls.
+const TEMPLATE: &str = "{% for tool in tools or [] %}{{ tool | tojson }}\n{% endfor %}{% for message in messages %}\
+    {{ message.content }}{% for call in message.tool_calls %}<tool_call>{{ call.function | tojson }}</tool_call>\
+    {% endfor %}\n{% endfor %}";
+
+fn weather() -> Value {
+    let place = json!({ "type": "string", "enum": ["Rome", "Oslo"] });
+    json!({ "type": "function", "function": {
+        "name": "weather",
+        "description": "The weather of a place",
+        "parameters": { "type": "object", "properties": { "place": place }, "required": ["place"], "additionalProperties": false },
+    }})
+}
+
+#[test]
+fn tools_are_called_and_what_is_wrong_with_them_is_said() {
+    let home = folder("batch-tools");
+    let model = model();
+    fs::write(home.join("template.jinja"), TEMPLATE).expect("writable");
+    let call = json!({ "id": "call_1", "type": "function", "function": { "name": "weather", "arguments": "{\"place\": \"Oslo\"}" } });
+    let turns = json!([
+        { "role": "user", "content": "Hot?" },
+        { "role": "assistant", "content": null, "tool_calls": [call] },
+        { "role": "tool", "tool_call_id": "call_1", "content": "no" },
+        { "role": "user", "content": "And in Rome?" },
+    ]);
+    let asked = json!([{ "role": "user", "content": "Hot?" }]);
+    let named = json!({ "type": "function", "function": { "name": "weather" } });
+    let tools = json!([weather()]);
+    input(
+        &home,
+        &[
+            json!({ "messages": asked, "tools": tools, "tool_choice": "required", "n": 2, "parallel_tool_calls": false }),
+            json!({ "messages": turns, "tools": tools, "tool_choice": named, "parallel_tool_calls": false }),
+            json!({ "messages": asked, "tools": tools, "tool_choice": "none", "max_tokens": 5 }),
+            json!({ "messages": asked, "tools": [{ "name": "weather" }] }),
+            json!({ "messages": asked, "tool_choice": "auto" }),
+            json!({ "messages": [{ "role": "user" }], "tools": tools }),
+            json!({ "prompt": "x", "tools": tools }),
+            json!({ "messages": asked, "tools": tools, "tool_choice": "required", "regex": "a" }),
+        ],
+    );
+    let mut run = args(&model);
+    run.truncate(run.len() - 2);
+    run.extend(["-c", "400", "--chat-template-file", "template.jinja"]);
+    let outcome = outcome(&mut ingle(&home, &run));
+    assert_ne!(outcome.code, Some(0), "some lines cannot be carried out");
+    let found = results(&home, "out.jsonl");
+    assert_eq!(found.len(), 3, "{found:?}");
+    let choices = |i: usize| &found[i]["response"]["body"]["choices"];
+    for choice in choices(0)
+        .as_array()
+        .into_iter()
+        .flatten()
+        .chain([&choices(1)[0]])
+    {
+        assert_eq!(choice["finish_reason"], "tool_calls", "{choice}");
+        assert_eq!(choice["message"]["content"], Value::Null);
+        let call = &choice["message"]["tool_calls"][0];
+        assert_eq!(call["function"]["name"], "weather");
+        let arguments = call["function"]["arguments"].as_str().expect("a text");
+        let arguments: Value = serde_json::from_str(arguments).expect("of JSON");
+        assert!(
+            arguments["place"] == "Rome" || arguments["place"] == "Oslo",
+            "{arguments}"
+        );
+    }
+    assert_eq!(choices(0).as_array().map(Vec::len), Some(2));
+    assert!(choices(2)[0]["message"]["tool_calls"].is_null());
+    let rejected = results(&home, "out.jsonl.rejected");
+    let places = [
+        "`tools[0]`",
+        "`tools`",
+        "`messages[0]`",
+        "`messages`",
+        "grammar",
+    ];
+    assert_eq!(rejected.len(), places.len());
+    for (line, place) in rejected.iter().zip(places) {
+        let error = line["error"].as_str().unwrap_or_default();
+        assert!(error.contains(place), "{error} names {place}");
+    }
+}
+
+#[test]
+fn an_input_that_was_edited_is_noticed() {
+    let home = folder("batch-edited");
+    let model = model();
+    let mut lines: Vec<Value> = (0..3).map(story).collect();
+    input(&home, &lines);
+    outcome(&mut ingle(&home, &args(&model))).text();
+    // More lines are no harm, others are.
+    lines.push(story(3));
+    input(&home, &lines);
+    outcome(&mut ingle(&home, &args(&model))).text();
+    assert_eq!(results(&home, "out.jsonl").len(), 4);
+    lines[1] = story(17);
+    input(&home, &lines);
+    let run = outcome(&mut ingle(&home, &args(&model)));
+    assert_ne!(run.code, Some(0));
+    let said = ["line 2 of the input has changed", "hint:"];
+    assert!(
+        said.iter().all(|part| run.stderr.contains(part)),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(results(&home, "out.jsonl").len(), 4, "nothing is touched");
+}

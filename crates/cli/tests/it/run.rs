@@ -151,3 +151,23 @@ fn a_prompt_that_does_not_fit_is_refused() {
     let message = outcome(&mut ingle(&home, &args)).failure(1);
     assert!(message.contains("--ctx"), "{message}");
 }
+
+#[test]
+fn a_draft_model_changes_no_text() {
+    let home = folder("run_draft");
+    let model = model();
+    let args = [
+        "run", "--raw", "--seed", "3", "-n", "60", "-c", "128", &model, "Once",
+    ];
+    let plain = outcome(&mut ingle(&home, &args)).text();
+    for flag in ["--draft", "--model-draft"] {
+        let drafted = [&args[..], &[flag, &model]].concat();
+        assert_eq!(outcome(&mut ingle(&home, &drafted)).text(), plain);
+    }
+    let both = [&args[..], &["--draft", &model, "--no-speculation"]].concat();
+    assert!(
+        outcome(&mut ingle(&home, &both))
+            .stderr
+            .contains("--no-speculation")
+    );
+}

@@ -194,7 +194,7 @@ fn what_is_wrong_with_a_folder_is_named() {
     folder.remove("tokenizer.json");
     refused(
         &folder,
-        &["no tokenizer", "`tekken.json` or `tokenizer.model`"],
+        &["no tokenizer", "`tekken.json`, `tokenizer.model`"],
     );
 
     let config = std::fs::read_to_string(folder.path().join("config.json")).expect("text");

@@ -3,6 +3,7 @@
 use ingle::{Chat, GrammarSpec, Message, Model, Request, SamplerParams};
 use serde_json::{Map, Value, json};
 
+use super::tools;
 use crate::grammar;
 
 /// A request of the input.
@@ -41,6 +42,9 @@ const FIELDS: &[&str] = &[
     "grammar",
     "regex",
     "choice",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
 ];
 
 /// What holds for jobs that say nothing else.
@@ -86,6 +90,11 @@ impl Job {
         self.fields.contains_key("messages")
     }
 
+    /// Whether replies are to be taken apart into text and calls.
+    pub(crate) fn has_tools(&self) -> bool {
+        self.get("tools").is_some()
+    }
+
     /// The request; what the job does not say is as usual.
     ///
     /// # Errors
@@ -123,8 +132,29 @@ impl Job {
         if let Some(ignore) = self.flag("ignore_eos")? {
             request = request.ignore_eos(ignore);
         }
+        if self.has_tools() {
+            request = self.with_tools(request)?;
+        } else if self.get("tool_choice").is_some() || self.get("parallel_tool_calls").is_some() {
+            return Err("`tool_choice`, `parallel_tool_calls`: there are no `tools`".into());
+        }
         let own = self.grammar()?;
-        Ok(grammar::apply(request, own.as_ref().or(usual.grammar)))
+        let usual = usual.grammar.filter(|_| !self.has_tools());
+        Ok(grammar::apply(request, own.as_ref().or(usual)))
+    }
+
+    fn with_tools(&self, mut request: Request) -> Result<Request, String> {
+        if !self.is_chat() {
+            return Err("`tools`: expected `messages` beside them".into());
+        }
+        let list = self.get("tools").unwrap_or(&Value::Null);
+        request = request.tools(tools::tools(list)?);
+        if let Some(choice) = self.get("tool_choice") {
+            request = request.tool_choice(tools::choice(choice)?);
+        }
+        if let Some(parallel) = self.flag("parallel_tool_calls")? {
+            request = request.parallel_tool_calls(parallel);
+        }
+        Ok(request)
     }
 
     /// What the reply must look like: OpenAI's `response_format`, or one of our own words.
@@ -245,16 +275,34 @@ fn response_format(format: &Value) -> Result<Option<GrammarSpec>, String> {
 }
 
 fn chat(messages: &Value) -> Result<Chat, String> {
-    const EXPECTED: &str = "`messages`: expected a list of `role` and `content`";
-    let messages = messages.as_array().filter(|list| !list.is_empty());
-    let message = |message: &Value| {
-        let object = message.as_object()?;
-        only(object, &["role", "content"]).ok()?;
-        let text = |name| object.get(name).and_then(Value::as_str);
-        Some(Message::new(text("role")?, text("content")?))
+    const FIELDS: &[&str] = &[
+        "role",
+        "content",
+        "reasoning_content",
+        "tool_calls",
+        "tool_call_id",
+        "name",
+    ];
+    let list = messages.as_array().filter(|list| !list.is_empty());
+    let list = list.ok_or("`messages`: expected a list of `role` and `content`")?;
+    let message = |(i, message): (usize, &Value)| {
+        let wrong = |what: String| format!("`messages[{i}]`: {what}");
+        let mut object = message.as_object().cloned();
+        let object = object
+            .as_mut()
+            .ok_or_else(|| wrong("expected an object".into()))?;
+        only(object, FIELDS).map_err(wrong)?;
+        // An assistant that calls has nothing to say.
+        if object.contains_key("tool_calls") && object.get("content") == Some(&Value::Null) {
+            object.remove("content");
+        } else if !object.contains_key("content") {
+            return Err(wrong("missing `content`".into()));
+        }
+        let message = serde_json::from_value(Value::Object(object.clone()));
+        message.map_err(|error| wrong(error.to_string()))
     };
-    let messages: Option<Vec<Message>> = messages.ok_or(EXPECTED)?.iter().map(message).collect();
-    Ok(messages.ok_or(EXPECTED)?.into())
+    let messages: Result<Vec<Message>, String> = list.iter().enumerate().map(message).collect();
+    Ok(messages?.into())
 }
 
 fn tokens(value: &Value) -> Option<Vec<u32>> {

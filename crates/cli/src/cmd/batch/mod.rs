@@ -2,6 +2,7 @@
 
 mod job;
 mod output;
+mod tools;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
@@ -10,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ingle::Model;
+use ingle::{Answer, Model, Reply};
 use serde_json::json;
 
 use crate::App;
@@ -56,6 +57,7 @@ pub(crate) struct Args {
 pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
     let lines = read_lines(&args.input)?;
     let output = Output::open(&args.output)?;
+    output.check(&lines)?;
     let mut rejected_path = args.output.clone().into_os_string();
     rejected_path.push(".rejected");
     let rejected_path = PathBuf::from(rejected_path);
@@ -147,10 +149,16 @@ type Done = Result<(serde_json::Value, usize), String>;
 fn carry_out(model: &Model, usual: &Usual<'_>, number: usize, line: &str) -> Done {
     let job = Job::parse(line, number)?;
     let request = job.request(model, usual)?;
-    let replies = request.run_all().map_err(|error| error.to_string())?;
-    let generated = replies.iter().map(|r| r.usage.generated_tokens).sum();
+    let replies = match job.has_tools() {
+        true => request.answer_all(),
+        false => request
+            .run_all()
+            .map(|all| all.into_iter().map(|reply| (reply, None)).collect()),
+    };
+    let replies: Vec<(Reply, Option<Answer>)> = replies.map_err(|error| error.to_string())?;
+    let generated = replies.iter().map(|(r, _)| r.usage.generated_tokens).sum();
     let name = &model.info().name;
-    let value = output::result(number, &job, name, model.tokenizer(), &replies);
+    let value = output::result((number, line), &job, name, model.tokenizer(), &replies);
     Ok((value, generated))
 }
 

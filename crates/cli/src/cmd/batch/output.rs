@@ -1,21 +1,23 @@
 //! The output: a line for each job that is done. It tells a later run what is left to do.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use ingle::{FinishReason, Reply, TokenInfo, Tokenizer};
+use ingle::{Answer, FinishReason, Reply, TokenInfo, Tokenizer};
 use serde_json::{Value, json};
 
 use super::job::Job;
+use super::tools;
 use crate::failure::Failure;
 
 /// Lines of results, appended one by one.
 pub(crate) struct Output {
     path: PathBuf,
     file: File,
-    done: HashSet<u64>,
+    /// By number, the hash of what was asked, if it is there.
+    done: HashMap<u64, Option<String>>,
 }
 
 impl Output {
@@ -28,7 +30,7 @@ impl Output {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(failed("open"))?;
-        let (mut done, mut whole) = (HashSet::new(), 0);
+        let (mut done, mut whole) = (HashMap::new(), 0);
         let mut reader = BufReader::new(&mut file);
         let mut line = Vec::new();
         loop {
@@ -40,14 +42,19 @@ impl Output {
                 break;
             }
             let value: Option<Value> = serde_json::from_slice(&line).ok();
-            let number = value.and_then(|value| value["line"].as_u64());
-            let Some(number) = number else {
+            let number = |value: &Value| {
+                Some((
+                    value["line"].as_u64()?,
+                    value["input_hash"].as_str().map(str::to_owned),
+                ))
+            };
+            let Some((number, hash)) = value.as_ref().and_then(number) else {
                 let path = path.display();
                 return Err(Failure::new(format!(
                     "`{path}`: expected results of an earlier run, found another line at byte {whole}\nhint: name a file that is not there yet"
                 )));
             };
-            done.insert(number);
+            done.insert(number, hash);
             whole += len as u64;
         }
         drop(reader);
@@ -59,7 +66,26 @@ impl Output {
 
     /// Whether an earlier run has done line `number` of the input.
     pub(crate) fn has(&self, number: usize) -> bool {
-        self.done.contains(&(number as u64))
+        self.done.contains_key(&(number as u64))
+    }
+
+    /// Fails if the lines that are done were others when they were done: their results would be mixed up with those of
+    /// an input that was edited.
+    ///
+    /// # Errors
+    /// With the first that has changed.
+    pub(crate) fn check(&self, lines: &[String]) -> Result<(), Failure> {
+        let has_changed = |(number, line): &(u64, &String)| match self.done.get(number) {
+            Some(Some(was)) => *was != hash(line),
+            _ => false,
+        };
+        let Some((number, _)) = (1..).zip(lines).find(has_changed) else {
+            return Ok(());
+        };
+        let path = self.path.display();
+        Err(Failure::new(format!(
+            "line {number} of the input has changed since `{path}` was begun\nhint: name another output, or take that line's result out of this one"
+        )))
     }
 
     /// How many lines an earlier run has done.
@@ -78,27 +104,39 @@ impl Output {
     }
 }
 
+/// What tells a line from others: FNV-1a of 64 bits (Fowler, Noll, Vo), the same in every release.
+pub(crate) fn hash(line: &str) -> String {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    let hash = line.trim().bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    format!("{hash:016x}")
+}
+
 /// A result, as OpenAI's batches have it.
 pub(crate) fn result(
-    number: usize,
+    (number, line): (usize, &str),
     job: &Job,
     model: &str,
     tokenizer: &Tokenizer,
-    replies: &[Reply],
+    replies: &[(Reply, Option<Answer>)],
 ) -> Value {
     let choices: Vec<Value> = (0..)
         .zip(replies)
-        .map(|(index, reply)| choice(index, job, tokenizer, reply))
+        .map(|(index, (reply, answer))| choice(index, job, tokenizer, reply, answer.as_ref()))
         .collect();
-    let prompt_tokens = replies.first().map_or(0, |reply| reply.usage.prompt_tokens);
-    let cached = replies.first().map_or(0, |reply| reply.usage.cached_tokens);
-    let generated: usize = replies.iter().map(|r| r.usage.generated_tokens).sum();
+    let prompt_tokens = replies
+        .first()
+        .map_or(0, |(reply, _)| reply.usage.prompt_tokens);
+    let cached = replies
+        .first()
+        .map_or(0, |(reply, _)| reply.usage.cached_tokens);
+    let generated: usize = replies.iter().map(|(r, _)| r.usage.generated_tokens).sum();
     let object = match job.is_chat() {
         true => "chat.completion",
         false => "text_completion",
     };
     json!({
         "line": number,
+        "input_hash": hash(line),
         "custom_id": job.custom_id,
         "response": {
             "status_code": 200,
@@ -118,13 +156,23 @@ pub(crate) fn result(
     })
 }
 
-fn choice(index: usize, job: &Job, tokenizer: &Tokenizer, reply: &Reply) -> Value {
+fn choice(
+    index: usize,
+    job: &Job,
+    tokenizer: &Tokenizer,
+    reply: &Reply,
+    answer: Option<&Answer>,
+) -> Value {
+    let has_calls = answer.is_some_and(|answer| !answer.tool_calls.is_empty());
     let finish_reason = match reply.finish_reason {
         FinishReason::Length => "length",
+        _ if has_calls => "tool_calls",
         _ => "stop",
     };
     let mut choice = json!({ "index": index });
-    if job.is_chat() {
+    if let Some(answer) = answer {
+        choice["message"] = message(answer);
+    } else if job.is_chat() {
         choice["message"] = json!({ "role": "assistant", "content": reply.text });
     } else {
         choice["text"] = json!(reply.text);
@@ -135,6 +183,22 @@ fn choice(index: usize, job: &Job, tokenizer: &Tokenizer, reply: &Reply) -> Valu
         choice["logprobs"] = json!({ "content": tokens.collect::<Vec<_>>() });
     }
     choice
+}
+
+/// What was said, thought and called; what there is nothing of is left out, but for the text.
+fn message(answer: &Answer) -> Value {
+    let content = match (answer.content.as_str(), answer.tool_calls.as_slice()) {
+        ("", [_, ..]) => Value::Null,
+        (text, _) => json!(text),
+    };
+    let mut message = json!({ "role": "assistant", "content": content });
+    if !answer.reasoning.is_empty() {
+        message["reasoning_content"] = json!(answer.reasoning);
+    }
+    if !answer.tool_calls.is_empty() {
+        message["tool_calls"] = tools::calls(&answer.tool_calls);
+    }
+    message
 }
 
 fn logprob(tokenizer: &Tokenizer, token: &TokenInfo) -> Value {
