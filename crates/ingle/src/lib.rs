@@ -75,3 +75,8 @@ pub use toolbox::Toolbox;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/migrating.md")]
 struct Migrating;
+
+/// The programs of `docs/sdk.md`, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sdk.md")]
+struct Sdk;
