@@ -119,10 +119,12 @@ impl Rerank {
             true => self.for_template(document),
             false => self.question(document),
         };
+        let prompts = self.documents.iter().map(prompt);
+        let prompts = prompts.collect::<Result<_, _>>()?;
         if !has_head {
             self.answers()?;
         }
-        self.documents.iter().map(prompt).collect()
+        Ok(prompts)
     }
 
     fn command(&self) -> Result<(Command, Vec<Receiver<Event>>), Error> {

@@ -5,9 +5,9 @@
 //!            ◄─ sse · JSON · error ◄─ the dialect's shapes ◄────────────────────────────────────────┘
 //! ```
 //!
-//! One folder per dialect ([`openai`], [`llamacpp`] and so on): what it reads, what it writes. What they share is
-//! beside them: [`fields`] (how to choose tokens, what the reply must look like), [`generate`] (a place in the queue,
-//! replies that are watched), [`error`] (one type, written in the shape that the path's dialect has).
+//! One folder per dialect (`openai`, `llamacpp` and so on): what it reads, what it writes. What they share is
+//! beside them: `fields` (how to choose tokens, what the reply must look like), `generate` (a place in the queue,
+//! replies that are watched), `error` (one type, written in the shape that the path's dialect has).
 //! The shapes are those of the public documentation of OpenAI, llama.cpp's server, Anthropic and Ollama.
 //!
 //! Left out on purpose: TLS and HTTP/2 (a proxy's business), storing conversations, fetching what a request names.

@@ -61,7 +61,7 @@ fn a_folder_without_a_tokenizer_says_so() {
     model.remove("tokenizer.json");
     let message = outcome(&mut ingle(&home, &["run", model.name(), "hi"])).failure(1);
     assert!(
-        message.contains("expected `tokenizer.json`, `tekken.json` or `tokenizer.model`"),
+        message.contains("expected `tokenizer.json`, `tekken.json`, `tokenizer.model`"),
         "{message}"
     );
 }

@@ -15,7 +15,7 @@ pub enum Keep {
 }
 
 impl Pool {
-    /// Has a model stay so long after its last use, in place of what holds for all ([`PoolBuilder::idle`]), until
+    /// Has a model stay so long after its last use, in place of what holds for all ([`PoolBuilder::idle`](crate::PoolBuilder::idle)), until
     /// something else is said or it is unloaded. Whether it was there.
     ///
     /// ```no_run
@@ -48,7 +48,7 @@ impl Pool {
         outcome
     }
 
-    /// Lets models go that were idle for too long ([`PoolBuilder::idle`], [`Pool::keep`]); the pool does so by itself
+    /// Lets models go that were idle for too long ([`PoolBuilder::idle`](crate::PoolBuilder::idle), [`Pool::keep`]); the pool does so by itself
     /// now and then.
     pub fn sweep(&self) {
         let idle = self.0.idle;

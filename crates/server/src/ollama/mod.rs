@@ -90,7 +90,7 @@ const ABSENT: [&str; 4] = [
     "/api/blobs/{digest}",
 ];
 
-/// What makes models of other models: those of this server are files, and are made by `ingle quantize`.
+/// What makes models of other models: those of this server are files that somebody put there.
 async fn absent() -> Outcome<()> {
     let message = "this server makes no models and uploads none";
     Err(ApiError::new(Kind::NotSupported, message))
