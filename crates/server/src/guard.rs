@@ -196,7 +196,8 @@ pub(crate) async fn guard(
     app.metrics.http(method.as_str(), &route, status.as_u16());
     let (status, ms) = (status.as_u16(), started.elapsed().as_millis() as u64);
     match error {
-        Some(error) if status >= 500 => {
+        // Whoever asks whether it is ready is told so, and that is no fault.
+        Some(error) if status >= 500 && status != 503 => {
             tracing::error!(id = &*id, %method, path, status, ms, error)
         }
         Some(error) => tracing::info!(id = &*id, %method, path, status, ms, error),

@@ -190,7 +190,7 @@ impl Fields {
         let (conversation, continues) = messages(self.system, self.messages)?;
         let tools = tools::tools(self.tools.unwrap_or_default())?;
         let (choice, parallel) = tools::choice(self.tool_choice, &tools)?;
-        tools::check_format(model, &tools)?;
+        crate::openai::tools::check_format(model, &tools)?;
         let mut request = model
             .chat(conversation)
             .sampler(sampling.params(app, model)?)

@@ -1,7 +1,6 @@
 //! Tools as Anthropic's clients describe them.
 
-use ingle::Model;
-use ingle::dialogue::{Format, Tool, ToolChoice};
+use ingle::dialogue::{Tool, ToolChoice};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -90,19 +89,4 @@ pub(crate) fn choice(fields: Option<ChoiceFields>, tools: &[Tool]) -> Outcome<(T
         return wrong("tool_choice", "a call is required, and there are no tools");
     }
     Ok((choice, fields.disable_parallel_tool_use != Some(true)))
-}
-
-/// Checks that the model is shown tools at all.
-///
-/// # Errors
-/// If its template knows no way of calling them.
-pub(crate) fn check_format(model: &Model, tools: &[Tool]) -> Outcome<()> {
-    let template = model.info().chat_template.as_deref().unwrap_or_default();
-    match tools.is_empty() || Format::detect(template).calls.is_some() {
-        true => Ok(()),
-        false => {
-            let message = "`tools`: this model's chat template has no way of calling tools";
-            Err(ApiError::field("tools", message))
-        }
-    }
 }

@@ -184,6 +184,7 @@ impl Chat {
                 "`tool_choice`: a call is required, and there are no tools",
             ));
         }
+        tools::check_format(model, &tools)?;
         request = request
             .tools(tools)
             .tool_choice(choice)

@@ -1,6 +1,7 @@
 //! Tools as OpenAI's clients describe them, and calls as they expect them.
 
-use ingle::dialogue::{Tool, ToolCall, ToolChoice};
+use ingle::Model;
+use ingle::dialogue::{Format, Tool, ToolCall, ToolChoice};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -97,6 +98,21 @@ pub(crate) fn choice(fields: Option<ToolChoiceFields>) -> Outcome<ToolChoice> {
             ("function", Some(function)) => Ok(ToolChoice::Named(function.name)),
             (other, _) => wrong(other),
         },
+    }
+}
+
+/// Checks that the model is shown tools at all.
+///
+/// # Errors
+/// If its template knows no way of calling them.
+pub(crate) fn check_format(model: &Model, tools: &[Tool]) -> Outcome<()> {
+    let template = model.info().chat_template.as_deref().unwrap_or_default();
+    match tools.is_empty() || Format::detect(template).calls.is_some() {
+        true => Ok(()),
+        false => {
+            let message = "`tools`: this model's chat template has no way of calling tools";
+            Err(ApiError::field("tools", message))
+        }
     }
 }
 

@@ -265,3 +265,20 @@ fn a_full_queue_refuses() {
         );
     }
 }
+
+#[test]
+fn tools_that_a_template_does_not_show_are_refused() {
+    let mut silent = options();
+    let configure =
+        |builder: ingle::ModelBuilder| builder.chat_template("{{ messages[0].content }}");
+    silent.configure = std::sync::Arc::new(configure);
+    let server = Fixture::start(silent);
+    let tool = json!({ "type": "function", "function": { "name": "door" } });
+    let body = json!({ "messages": [{ "role": "user", "content": "Open" }], "tools": [tool], "max_tokens": 1 });
+    let answer = server.post("/v1/chat/completions", &body);
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert_eq!(answer.json()["error"]["param"], "tools");
+    let tool = json!({ "type": "function", "name": "door" });
+    let body = json!({ "input": "Open", "tools": [tool], "max_output_tokens": 1 });
+    assert_eq!(server.post("/v1/responses", &body).status, 400);
+}

@@ -249,6 +249,7 @@ impl Asked {
             let message = "`tool_choice`: a call is required, and there are no tools";
             return Err(ApiError::field("tool_choice", message));
         }
+        tools::check_format(model, &tools)?;
         request = request
             .tools(tools)
             .tool_choice(choice)
