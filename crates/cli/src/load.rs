@@ -24,7 +24,7 @@ pub(crate) struct LoadArgs {
     /// Memory to take at most, as in 6GB or 4GiB [default: what is free, or the control group leaves]
     #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
     pub(crate) memory: Option<u64>,
-    /// What keys and values are kept as: f16, or q8_0 for half the memory
+    /// What keys and values are kept as: f16, q8_0 for half the memory, or q4_0 for a quarter, which shows
     #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = kv_type())]
     pub(crate) kv_type: KvType,
     /// Quantise matrices while loading, for weights as they were trained: q8_0, q6_k, q5_k, q4_k, q4_0, q3_k, q2_k or mxfp4

@@ -124,7 +124,7 @@ impl ModelBuilder {
     }
 
     /// What keys and values are kept as; otherwise [`KvType::F16`]. [`KvType::Q8`] takes half the memory, is faster in a
-    /// long context, and changes results a little.
+    /// long context, and changes results a little; [`KvType::Q4`] takes a quarter and changes them more.
     pub fn kv_type(mut self, kv_type: KvType) -> Self {
         self.kv_type = kv_type;
         self

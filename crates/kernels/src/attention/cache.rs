@@ -7,11 +7,13 @@
 //! f16    keys    [block][head][dim][64 positions]             values  [block][head][64 positions][dim]
 //! int8   keys    [block][head][dim / 4][64 positions][4]      values  [block][head][dim / 16][16][16 dims][4 positions]
 //!        scales  [block][head][64 positions] in f32, for keys and again for values
+//! int4   as int8, but a byte holds two numbers: of keys those of groups of four that follow each other, of values those
+//!        of groups of four positions
 //! ```
 //!
 //! Int8 numbers lie as the int8 dot product of CPUs takes them: groups of four that are summed. A
-//! position of a head has one scale, `max|x| / 127`; keys and values are rotated first (see
-//! `rotate.rs`), which is why one scale serves a whole head.
+//! position of a head has one scale, `max|x| / 127`, or `max|x| / 7` of four bits; keys and values are rotated first
+//! (see `rotate.rs`), which is why one scale serves a whole head.
 
 use std::str::FromStr;
 
@@ -26,17 +28,28 @@ pub enum KvType {
     F16,
     /// 8-bit integers with a scale per position and head: half the memory.
     Q8,
+    /// 4-bit integers likewise: a quarter of the memory, and what it costs in quality is to be seen.
+    Q4,
 }
 
 impl KvType {
     /// All types, as [`KvType::name`] spells them.
-    pub const ALL: [Self; 2] = [Self::F16, Self::Q8];
+    pub const ALL: [Self; 3] = [Self::F16, Self::Q8, Self::Q4];
 
-    /// Its name on the command line; `q8_0` is what other programs call such a cache.
+    /// Its name on the command line; `q8_0` and `q4_0` are what other programs call such caches.
     pub const fn name(self) -> &'static str {
         match self {
             Self::F16 => "f16",
             Self::Q8 => "q8_0",
+            Self::Q4 => "q4_0",
+        }
+    }
+
+    /// Numbers in a byte, of integers.
+    const fn per_byte(self) -> usize {
+        match self {
+            Self::F16 | Self::Q8 => 1,
+            Self::Q4 => 2,
         }
     }
 }
@@ -47,7 +60,7 @@ impl FromStr for KvType {
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|kv_type| kv_type.name() == name);
         found.ok_or_else(|| {
-            format!("expected a type of keys and values (f16, q8_0), found `{name}`")
+            format!("expected a type of keys and values (f16, q8_0, q4_0), found `{name}`")
         })
     }
 }
@@ -63,10 +76,12 @@ pub(super) enum KvData {
         keys: Vec<u16>,
         values: Vec<u16>,
     },
-    Q8 {
-        /// 128 is added to each, as one operand of the dot product is unsigned.
+    Int {
+        /// [`KvType::Q8`] or [`KvType::Q4`].
+        kv_type: KvType,
+        /// 128 is added to each, as one operand of the dot product is unsigned; 8 of four bits.
         keys: Vec<u8>,
-        /// Signed, as bytes.
+        /// Signed, as bytes; of four bits 8 is added.
         values: Vec<u8>,
         key_scales: Vec<f32>,
         value_scales: Vec<f32>,
@@ -83,9 +98,10 @@ impl KvLayer {
                 keys: vec![0; len],
                 values: vec![0; len],
             },
-            KvType::Q8 => KvData::Q8 {
-                keys: vec![0; len],
-                values: vec![0; len],
+            KvType::Q8 | KvType::Q4 => KvData::Int {
+                kv_type,
+                keys: vec![0; len / kv_type.per_byte()],
+                values: vec![0; len / kv_type.per_byte()],
                 key_scales: vec![0.0; num_scales],
                 value_scales: vec![0.0; num_scales],
             },
@@ -101,7 +117,9 @@ impl KvLayer {
         let len = head_block_len(shape);
         let head = match kv_type {
             KvType::F16 => 2 * size_of::<u16>() * len,
-            KvType::Q8 => 2 * (len + size_of::<f32>() * BLOCK_TOKENS),
+            KvType::Q8 | KvType::Q4 => {
+                2 * (len / kv_type.per_byte() + size_of::<f32>() * BLOCK_TOKENS)
+            }
         };
         shape.n_kv_heads * head
     }
@@ -117,11 +135,12 @@ impl KvLayer {
                 copy(keys, num_blocks, from, to);
                 copy(values, num_blocks, from, to);
             }
-            KvData::Q8 {
+            KvData::Int {
                 keys,
                 values,
                 key_scales,
                 value_scales,
+                ..
             } => {
                 copy(keys, num_blocks, from, to);
                 copy(values, num_blocks, from, to);
@@ -134,39 +153,61 @@ impl KvLayer {
     /// Adds what the first `len` positions of block `block` of the `num_blocks` hold to `bytes`, [`Self::block_bytes`] of
     /// them; the other positions, which may be of another text, are 0. Numbers have their lowest byte first.
     pub fn save_block(&self, num_blocks: usize, block: usize, len: usize, bytes: &mut Vec<u8>) {
-        fn save<T: Copy + Default, const N: usize>(
+        fn save<T: Copy, const N: usize>(
             bytes: &mut Vec<u8>,
             numbers: &[T],
-            (num_blocks, block, len): (usize, usize, usize),
-            position: impl Fn(usize) -> usize,
-            to_bytes: impl Fn(T) -> [u8; N],
+            (num_blocks, block): (usize, usize),
+            to_bytes: impl Fn(usize, T) -> [u8; N],
         ) {
             let size = numbers.len() / num_blocks;
             let held = numbers[block * size..(block + 1) * size].iter().enumerate();
-            bytes.extend(held.flat_map(|(i, &number)| match position(i) < len {
-                true => to_bytes(number),
-                false => to_bytes(T::default()),
-            }));
+            bytes.extend(held.flat_map(|(i, &number)| to_bytes(i, number)));
         }
-        let at = (num_blocks, block, len);
+        let (at, is_kept) = ((num_blocks, block), |position: usize| position < len);
         match &self.data {
             KvData::F16 { keys, values } => {
                 let stride = keys.len() / num_blocks / self.n_kv_heads / BLOCK_TOKENS;
-                save(bytes, keys, at, |i| i % BLOCK_TOKENS, u16::to_le_bytes);
-                let position = |i| i / stride % BLOCK_TOKENS;
-                save(bytes, values, at, position, u16::to_le_bytes);
+                let half = |position, x: u16| {
+                    if is_kept(position) {
+                        x.to_le_bytes()
+                    } else {
+                        [0; 2]
+                    }
+                };
+                save(bytes, keys, at, |i, x| half(i % BLOCK_TOKENS, x));
+                save(bytes, values, at, |i, x| half(i / stride % BLOCK_TOKENS, x));
             }
-            KvData::Q8 {
+            KvData::Int {
+                kv_type,
                 keys,
                 values,
                 key_scales,
                 value_scales,
             } => {
-                save(bytes, keys, at, |i| i / 4 % BLOCK_TOKENS, |x| [x]);
-                let position = |i| i / (4 * LANES) % (BLOCK_TOKENS / 4) * 4 + i % 4;
-                save(bytes, values, at, position, |x| [x]);
+                let byte = |position, x: u8| if is_kept(position) { x } else { 0 };
+                save(bytes, keys, at, |i, x| [byte(i / 4 % BLOCK_TOKENS, x)]);
+                let per_byte = kv_type.per_byte();
+                let groups = BLOCK_TOKENS / 4 / per_byte;
+                // The first of the groups of four positions that a byte has numbers of.
+                let group = |i: usize| i / (4 * LANES) % groups * per_byte;
+                save(bytes, values, at, |i, x| {
+                    match kv_type {
+                        KvType::Q4 => [0, 1].map(|half| {
+                            let x = x & (15 << (4 * half));
+                            byte((group(i) + half) * 4 + i % 4, x)
+                        }),
+                        _ => [byte(group(i) * 4 + i % 4, x), 0],
+                    }
+                    .into_iter()
+                    .fold([0], |[all], x| [all | x])
+                });
                 for scales in [key_scales, value_scales] {
-                    save(bytes, scales, at, |i| i % BLOCK_TOKENS, f32::to_le_bytes);
+                    save(bytes, scales, at, |i, x: f32| {
+                        match is_kept(i % BLOCK_TOKENS) {
+                            true => x.to_le_bytes(),
+                            false => [0; 4],
+                        }
+                    });
                 }
             }
         }
@@ -198,11 +239,12 @@ impl KvLayer {
                 load(&mut bytes, keys, at, u16::from_le_bytes);
                 load(&mut bytes, values, at, u16::from_le_bytes);
             }
-            KvData::Q8 {
+            KvData::Int {
                 keys,
                 values,
                 key_scales,
                 value_scales,
+                ..
             } => {
                 load(&mut bytes, keys, at, |[x]| x);
                 load(&mut bytes, values, at, |[x]| x);
@@ -217,7 +259,7 @@ impl KvLayer {
     pub fn kv_type(&self) -> KvType {
         match self.data {
             KvData::F16 { .. } => KvType::F16,
-            KvData::Q8 { .. } => KvType::Q8,
+            KvData::Int { kv_type, .. } => kv_type,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! int8 keys and values: sums of a tile are exact integers, whatever takes them.
+//! Integers of 8 or 4 bits as keys and values: sums of a tile are exact, whatever takes them.
 //!
 //! ```text
 //! score[pos]  = factor * key_scale[pos] * Σ q[d] * key[d][pos]                 q quantised per head
@@ -8,13 +8,14 @@
 //! ```
 //!
 //! `P` has 14 bits, taken 7 at a time: then the int8 product of AVX2, which saturates, is exact too. With
-//! 8 bits the many small weights beside a large one would be lost. Sums stay below 2^30.
+//! 8 bits the many small weights beside a large one would be lost. Sums stay below 2^30. Of four bits a byte holds two
+//! numbers, `P` of them in the code below, which are taken apart as they are loaded; queries have 8 bits in any case.
 
 use std::ops::Range;
 
 use super::cache::{head_block_len, stride};
 use super::queries::Queries;
-use super::store::{int8, int8_scale, rotated};
+use super::store::{int_scale, int8, rotated};
 use super::tile::{Fold, Places, TILE, View, Work, apply_cap, peak, query_len};
 use super::{AttentionShape, BLOCK_TOKENS, rotate};
 use crate::isa::{Isa, LANES};
@@ -26,16 +27,48 @@ const VECTORS: usize = BLOCK_TOKENS / LANES;
 const HALF_BITS: u32 = 7;
 const P_MAX: f32 = 16383.0;
 
-/// A layer's keys and values in int8.
+/// A layer's keys and values, `P` of them in a byte.
 #[derive(Clone, Copy)]
-pub(super) struct Int8<'a> {
-    pub(super) keys: &'a [u8],
-    pub(super) values: &'a [u8],
-    pub(super) key_scales: &'a [f32],
-    pub(super) value_scales: &'a [f32],
+pub(super) struct Int8<'a, const P: usize> {
+    keys: &'a [u8],
+    values: &'a [u8],
+    key_scales: &'a [f32],
+    value_scales: &'a [f32],
 }
 
-impl View for Int8<'_> {
+impl<'a, const P: usize> Int8<'a, P> {
+    /// Keys and values, and the scales of either.
+    pub(super) fn new(
+        (keys, values): (&'a [u8], &'a [u8]),
+        (key_scales, value_scales): (&'a [f32], &'a [f32]),
+    ) -> Self {
+        Self {
+            keys,
+            values,
+            key_scales,
+            value_scales,
+        }
+    }
+
+    /// Bytes that one head has in a block, of keys or of values.
+    fn len(shape: &AttentionShape) -> usize {
+        head_block_len(shape) / P
+    }
+}
+
+/// The numbers in 64 bytes.
+#[inline(always)]
+fn codes<I: Isa, const P: usize>(isa: I, bytes: &[u8; 64]) -> [I::B64; P] {
+    let bytes = isa.load_codes(bytes);
+    let mut codes = [bytes; P];
+    if P == 2 {
+        codes[0] = isa.and(bytes, isa.splat8(15));
+        codes[1] = isa.shr8::<4>(bytes);
+    }
+    codes
+}
+
+impl<const P: usize> View for Int8<'_, P> {
     #[inline(always)]
     fn pack<I: Isa>(
         isa: I,
@@ -45,7 +78,7 @@ impl View for Int8<'_> {
         queries: &mut Queries,
     ) {
         let row = rotated(isa, q, &mut queries.floats);
-        let (scale, inverse) = int8_scale(isa, row);
+        let (scale, inverse) = int_scale(isa, row, 127.0);
         let size = rotate::size(shape.head_dim) as f32;
         queries.factors[start + j] = super::tile::factor(shape) / size * scale;
         let packed = &mut queries.bytes[start * (stride(shape) / 4)..];
@@ -64,8 +97,12 @@ impl View for Int8<'_> {
                 sum += i32::from(byte);
             }
         }
-        // Keys are stored with 128 added; see `Isa::WIDE_IS_SIGNED`.
-        queries.offsets[start + j] = if I::WIDE_IS_SIGNED { 0 } else { -128 * sum };
+        // Keys are stored with 128 or 8 added; see `Isa::WIDE_IS_SIGNED`.
+        queries.offsets[start + j] = match P {
+            2 => -8 * sum,
+            _ if I::WIDE_IS_SIGNED => 0,
+            _ => -128 * sum,
+        };
     }
 
     #[inline(always)]
@@ -78,10 +115,10 @@ impl View for Int8<'_> {
         (places, block): (&Places, usize),
         scores: &mut [[f32; TILE]; N],
     ) {
-        let (groups, len) = (stride(shape) / 4, head_block_len(shape));
+        let (groups, len) = (stride(shape) / 4, Self::len(shape));
         let index = places.here[block];
         let keys = self.keys[index * len..][..len].as_chunks::<64>().0;
-        let task = Scores {
+        let task = Scores::<P, N> {
             shape,
             keys: keys.as_chunks().0,
             q: queries.bytes[start * groups..][..N * groups]
@@ -165,9 +202,9 @@ impl View for Int8<'_> {
                 work.low[n].fill(0);
             }
         }
-        let task = Values {
+        let task = Values::<P, N> {
             view: self,
-            len: head_block_len(shape),
+            len: Self::len(shape),
             places,
             blocks,
             high: work.high.first_chunk().expect("N rows"),
@@ -197,7 +234,7 @@ impl View for Int8<'_> {
     }
 }
 
-struct Scores<'a, const N: usize> {
+struct Scores<'a, const P: usize, const N: usize> {
     shape: &'a AttentionShape,
     keys: &'a [[[u8; 64]; VECTORS]],
     q: &'a [[[u8; 4]; N]],
@@ -209,7 +246,7 @@ struct Scores<'a, const N: usize> {
     at: usize,
 }
 
-impl<const N: usize> Scores<'_, N> {
+impl<const P: usize, const N: usize> Scores<'_, P, N> {
     /// Scores of `M` vectors of positions from `first` on.
     #[inline(always)]
     fn vectors<I: Isa, const M: usize>(&self, isa: I, first: usize, scores: &mut [[f32; TILE]; N]) {
@@ -219,13 +256,18 @@ impl<const N: usize> Scores<'_, N> {
                 acc[m][n] = isa.splat_i32(self.offsets[n]);
             }
         }
-        for (g, (keys, q)) in self.keys.iter().zip(self.q).enumerate() {
+        for (g, (keys, q)) in self.keys.iter().zip(self.q.as_chunks::<P>().0).enumerate() {
             for m in 0..M {
                 isa.prefetch(self.values, self.ahead + (g * VECTORS + first + m) * 64);
-                let key = isa.load_codes(&keys[first + m]);
-                for n in 0..N {
-                    let q = isa.as_bytes(isa.splat_i32(i32::from_le_bytes(q[n])));
-                    acc[m][n] = isa.dot_four::<255>(acc[m][n], key, q);
+                let key: [I::B64; P] = codes(isa, &keys[first + m]);
+                for p in 0..P {
+                    for n in 0..N {
+                        let q = isa.as_bytes(isa.splat_i32(i32::from_le_bytes(q[p][n])));
+                        acc[m][n] = match P {
+                            2 => isa.dot_four::<15>(acc[m][n], key[p], q),
+                            _ => isa.dot_four::<255>(acc[m][n], key[p], q),
+                        };
+                    }
                 }
             }
         }
@@ -242,8 +284,8 @@ impl<const N: usize> Scores<'_, N> {
     }
 }
 
-struct Values<'a, const N: usize> {
-    view: Int8<'a>,
+struct Values<'a, const P: usize, const N: usize> {
+    view: Int8<'a, P>,
     len: usize,
     places: &'a Places,
     blocks: Range<usize>,
@@ -254,7 +296,7 @@ struct Values<'a, const N: usize> {
     query_len: usize,
 }
 
-impl<const N: usize> Values<'_, N> {
+impl<const P: usize, const N: usize> Values<'_, P, N> {
     /// `M` vectors of elements from `first` on; returns `M`.
     #[inline(always)]
     fn vectors<I: Isa, const M: usize>(&self, isa: I, first: usize, state: &mut [f32]) -> usize {
@@ -293,21 +335,29 @@ impl<const N: usize> Values<'_, N> {
     ) {
         for block in self.blocks.clone() {
             let values = &self.view.values[self.places.here[block] * self.len..][..self.len];
-            let values = values.as_chunks::<64>().0.as_chunks::<LANES>().0;
-            let values: &[[[u8; 64]; LANES]; M] = values[first..].first_chunk().expect("M vectors");
-            let ahead = self.places.next[block] * self.len + first * LANES * 64;
+            // Of each vector of elements, groups of `4 P` positions.
+            let groups = LANES / P;
+            let values = &values.as_chunks::<64>().0[first * groups..][..M * groups];
+            let ahead = self.places.next[block] * self.len + first * groups * 64;
             let mut p: [&[[u8; 4]; LANES]; N] = [&[[0; 4]; LANES]; N];
             for n in 0..N {
                 let fours = probs[n].as_chunks::<4>().0.as_chunks::<LANES>().0;
                 p[n] = &fours[block];
             }
-            for g in 0..LANES {
+            for g in 0..groups {
                 for m in 0..M {
-                    isa.prefetch(self.view.keys, ahead + (m * LANES + g) * 64);
-                    let value = isa.load_codes(&values[m][g]);
-                    for n in 0..N {
-                        let p = isa.as_bytes(isa.splat_i32(i32::from_le_bytes(p[n][g])));
-                        acc[m][n] = isa.dot_four::<127>(acc[m][n], p, value);
+                    isa.prefetch(self.view.keys, ahead + (m * groups + g) * 64);
+                    let value: [I::B64; P] = codes(isa, &values[m * groups + g]);
+                    for h in 0..P {
+                        let value = match P {
+                            2 => isa.sub8(value[h], isa.splat8(8)),
+                            _ => value[h],
+                        };
+                        for n in 0..N {
+                            let p = i32::from_le_bytes(p[n][g * P + h]);
+                            let p = isa.as_bytes(isa.splat_i32(p));
+                            acc[m][n] = isa.dot_four::<127>(acc[m][n], p, value);
+                        }
                     }
                 }
             }

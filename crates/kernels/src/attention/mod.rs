@@ -161,26 +161,36 @@ pub fn attention(
             };
             attend(context, job, out);
         }
-        KvData::Q8 {
+        KvData::Int {
+            kv_type,
             keys,
             values,
             key_scales,
             value_scales,
         } => {
-            let view = Int8 {
-                keys,
-                values,
-                key_scales,
-                value_scales,
-            };
-            let job = Job {
-                shape,
-                terms,
-                batch,
-                q,
-                view,
-            };
-            attend(context, job, out);
+            let numbers = (keys.as_slice(), values.as_slice());
+            let scales = (key_scales.as_slice(), value_scales.as_slice());
+            if *kv_type == KvType::Q4 {
+                let view = Int8::<2>::new(numbers, scales);
+                let job = Job {
+                    shape,
+                    terms,
+                    batch,
+                    q,
+                    view,
+                };
+                attend(context, job, out);
+            } else {
+                let view = Int8::<1>::new(numbers, scales);
+                let job = Job {
+                    shape,
+                    terms,
+                    batch,
+                    q,
+                    view,
+                };
+                attend(context, job, out);
+            }
         }
     }
 }

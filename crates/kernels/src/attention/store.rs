@@ -1,6 +1,6 @@
 //! Puts keys and values of a batch where their tokens stand.
 
-use super::cache::{KvData, KvLayer, head_block_len, stride};
+use super::cache::{KvData, KvLayer, KvType, head_block_len, stride};
 use super::{AttentionShape, BLOCK_TOKENS, BatchView, rotate};
 use crate::Context;
 use crate::isa::{Isa, LANES, Op, dispatch};
@@ -64,17 +64,26 @@ impl Op for Store<'_> {
                         f16_keys(isa, k, at, &mut keys[index * len..][..len]);
                         f16_values(isa, v, &mut values[index * len + at * stride..][..stride]);
                     }
-                    KvData::Q8 {
+                    KvData::Int {
+                        kv_type,
                         keys,
                         values,
                         key_scales,
                         value_scales,
                     } => {
                         let place = index * BLOCK_TOKENS + at;
-                        let keys = &mut keys[index * len..][..len];
-                        key_scales[place] = int8_keys(isa, k, row, at, keys);
-                        let values = &mut values[index * len..][..len];
-                        value_scales[place] = int8_values(isa, v, row, at, values);
+                        if *kv_type == KvType::Q4 {
+                            let len = len / 2;
+                            let keys = &mut keys[index * len..][..len];
+                            key_scales[place] = int_keys::<I, 2>(isa, k, row, at, keys);
+                            let values = &mut values[index * len..][..len];
+                            value_scales[place] = int_values::<I, 2>(isa, v, row, at, values);
+                        } else {
+                            let keys = &mut keys[index * len..][..len];
+                            key_scales[place] = int_keys::<I, 1>(isa, k, row, at, keys);
+                            let values = &mut values[index * len..][..len];
+                            value_scales[place] = int_values::<I, 1>(isa, v, row, at, values);
+                        }
                     }
                 }
             }
@@ -107,37 +116,66 @@ fn f16_values<I: Isa>(isa: I, v: &[f32], values: &mut [u16]) {
     }
 }
 
+/// Largest number of which `P` fit a byte.
+const fn most(per_byte: usize) -> f32 {
+    if per_byte == 2 { 7.0 } else { 127.0 }
+}
+
+/// Puts a number, 128 or 8 being added to it, into a byte that has `P` of them.
+#[inline(always)]
+fn put<const P: usize>(byte: &mut u8, number: u8, place: usize) {
+    if P == 2 {
+        let shift = 4 * place;
+        *byte = *byte & !(15 << shift) | (number.wrapping_add(8) & 15) << shift;
+    } else {
+        *byte = number;
+    }
+}
+
 /// Quantises a head into the place of position `at`, and returns its scale.
 #[inline(always)]
-fn int8_keys<I: Isa>(isa: I, k: &[f32], row: &mut [f32], at: usize, keys: &mut [u8]) -> f32 {
+fn int_keys<I: Isa, const P: usize>(
+    isa: I,
+    k: &[f32],
+    row: &mut [f32],
+    at: usize,
+    keys: &mut [u8],
+) -> f32 {
     let row = rotated(isa, k, row);
-    let (scale, inverse) = int8_scale(isa, row);
-    let groups = keys.as_chunks_mut::<4>().0.chunks_mut(4 * BLOCK_TOKENS);
-    for (k, groups) in row.as_chunks::<LANES>().0.iter().zip(groups) {
-        let bytes = int8(isa, k, inverse).map(|byte| byte as u8 ^ 128);
-        for (four, group) in bytes
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .zip(groups.chunks_mut(BLOCK_TOKENS))
-        {
-            group[at] = *four;
+    let (scale, inverse) = int_scale(isa, row, most(P));
+    let keys = keys.as_chunks_mut::<4>().0;
+    for (i, k) in row.as_chunks::<LANES>().0.iter().enumerate() {
+        let bias = if P == 2 { 0 } else { 128 };
+        let bytes = int8(isa, k, inverse).map(|byte| byte as u8 ^ bias);
+        for (j, four) in bytes.as_chunks::<4>().0.iter().enumerate() {
+            let group = 4 * i + j;
+            let place = &mut keys[group / P * BLOCK_TOKENS + at];
+            for (key, &byte) in place.iter_mut().zip(four) {
+                put::<P>(key, byte, group % P);
+            }
         }
     }
     scale
 }
 
-/// As [`int8_keys`].
+/// As [`int_keys`].
 #[inline(always)]
-fn int8_values<I: Isa>(isa: I, v: &[f32], row: &mut [f32], at: usize, values: &mut [u8]) -> f32 {
+fn int_values<I: Isa, const P: usize>(
+    isa: I,
+    v: &[f32],
+    row: &mut [f32],
+    at: usize,
+    values: &mut [u8],
+) -> f32 {
     let row = rotated(isa, v, row);
-    let (scale, inverse) = int8_scale(isa, row);
-    let vectors = values.chunks_mut(LANES * BLOCK_TOKENS);
+    let (scale, inverse) = int_scale(isa, row, most(P));
+    let vectors = values.chunks_mut(LANES * BLOCK_TOKENS / P);
+    let group = at / 4;
     for (v, vector) in row.as_chunks::<LANES>().0.iter().zip(vectors) {
         let bytes = int8(isa, v, inverse);
-        let group = vector[at / 4 * 4 * LANES..].as_chunks_mut::<4>().0;
-        for (byte, four) in bytes.iter().zip(group) {
-            four[at % 4] = *byte as u8;
+        let fours = vector[group / P * 4 * LANES..].as_chunks_mut::<4>().0;
+        for (byte, four) in bytes.iter().zip(fours) {
+            put::<P>(&mut four[at % 4], *byte as u8, group % P);
         }
     }
     scale
@@ -153,9 +191,9 @@ pub(super) fn rotated<'a, I: Isa>(isa: I, x: &[f32], row: &'a mut [f32]) -> &'a 
     row
 }
 
-/// `max|x| / 127` and what to multiply with; 0 for a row of zeros.
+/// `max|x| / most` and what to multiply with; 0 for a row of zeros.
 #[inline(always)]
-pub(super) fn int8_scale<I: Isa>(isa: I, x: &[f32]) -> (f32, f32) {
+pub(super) fn int_scale<I: Isa>(isa: I, x: &[f32], most: f32) -> (f32, f32) {
     let mut max = isa.splat(0.0);
     for x in x.as_chunks::<LANES>().0 {
         max = isa.max(max, isa.abs(isa.load(x)));
@@ -163,7 +201,7 @@ pub(super) fn int8_scale<I: Isa>(isa: I, x: &[f32]) -> (f32, f32) {
     let max = isa.max_lane(max);
     // Below this the inverse would not be finite, and nothing of the row matters.
     if max > 1e-30 {
-        (max / 127.0, 127.0 / max)
+        (max / most, most / max)
     } else {
         (0.0, 0.0)
     }

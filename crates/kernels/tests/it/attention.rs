@@ -190,9 +190,15 @@ impl Sequence {
                 stored.k.iter_mut().for_each(round);
                 stored.v.iter_mut().for_each(round);
             }
-            KvType::Q8 => {
-                for x in [&mut stored.q, &mut stored.k, &mut stored.v] {
-                    x.chunks_exact_mut(shape.head_dim).for_each(int8);
+            KvType::Q8 | KvType::Q4 => {
+                let most = if kv_type == KvType::Q4 { 7.0 } else { 127.0 };
+                for (x, most) in [
+                    (&mut stored.q, 127.0),
+                    (&mut stored.k, most),
+                    (&mut stored.v, most),
+                ] {
+                    let heads = x.chunks_exact_mut(shape.head_dim);
+                    heads.for_each(|head| in_steps(head, most));
                 }
             }
         }
@@ -200,10 +206,10 @@ impl Sequence {
     }
 }
 
-/// A head rotated by the Walsh-Hadamard matrix, rounded to 127 steps of its largest element, and rotated back.
+/// A head rotated by the Walsh-Hadamard matrix, rounded to `most` steps of its largest element, and rotated back.
 ///
 /// Sums in f32 and in the kernel's order on the way there: what falls between two steps is a matter of bits.
-fn int8(head: &mut [f32]) {
+fn in_steps(head: &mut [f32], most: f32) {
     let size = 1_usize << head.len().trailing_zeros();
     let mut half = size / 2;
     while half > 0 {
@@ -214,7 +220,7 @@ fn int8(head: &mut [f32]) {
         half /= 2;
     }
     let max = head.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
-    let step = |x: &f32| f64::from((x * (127.0 / max)).round_ties_even() * (max / 127.0));
+    let step = |x: &f32| f64::from((x * (most / max)).round_ties_even() * (max / most));
     let steps: Vec<f64> = head.iter().map(step).collect();
     for (i, x) in head.iter_mut().enumerate() {
         // `H[i][j]` is -1 where `i & j` has an odd number of ones.
@@ -293,7 +299,7 @@ fn near_the_oracle(level: Level, case: Case) {
     // Weights of int8 values are rounded to 1/16383 of the largest of a tile.
     let bound = match kv_type {
         KvType::F16 => 2e-6,
-        KvType::Q8 => 3e-4,
+        KvType::Q8 | KvType::Q4 => 3e-4,
     };
     for (sequence, found) in case.sequences.iter().zip(found) {
         let expected = sequence.stored(&shape, kv_type).oracle(&shape, &case);

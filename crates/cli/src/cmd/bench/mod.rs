@@ -63,7 +63,7 @@ pub(crate) struct Args {
     /// Memory to take at most, as in 6GB [default: what is free, or the control group leaves]
     #[arg(long, value_name = "SIZE", value_parser = text::parse_bytes)]
     memory: Option<u64>,
-    /// What keys and values are kept as: f16, or q8_0 for half the memory
+    /// What keys and values are kept as: f16, q8_0 for half the memory, or q4_0 for a quarter, which shows
     #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = load::kv_type())]
     kv_type: KvType,
     /// Repetitions of each test
