@@ -19,9 +19,9 @@ use serde_json::{Map, Value, json};
 use super::{GrammarError, limits};
 use refs::Refs;
 
-/// Between two tokens of JSON: one space, or up to two line ends and an indentation. Bounded, so that no
-/// model spends the rest of its tokens on empty lines.
-const WHITESPACE: &str = r"[ ]|\n{1,2}[ \t]{0,32}";
+/// Between two tokens of JSON: one space at most. Small models that may break lines spend many of their tokens on it, and
+/// who reads the reply parses it anyway.
+const WHITESPACE: &str = "[ ]";
 
 /// Escapes in strings. No `\u`: names of properties are compared as written.
 const ESCAPES: &str = r#"nrbtf\""#;
