@@ -23,7 +23,7 @@ GPT_OSS = dict(head_dim=16, intermediate_size=16, num_local_experts=4, num_exper
                factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False, original_max_position_embeddings=64))
 # Configs of families that `transformers` lacks, as their files have them.
 OLD = dict(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, vocab_size=48, tie_word_embeddings=False, use_cache=True)
-LLAMA = dict(OLD, hidden_act="silu", intermediate_size=72, rms_norm_eps=1e-6)
+LLAMA = dict(OLD, hidden_act="silu", intermediate_size=48, rms_norm_eps=1e-6)
 DEEPSEEK1 = dict(n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=8, n_shared_experts=2, first_k_dense_replace=1,
                  norm_topk_prob=False)
 LING2 = {key: value for key, value in DEEPSEEK.items() if key not in ("n_routed_experts", "n_shared_experts")}
@@ -82,7 +82,7 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "olmo": ("Olmo", dict(clip_qkv=1.5), PERMUTED),
     "olmo2": ("Olmo2", dict()),
     "olmo3": ("Olmo3", dict(sliding_window=24, layer_types=["sliding_attention", "full_attention"])),
-    "olmoe": ("Olmoe", dict(num_experts=4, num_experts_per_tok=2, intermediate_size=16)),
+    "olmoe": ("Olmoe", dict(hidden_size=48, num_experts=4, num_experts_per_tok=2, intermediate_size=16, num_key_value_heads=4)),
     "stablelm": ("StableLm", dict(use_qkv_bias=True, intermediate_size=64)),
     "stablelm-parallel": ("StableLm", dict(use_parallel_residual=True), PARALLEL),
     "starcoder2": ("Starcoder2", dict(sliding_window=None)),
@@ -117,7 +117,7 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "arcee": ("Arcee", dict(), PERMUTED),
     "seed_oss": ("SeedOss", dict(head_dim=16)),
     "mistral3": ("Ministral3", MISTRAL3, PERMUTED),
-    "dots1": ("Dots1", dict(DEEPSEEK, head_dim=16)),
+    "dots1": ("Dots1", dict(DEEPSEEK, hidden_size=48, head_dim=16, num_key_value_heads=4)),
     "glm4moe": ("Glm4Moe", dict(DEEPSEEK, head_dim=16, use_qk_norm=True, attention_bias=True)),
     "gpt-oss": ("GptOss", GPT_OSS, dict(seed=2)),
     "gpt-oss-mxfp4": ("GptOss", GPT_OSS | dict(intermediate_size=32), dict(taps=False, tensors=relabel.mxfp4,
@@ -176,38 +176,40 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "qwen35moe-vl": ("Qwen3_5Moe", dict(DELTA, moe_intermediate_size=8, shared_expert_intermediate_size=12, num_experts=4, num_experts_per_tok=2),
         dict(cache="config", adds_one=True, config_class="Qwen3_5MoeTextConfig", seed=2, tensors=relabel.text_part,
         part="Qwen3_5MoeForConditionalGeneration")),
-    # Not in `transformers`: layers of another class that computes the same, under their own names.
-    "xverse": ("Llama", dict(), PERMUTED | dict(config=dict(architectures=["XverseForCausalLM"]))),
-    "orion": ("StableLm", dict(partial_rotary_factor=1.0),
+    # Not in `transformers`: layers of another class that computes the same, under their own names. What they are compared
+    # with is llama.cpp (llama_taps.py), as well as that class.
+    "xverse": ("Llama", dict(intermediate_size=48), PERMUTED | dict(config=dict(architectures=["XverseForCausalLM"]))),
+    "orion": ("StableLm", dict(partial_rotary_factor=1.0, intermediate_size=48),
         dict(config=dict(architectures=["OrionForCausalLM"], layer_norm_eps=None, rms_norm_eps=1e-5))),
-    "minicpm": ("Granite", dict(attention_multiplier=0.25, embedding_multiplier=3.0, residual_multiplier=0.9 / 2 ** 0.5, logits_scaling=4.0),
+    "minicpm": ("Granite", dict(attention_multiplier=0.25, embedding_multiplier=3.0, residual_multiplier=0.9 / 2 ** 0.5, logits_scaling=4.0,
+        intermediate_size=48),
         PERMUTED | dict(config=dict(architectures=["MiniCPMForCausalLM"], scale_emb=3.0, scale_depth=0.9, dim_model_base=16))),
-    "qwen": ("Qwen2", dict(num_key_value_heads=4, intermediate_size=48), dict(tensors=relabel.qwen, whole=dict(OLD, architectures=["QWenLMHeadModel"],
-        intermediate_size=96, kv_channels=16, layer_norm_epsilon=1e-6, max_position_embeddings=512, seq_length=256, no_bias=True,
+    "qwen": ("Qwen2", dict(num_key_value_heads=4, intermediate_size=32), dict(tensors=relabel.qwen, whole=dict(OLD, architectures=["QWenLMHeadModel"],
+        intermediate_size=64, kv_channels=16, layer_norm_epsilon=1e-6, max_position_embeddings=512, seq_length=256, no_bias=True,
         rotary_emb_base=10000, rotary_pct=1.0, scale_attn_weights=True, use_dynamic_ntk=True, use_logn_attn=True, use_flash_attn="auto",
         attn_dropout_prob=0.0, emb_dropout_prob=0.0))),
-    "internlm2": ("Llama", dict(), PERMUTED | dict(tensors=relabel.internlm2, whole=dict(LLAMA, architectures=["InternLM2ForCausalLM"],
+    "internlm2": ("Llama", dict(intermediate_size=48), PERMUTED | dict(tensors=relabel.internlm2, whole=dict(LLAMA, architectures=["InternLM2ForCausalLM"],
         num_key_value_heads=2, bias=False, max_position_embeddings=256, rope_theta=10000, rope_scaling=dict(type="dynamic", factor=2.0)))),
-    "baichuan": ("Llama", dict(num_key_value_heads=4, intermediate_size=48), PERMUTED | dict(tensors=relabel.baichuan, whole=dict(LLAMA,
-        architectures=["BaiChuanForCausalLM"], intermediate_size=48, max_position_embeddings=256))),
+    "baichuan": ("Llama", dict(num_key_value_heads=4, intermediate_size=32), PERMUTED | dict(tensors=relabel.baichuan, whole=dict(LLAMA,
+        architectures=["BaiChuanForCausalLM"], intermediate_size=32, max_position_embeddings=256))),
     "baichuan-13b": ("Llama", dict(num_key_value_heads=4, intermediate_size=56), dict(alibi=True, gguf=False, tensors=relabel.baichuan, whole=dict(LLAMA,
         architectures=["BaichuanForCausalLM"], intermediate_size=56, model_max_length=256, gradient_checkpointing=False))),
     "baichuan2": ("Llama", dict(num_key_value_heads=4, intermediate_size=48), PERMUTED | dict(gguf=False, unit_output=True,
         tensors=relabel.baichuan, whole=dict(LLAMA, architectures=["BaichuanForCausalLM"], intermediate_size=48, max_position_embeddings=256,
         model_max_length=256, z_loss_weight=0))),
-    "deepseek": ("Llama", dict(num_key_value_heads=4, intermediate_size=24), PERMUTED | dict(tensors=relabel.experts,
-        moe=(1, "deepseek_v2", "DeepseekV2", dict(DEEPSEEK, n_routed_experts=6, norm_topk_prob=False, routed_scaling_factor=1.0, n_group=1, topk_group=1)),
-        whole=dict(LLAMA | DEEPSEEK1, architectures=["DeepseekForCausalLM"], intermediate_size=24, num_key_value_heads=4,
+    "deepseek": ("Llama", dict(hidden_size=48, num_key_value_heads=4, intermediate_size=24), PERMUTED | dict(tensors=relabel.experts,
+        moe=(1, "deepseek_v2", "DeepseekV2", dict(DEEPSEEK, hidden_size=48, n_routed_experts=6, norm_topk_prob=False, routed_scaling_factor=1.0, n_group=1, topk_group=1)),
+        whole=dict(LLAMA | DEEPSEEK1, architectures=["DeepseekForCausalLM"], hidden_size=48, intermediate_size=24, num_key_value_heads=4,
         max_position_embeddings=256, rope_theta=10000, rope_scaling=None, scoring_func="softmax", moe_layer_freq=1, seq_aux=True))),
-    "bailingmoe": ("Llama", dict(head_dim=16, intermediate_size=32), PERMUTED | dict(seed=2, tensors=relabel.ling1,
-        moe=(0, "ernie4_5_moe", "Ernie4_5_Moe", dict(moe_num_experts=6, moe_k=3, moe_intermediate_size=8, moe_num_shared_experts=2)),
-        whole=dict(LLAMA | LING, architectures=["BailingMoeForCausalLM"], intermediate_size=32, num_key_value_heads=2, head_dim=16,
+    "bailingmoe": ("Llama", dict(hidden_size=48, head_dim=16, intermediate_size=32), PERMUTED | dict(seed=2, tensors=relabel.ling1,
+        moe=(0, "ernie4_5_moe", "Ernie4_5_Moe", dict(hidden_size=48, moe_num_experts=6, moe_k=3, moe_intermediate_size=8, moe_num_shared_experts=2)),
+        whole=dict(LLAMA | LING, architectures=["BailingMoeForCausalLM"], hidden_size=48, intermediate_size=32, num_key_value_heads=2, head_dim=16,
         max_position_embeddings=256, rope_theta=10000, rope_scaling=None, norm_head=False, norm_softmax=False, use_bias=False,
         use_qkv_bias=False))),
     "bailingmoe2": ("Glm4Moe", dict(DEEPSEEK, head_dim=16, use_qk_norm=True, attention_bias=False), dict(tensors=relabel.ling, whole=dict(
         LLAMA | LING2, architectures=["BailingMoeV2ForCausalLM"], head_dim=16, num_key_value_heads=2, max_position_embeddings=256,
         rope_theta=10000, partial_rotary_factor=0.5, rope_scaling=None, use_bias=False, use_qkv_bias=False, use_qk_norm=True,
         norm_softmax=False, score_function="sigmoid", moe_router_enable_expert_bias=True))),
-    "exaone": ("Llama", dict(rms_norm_eps=1e-5), dict(seed=2, tensors=relabel.exaone, config=dict(architectures=["ExaoneForCausalLM"], num_layers=2,
+    "exaone": ("Llama", dict(rms_norm_eps=1e-5, intermediate_size=48), dict(seed=2, tensors=relabel.exaone, config=dict(architectures=["ExaoneForCausalLM"], num_layers=2,
         layer_norm_epsilon=1e-5, rms_norm_eps=None, activation_function="silu"))),
 }

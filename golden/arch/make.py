@@ -12,7 +12,9 @@ For each name a folder is written here:
   taps.gguf                        (not where weights are quantised: then only both forms are compared)
                                    tensors `TAP` and `TAP-LAYER` (llama.cpp's names), F32 [positions, width]; metadata
                                    `golden.tokens`, `golden.positions`: the tokens fed, and the positions that are kept;
-                                   `golden.ctx`: the context in use, if the model is to know
+                                   `golden.ctx`: the context in use, if the model is to know; `golden.layers_of`: whose
+                                   layers these are, if `transformers` has not the family itself: then llama_taps.py
+                                   makes another reference, `llama_taps.gguf`
 
 One sequence of 100 tokens is computed; attention looks back only, so its rows hold for every shorter one.
 Kept positions lie at the edges of tiles (4, 8, 16), on both sides of the KV block's (64), and where the window
@@ -113,6 +115,9 @@ def make(name, class_name, settings, options):
         path.write_text(json.dumps(json.loads(path.read_text()) | options["config"], indent=1) + "\n")
     if options.get("gguf", True):
         convert(folder, folder / "model.gguf")
+    of = json.loads((folder / "config.json").read_text())["architectures"][0]
+    if of.lower() not in map(str.lower, dir(transformers)):
+        options = options | dict(layers_of=f"transformers' {class_name}")
     if not options.get("folder", True):
         for file in ["config.json", "model.safetensors"]:
             (folder / file).unlink()
@@ -274,6 +279,8 @@ def write_taps(path, tokens, found, options):
     writer = gguf.GGUFWriter(path, "taps")
     writer.add_array("golden.tokens", tokens.tolist())
     writer.add_array("golden.positions", POSITIONS)
+    if "layers_of" in options:
+        writer.add_string("golden.layers_of", options["layers_of"])
     if "ctx" in options:
         writer.add_uint32("golden.ctx", options["ctx"])
     for name, x in found.items():

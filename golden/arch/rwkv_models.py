@@ -177,7 +177,8 @@ def write(name, config, tensors, tokens, found):
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     safetensors.torch.save_file({name: x.half().contiguous() for name, x in tensors.items()}, folder / "model.safetensors", {"format": "pt"})
     convert(folder, folder / "model.gguf")
-    write_taps(folder / "taps.gguf", torch.tensor(tokens), {name: x.detach().reshape(N_TOKENS, -1) for name, x in found.items()}, {})
+    write_taps(folder / "taps.gguf", torch.tensor(tokens), {name: x.detach().reshape(N_TOKENS, -1) for name, x in found.items()},
+               dict(layers_of="the package rwkv"))
     print(name, sum(file.stat().st_size for file in folder.iterdir()), "bytes")
 
 

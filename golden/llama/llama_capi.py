@@ -6,6 +6,7 @@ declares the few structs and functions the golden scripts need, and wraps them i
 The struct layouts are those of `include/llama.h` of that release: with another package version
 they must be checked again (`sizeof` is asserted on the defaults that the library returns).
 Left out: sampling, chat templates, anything but one sequence on the CPU.
+`watched` shows every tensor of a step as it is computed.
 
 needs: numpy, npm, x86-64 Linux
 """
@@ -61,6 +62,18 @@ class ThreadpoolParams(c.Structure):
         ("cpumask", c.c_bool * 512), ("n_threads", c.c_int), ("prio", c.c_int), ("poll", c.c_uint32),
         ("strict_cpu", c.c_bool), ("paused", c.c_bool),
     ]
+
+
+class Tensor(c.Structure):
+    """`ggml_tensor`."""
+    _fields_ = [
+        ("type", c.c_int), ("buffer", c.c_void_p), ("ne", c.c_int64 * 4), ("nb", c.c_size_t * 4), ("op", c.c_int),
+        ("op_params", c.c_int32 * 16), ("flags", c.c_int32), ("src", c.c_void_p * 10), ("view_src", c.c_void_p),
+        ("view_offs", c.c_size_t), ("data", c.c_void_p), ("name", c.c_char * 64), ("extra", c.c_void_p),
+    ]
+
+
+EVAL_CALLBACK = c.CFUNCTYPE(c.c_bool, c.POINTER(Tensor), c.c_bool, c.c_void_p)
 
 
 class Batch(c.Structure):
@@ -142,6 +155,10 @@ class Library:
             (self.base, "ggml_backend_reg_get_proc_address", pointer, [pointer, c.c_char_p]),
             (self.base, "ggml_backend_dev_backend_reg", pointer, [pointer]),
             (self.ggml, "ggml_backend_dev_by_type", pointer, [c.c_int]),
+            (self.base, "ggml_op_desc", c.c_char_p, [pointer]),
+            (self.base, "ggml_nbytes", c.c_size_t, [pointer]),
+            (self.base, "ggml_backend_tensor_get", None, [pointer, pointer, c.c_size_t, c.c_size_t]),
+            (self.base, "ggml_backend_tensor_set", None, [pointer, pointer, c.c_size_t, c.c_size_t]),
         ]:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
@@ -159,13 +176,37 @@ class Library:
         return c.CFUNCTYPE(c.c_void_p, c.POINTER(ThreadpoolParams))(address)(c.byref(params))
 
 
+def watched(library, see):
+    """A context's `cb_eval` that shows `see(name, values)` every F32 tensor as soon as it is computed.
+
+    Keys and values are rounded to f16 on their way into a cache of F32: as a cache of f16 holds them, without products
+    that round queries, too.
+    """
+    base = library.base
+
+    def callback(pointer, ask, _):
+        tensor = pointer.contents
+        if ask or tensor.type != 0:
+            return True
+        raw = np.empty(base.ggml_nbytes(pointer) // 4, np.float32)
+        base.ggml_backend_tensor_get(pointer, raw.ctypes.data, 0, raw.nbytes)
+        if base.ggml_op_desc(pointer) == b"SET_ROWS" and tensor.name.startswith(b"cache_"):
+            raw = raw.astype(np.float16).astype(np.float32)
+            base.ggml_backend_tensor_set(pointer, raw.ctypes.data, 0, raw.nbytes)
+        else:
+            see(tensor.name.decode(), np.ndarray(tuple(tensor.ne[::-1]), np.float32, raw, 0, tuple(tensor.nb[::-1])).copy())
+        return True
+
+    return EVAL_CALLBACK(callback)
+
+
 class Model:
     """One GGUF file with one context of one sequence.
 
-    `repack`: let llama.cpp rewrite weights for its AMX and interleaved kernels (its default).
+    `repack`: let llama.cpp rewrite weights for its AMX and interleaved kernels (its default). `watch`: see [`watched`].
     """
 
-    def __init__(self, library, path, n_ctx=1024, threads=1, repack=True, flash_attention=-1):
+    def __init__(self, library, path, n_ctx=1024, threads=1, repack=True, flash_attention=-1, watch=None):
         self.api = api = library.api
         params = api.llama_model_default_params()
         assert params.use_extra_bufts and not params.vocab_only, "struct layout differs from llama.h"
@@ -178,6 +219,11 @@ class Model:
         params.n_ctx, params.n_batch, params.n_seq_max = n_ctx, n_ctx, 1
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = flash_attention
+        if watch:
+            # Kept, as the context holds no reference.
+            self.watch = watched(library, watch)
+            params.cb_eval = c.cast(self.watch, c.c_void_p)
+            params.type_k = params.type_v = 0
         self.context = api.llama_init_from_model(self.model, params)
         self.vocab = api.llama_model_get_vocab(self.model)
         self.n_vocab = api.llama_vocab_n_tokens(self.vocab)

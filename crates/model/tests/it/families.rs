@@ -1,5 +1,5 @@
-//! Every family against `transformers`, tap by tap, from GGUF and from a Hugging Face folder:
-//! `golden/arch/make.py` made the models and the values.
+//! Every family against `transformers`, tap by tap, from GGUF and from a Hugging Face folder: `golden/arch/make.py` made
+//! the models and the values. Families that `transformers` lacks against llama.cpp, too (`golden/arch/llama_taps.py`).
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use model::{LoadOptions, Model};
 use testkit::distance::relative_rms;
 use testkit::golden;
 
-use crate::run::{level, logits, taps};
+use crate::run::{Recorder, level, logits, taps};
 
 /// Relative error of a tap, both sides in f32. It is 3e-5 at most, where a key or value falls on the other
 /// side of a tie when it becomes f16, and 1e-6 elsewhere.
@@ -39,9 +39,60 @@ struct Golden {
     folder: PathBuf,
     /// As llama.cpp's converter made it, if that leaves nothing out.
     model: Option<Gguf>,
-    taps: Gguf,
+    reference: Reference,
+    /// What llama.cpp computes, if the other has layers of another class.
+    llama: Option<Reference>,
     tokens: Vec<u32>,
+}
+
+/// Taps at some positions.
+struct Reference {
+    taps: Gguf,
     positions: Vec<usize>,
+}
+
+impl Reference {
+    fn open(path: PathBuf) -> Self {
+        let taps = Gguf::open(&path);
+        let taps = taps.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let positions = taps.metadata().require("golden.positions");
+        let positions = positions.expect("positions");
+        Self { taps, positions }
+    }
+
+    /// How many taps it shares with a run of the first `len` tokens; the first that differs is an error.
+    fn compare(&self, found: &Recorder, len: usize) -> Result<usize, String> {
+        let kept = self.positions.iter().filter(|&&position| position < len);
+        let mut compared = 0;
+        for &(tap, layer) in &found.names {
+            let label = layer.map_or(tap.to_owned(), |layer| format!("{tap}-{layer}"));
+            // Some references do not show everything.
+            let Some(expected) = self.taps.tensor(&label) else {
+                continue;
+            };
+            compared += 1;
+            let (width, bytes) = (expected.shape[1], expected.data.as_chunks::<4>().0);
+            let expected = bytes.iter().map(|&x| f64::from(f32::from_le_bytes(x)));
+            let expected: Vec<f64> = expected.take(kept.clone().count() * width).collect();
+            let all = found.taps[&(tap, layer)].len();
+            if all != len * width {
+                let found = all / len;
+                return Err(format!("`{label}` is {found} wide, expected {width}"));
+            }
+            if expected.is_empty() {
+                continue;
+            }
+            let row = |&position: &usize| &found.taps[&(tap, layer)][position * width..][..width];
+            let values: Vec<f32> = kept.clone().flat_map(row).copied().collect();
+            let error = relative_rms(&values, &expected);
+            if error.is_nan() || error > BOUND {
+                return Err(format!(
+                    "first difference at `{label}`, relative error {error:e}"
+                ));
+            }
+        }
+        Ok(compared)
+    }
 }
 
 impl Golden {
@@ -67,18 +118,26 @@ impl Golden {
             file.unwrap_or_else(|error| panic!("{name}: {error}"))
         };
         let model = folder.join("model.gguf").exists();
-        let (model, taps) = (model.then(|| open("model.gguf")), open("taps.gguf"));
-        let tokens = taps.metadata().require("golden.tokens").expect("tokens");
-        let positions = taps.metadata().require("golden.positions");
-        let positions = positions.expect("positions");
+        let model = model.then(|| open("model.gguf"));
+        let reference = Reference::open(folder.join("taps.gguf"));
+        let llama = folder.join("llama_taps.gguf");
+        let llama = llama.exists().then(|| Reference::open(llama));
+        let tokens = reference.taps.metadata().require("golden.tokens");
+        let tokens = tokens.expect("tokens");
         Self {
             name,
             folder,
             model,
-            taps,
+            reference,
+            llama,
             tokens,
-            positions,
         }
+    }
+
+    /// Whose layers the reference has, if they are not the family's own there.
+    fn layers_of(&self) -> Option<String> {
+        let metadata = self.reference.taps.metadata();
+        metadata.opt("golden.layers_of").expect("a string")
     }
 
     fn size_bytes(&self) -> u64 {
@@ -93,36 +152,21 @@ impl Golden {
         let Self { name, .. } = self;
         let model = self.load(&self.any()?)?;
         let found = taps(&model, &self.tokens[..len], step);
-        let kept = self.positions.iter().filter(|&&position| position < len);
-        let mut compared = 0;
-        for &(tap, layer) in &found.names {
-            let label = layer.map_or(tap.to_owned(), |layer| format!("{tap}-{layer}"));
-            // Some references do not show everything.
-            let Some(expected) = self.taps.tensor(&label) else {
+        for (whose, reference) in [
+            ("", Some(&self.reference)),
+            (", llama.cpp's", self.llama.as_ref()),
+        ] {
+            let Some(reference) = reference else {
                 continue;
             };
-            compared += 1;
-            let (width, bytes) = (expected.shape[1], expected.data.as_chunks::<4>().0);
-            let expected = bytes.iter().map(|&x| f64::from(f32::from_le_bytes(x)));
-            let expected: Vec<f64> = expected.take(kept.clone().count() * width).collect();
-            let all = found.taps[&(tap, layer)].len();
-            if all != len * width {
-                let found = all / len;
-                return Err(format!(
-                    "{name}: `{label}` is {found} wide, expected {width}"
-                ));
-            }
-            let row = |&position: &usize| &found.taps[&(tap, layer)][position * width..][..width];
-            let values: Vec<f32> = kept.clone().flat_map(row).copied().collect();
-            let error = relative_rms(&values, &expected);
-            if error.is_nan() || error > BOUND {
-                return Err(format!(
-                    "{name}, {len} tokens in steps of {step}: first difference at `{label}`, relative error {error:e}"
-                ));
-            }
+            let compared = reference.compare(&found, len).map_err(|error| {
+                format!("{name}{whose}, {len} tokens in steps of {step}: {error}")
+            })?;
+            let golden = reference.taps.tensors().len();
+            assert_eq!(compared, golden, "{name}{whose}: every golden tap is there");
+            let enough = golden > 2 * model.config().layers.len();
+            assert!(enough, "{name}{whose}: only {golden} taps");
         }
-        let golden = self.taps.tensors().len();
-        assert_eq!(compared, golden, "{name}: every golden tap is there");
         let layers = model.config().layers.iter().enumerate();
         let mut must = vec![
             "inp_embd".into(),
@@ -137,7 +181,7 @@ impl Golden {
         }
         for tap in must {
             assert!(
-                self.taps.tensor(&tap).is_some(),
+                self.reference.taps.tensor(&tap).is_some(),
                 "{name}: no golden `{tap}`"
             );
         }
@@ -162,7 +206,12 @@ impl Golden {
         };
         let model = Model::load(gguf, &options);
         let mut model = model.map_err(|error| format!("{}: {error}", self.name))?;
-        let ctx = self.taps.metadata().opt("golden.ctx").expect("a number");
+        let ctx = self
+            .reference
+            .taps
+            .metadata()
+            .opt("golden.ctx")
+            .expect("a number");
         if let Some(ctx) = ctx {
             model.set_ctx(ctx);
         }
@@ -212,6 +261,14 @@ fn every_family_computes_what_transformers_does() {
     let names = FAMILIES.iter().map(|family| family.gguf_name);
     let missing = names.filter(|name| !has_golden(name));
     expect_none(missing.map(|name| format!("no golden of `{name}`")));
+}
+
+#[test]
+fn families_that_transformers_lacks_are_compared_with_llama_cpp() {
+    let lacking = Golden::all();
+    let lacking = lacking.iter().filter(|golden| golden.layers_of().is_some());
+    let missing = lacking.filter(|golden| golden.llama.is_none());
+    expect_none(missing.map(|golden| format!("{}: no llama_taps.gguf", golden.name)));
 }
 
 #[test]
@@ -299,11 +356,17 @@ fn the_table_of_families_in_the_readme_is_up_to_date() {
             .iter()
             .map(|form| format!("`{}`", form.architecture))
             .collect();
-        let its = goldens
-            .iter()
-            .filter(is_its)
-            .map(|golden| golden.name.as_str());
-        let its: Vec<&str> = its.collect();
+        let its =
+            goldens
+                .iter()
+                .filter(is_its)
+                .map(|golden| match (golden.layers_of(), &golden.llama) {
+                    (Some(layers_of), Some(_)) => {
+                        format!("{} (llama.cpp; {layers_of})", golden.name)
+                    }
+                    _ => golden.name.clone(),
+                });
+        let its: Vec<String> = its.collect();
         let real = REAL.iter().find(|(family, _)| *family == name);
         let real = real.map_or("", |(_, real)| real);
         let (models, forms, its) = (family.models, forms.join(" "), its.join(", "));
