@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::Batch;
+use model::{Batch, Kept};
 use tokenizer::Tokenizer;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Window};
 use crate::embed::{EmbedRequest, Embedding, Pooling};
+use crate::kv::BlockPool;
 use crate::masks::Masks;
 use crate::pace::Pace;
 use crate::reply::Reply;
@@ -103,8 +104,8 @@ impl<B: Backend> Engine<B> {
     /// An engine over an empty cache.
     ///
     /// # Panics
-    /// If the cache cannot hold one sequence of [`EngineOptions::max_seq_len`], or a step not one row of logits for
-    /// each of [`EngineOptions::max_running`], nor the cache a state for each.
+    /// If the cache cannot hold one sequence of [`EngineOptions::max_seq_len`] and the window of one, or a step not one
+    /// row of logits for each of [`EngineOptions::max_running`], nor the cache a state for each.
     pub fn new(backend: B, tokenizer: Arc<Tokenizer>, options: EngineOptions) -> Self {
         let start = Instant::now();
         Self::with_clock(
@@ -139,13 +140,20 @@ impl<B: Backend> Engine<B> {
             limits.max_outputs >= options.max_running && limits.max_tokens >= options.max_running,
             "a step holds a token of every sequence"
         );
+        let window = backend.window();
+        let per_text = window.map_or(0, |window| Window::blocks_per_text(window.len));
+        assert!(
+            window.is_none_or(|window| window.num_blocks >= per_text.min(backend.num_blocks())),
+            "the cache holds the window of a sequence"
+        );
+        let pool = BlockPool::new(backend.num_blocks(), window);
         let states = backend.num_states();
         assert!(
             states.is_none_or(|states| states >= options.max_running),
             "a state for each that runs"
         );
         Self {
-            scheduler: Scheduler::new(limits, backend.num_blocks(), states),
+            scheduler: Scheduler::new(limits, pool, states),
             backend,
             tokenizer,
             options,
@@ -345,8 +353,13 @@ impl<B: Backend> Engine<B> {
         let chunk = self.pace.chunk(self.backend.max_tokens());
         let mut plan = std::mem::take(&mut self.plan);
         self.scheduler.plan(&mut plan, chunk);
-        for &(from, to) in &plan.copies {
-            self.backend.copy_block(from, to);
+        for (copies, kept) in [
+            (&plan.copies, Kept::All),
+            (&plan.window_copies, Kept::Window),
+        ] {
+            for &(from, to) in copies {
+                self.backend.copy_block(kept, from, to);
+            }
         }
         for &(from, to) in &plan.state_copies {
             self.backend.copy_state(from, to);
@@ -409,8 +422,8 @@ impl<B: Backend> Engine<B> {
                 batch.hidden.extend(wanted.map(|at| row + at - part.start));
             }
             let tokens = &sequence.tokens()[part.start..part.end];
-            let table = &sequence.table.blocks;
-            batch.push_sequence(tokens, part.start, table, sequence.state);
+            let tables = sequence.table.tables();
+            batch.push_sequence(tokens, part.start, tables, sequence.state);
             let outputs = part.outputs().map(|at| row + at - part.start);
             batch.outputs.extend(outputs);
         }
@@ -448,11 +461,10 @@ impl<B: Backend> Engine<B> {
             if let Some(embedding) = self.embeddings.get_mut(&part.id) {
                 hidden = embedding.take(part.start..part.end, hidden, width);
                 sequence.num_computed = part.end;
-                let (computed, table) = sequence.computed();
-                self.scheduler.pool.record(table, computed);
                 if part.end == sequence.tokens().len() {
                     self.embedded.push(part.id);
                 }
+                self.scheduler.record(part.at);
                 continue;
             }
             let (rows, rest) = logits.split_at(part.outputs().len() * vocab_size);
@@ -468,8 +480,7 @@ impl<B: Backend> Engine<B> {
             let end = task.advance(&self.tokenizer, sequence, part.end, rows, now);
             let accepted = task.reply.usage.accepted_tokens - accepted;
             task.learn(&mut self.costs, drafted, accepted);
-            let (computed, table) = sequence.computed();
-            self.scheduler.pool.record(table, computed);
+            self.scheduler.record(part.at);
             self.ended.extend(end.map(|end| (part.id, end)));
         }
         for (from, to) in self.state_copies.drain(..) {

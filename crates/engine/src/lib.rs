@@ -26,7 +26,7 @@ mod stop;
 mod task;
 pub mod vocab;
 
-pub use backend::{Backend, MAX_STEP_TOKENS, ModelBackend};
+pub use backend::{Backend, MAX_STEP_TOKENS, ModelBackend, Window};
 pub use embed::{EmbedRequest, Pooling};
 pub use engine::{Engine, EngineOptions, EngineStats, RequestId};
 pub use request::{
@@ -34,5 +34,5 @@ pub use request::{
     Usage,
 };
 pub use runner::{Runner, Text};
-pub use saved::{RestoreError, Saved};
+pub use saved::{RestoreError, Saved, SavedSize};
 pub use stop::StopStrings;

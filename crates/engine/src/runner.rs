@@ -71,6 +71,7 @@ impl Runner {
     /// Room for a sequence of `max_seq_len` tokens, keys and values kept as `kv_type`, and `max_outputs` rows
     /// of logits a step.
     pub fn new(model: Arc<Model>, kv_type: KvType, max_seq_len: usize, max_outputs: usize) -> Self {
+        // Layers with a window keep everything too: a text may be cut back to any place.
         let num_blocks = KvCache::blocks_for(max_seq_len);
         let step = MAX_STEP_TOKENS.min(max_seq_len).max(1);
         let block_table = (0..num_blocks as u32).collect();

@@ -4,9 +4,9 @@
 //! later requests as if it had been computed here, so it must be of the same model, type of keys and values, and
 //! context; who stores it checks that.
 
-use model::BLOCK_TOKENS;
+use model::{BLOCK_TOKENS, Kept};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Window};
 use crate::engine::Engine;
 use crate::kv::BlockTable;
 use crate::request::{RequestError, check_salt, check_tokens};
@@ -17,7 +17,8 @@ use crate::scheduler::Scheduler;
 pub struct Saved {
     /// The tokens.
     pub tokens: Vec<u32>,
-    /// KV blocks in order of position, then the state after the last token.
+    /// KV blocks in order of position, then those of layers with a window that the next token sees, then the state after
+    /// the last token.
     pub bytes: Vec<u8>,
 }
 
@@ -48,11 +49,40 @@ pub enum RestoreError {
     },
 }
 
+/// How many bytes the parts of a [`Saved`] have.
+#[derive(Clone, Copy, Debug)]
+pub struct SavedSize {
+    block: usize,
+    window_block: usize,
+    window: Option<Window>,
+    state: usize,
+}
+
+impl SavedSize {
+    /// Of a model.
+    pub fn of(backend: &impl Backend) -> Self {
+        Self {
+            block: backend.block_bytes(Kept::All),
+            window_block: backend.block_bytes(Kept::Window),
+            window: backend.window(),
+            state: backend.state_bytes(),
+        }
+    }
+
+    /// All that so many tokens take.
+    pub fn bytes(&self, num_tokens: usize) -> usize {
+        let num_blocks = num_tokens.div_ceil(BLOCK_TOKENS);
+        let num_seen = self.window.map_or(0, |window| {
+            num_blocks.saturating_sub(window.first_seen(num_tokens))
+        });
+        num_blocks * self.block + num_seen * self.window_block + self.state
+    }
+}
+
 impl<B: Backend> Engine<B> {
     /// Bytes that so many tokens take in a [`Saved`].
     pub fn saved_bytes(&self, num_tokens: usize) -> usize {
-        let blocks = num_tokens.div_ceil(BLOCK_TOKENS) * self.backend.block_bytes();
-        blocks + self.backend.state_bytes()
+        SavedSize::of(&self.backend).bytes(num_tokens)
     }
 
     /// What the cache holds of the beginning of `tokens` under a salt. If the model keeps a state, that is as much as
@@ -63,9 +93,15 @@ impl<B: Backend> Engine<B> {
             return Saved::default();
         }
         let mut bytes = Vec::with_capacity(self.saved_bytes(len));
+        let held = |i: usize| (len - i * BLOCK_TOKENS).min(BLOCK_TOKENS);
         for (i, &block) in blocks.iter().enumerate() {
-            let held = (len - i * BLOCK_TOKENS).min(BLOCK_TOKENS);
-            bytes.extend(self.backend.block(block, held));
+            bytes.extend(self.backend.block(Kept::All, block, held(i)));
+        }
+        let pool = &self.scheduler.pool;
+        for (i, &block) in blocks.iter().enumerate().skip(pool.first_seen(len)) {
+            if let Some(half) = pool.half(block) {
+                bytes.extend(self.backend.block(Kept::Window, half, held(i)));
+            }
         }
         if let Some(state) = state {
             bytes.extend(self.backend.state(state));
@@ -124,16 +160,23 @@ impl<B: Backend> Engine<B> {
         let Scheduler { pool, states, .. } = &mut self.scheduler;
         let (root, num_tokens) = (pool.root(salt), saved.tokens.len());
         let (needed, free) = (num_tokens.div_ceil(BLOCK_TOKENS), pool.num_free());
-        if needed > free {
+        let mut table = BlockTable::with_capacity(num_tokens, root);
+        // Of layers with a window, only what comes next is there.
+        pool.leave_behind(&mut table, num_tokens);
+        if needed > free || !pool.grow(&mut table, num_tokens) {
+            pool.release(&mut table);
             return Err(RestoreError::NoRoom { needed, free });
         }
-        let mut table = BlockTable::with_capacity(num_tokens, root);
-        let has_grown = pool.grow(&mut table, num_tokens);
-        assert!(has_grown, "as many as are free");
-        let (blocks, state) = saved.bytes.split_at(needed * self.backend.block_bytes());
-        let blocks = blocks.chunks_exact(self.backend.block_bytes().max(1));
-        for (&block, bytes) in table.blocks.iter().zip(blocks) {
-            self.backend.set_block(block, bytes);
+        let mut state = &saved.bytes[..];
+        for (kept, blocks) in [
+            (Kept::All, table.blocks.iter().copied()),
+            (Kept::Window, table.seen().iter().copied()),
+        ] {
+            for block in blocks {
+                let (bytes, rest) = state.split_at(self.backend.block_bytes(kept));
+                self.backend.set_block(kept, block, bytes);
+                state = rest;
+            }
         }
         if states.keeps()
             && let Some(slot) = states.copy_of(root, &saved.tokens)

@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) parts: Vec<Part>,
     /// KV blocks to copy before anything is computed: from, to.
     pub(crate) copies: Vec<(u32, u32)>,
+    /// The same for layers with a window.
+    pub(crate) window_copies: Vec<(u32, u32)>,
     /// Slots of states to copy likewise, in this order.
     pub(crate) state_copies: Vec<(u32, u32)>,
     num_tokens: usize,
@@ -66,10 +68,10 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(crate) fn new(limits: Limits, num_blocks: usize, num_states: Option<usize>) -> Self {
+    pub(crate) fn new(limits: Limits, pool: BlockPool, num_states: Option<usize>) -> Self {
         Self {
             limits,
-            pool: BlockPool::new(num_blocks),
+            pool,
             running: Vec::with_capacity(limits.max_running),
             waiting: VecDeque::new(),
             states: StatePool::new(num_states, limits.max_running),
@@ -103,6 +105,7 @@ impl Scheduler {
     pub(crate) fn plan(&mut self, plan: &mut Plan, chunk: usize) {
         plan.parts.clear();
         plan.copies.clear();
+        plan.window_copies.clear();
         plan.state_copies.clear();
         (plan.num_tokens, plan.num_outputs) = (0, 0);
         self.plan_replies(plan);
@@ -180,10 +183,9 @@ impl Scheduler {
             }
             let mut sequence = self.waiting.remove(next).expect("it is in the queue");
             let (hit, kept) = self.reuse(&mut sequence);
-            let needed = sequence.known().len().div_ceil(BLOCK_TOKENS);
-            let missing = needed - sequence.table.blocks.len();
             // One more for each that runs, or a reply would soon throw somebody out.
-            let fits = missing + self.running.len() <= self.pool.num_free();
+            let (len, spare) = (sequence.known().len(), self.running.len());
+            let fits = self.pool.has_room(&sequence.table, len, spare);
             if !fits && !self.running.is_empty() {
                 self.pool.release(&mut sequence.table);
                 self.waiting.insert(next, sequence);
@@ -193,6 +195,7 @@ impl Scheduler {
             sequence.num_cached.get_or_insert(hit.num_tokens);
             sequence.leader = None;
             plan.copies.extend(hit.copy);
+            plan.window_copies.extend(hit.window_copy);
             sequence.state = self.states.take();
             // It may have been taken from what was kept.
             let kept = kept.filter(|&kept| kept != sequence.state);
@@ -223,6 +226,13 @@ impl Scheduler {
         // Keys and values that belong to the state are gone.
         self.pool.release(table);
         Default::default()
+    }
+
+    /// Lets others find what a sequence that runs has computed by now, and lets go of what it does not need any more.
+    pub(crate) fn record(&mut self, at: usize) {
+        let (computed, table) = self.running[at].computed();
+        self.pool.record(table, computed);
+        self.pool.leave_behind(table, computed.len());
     }
 
     fn keep_state(&mut self, sequence: &Sequence) {

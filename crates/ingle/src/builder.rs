@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use engine::{Backend, Engine, EngineOptions, ModelBackend};
+use engine::{Engine, EngineOptions, ModelBackend, SavedSize};
 use hub::Progress;
-use model::{KvCache, KvType, Level, LoadOptions};
+use model::{KvType, Level, LoadOptions};
 use tensor::DType;
 use tokenizer::ChatTemplate;
 
@@ -14,7 +14,6 @@ use crate::dialogue::Format;
 use crate::draft::{Draft, DraftError};
 use crate::memory::{Budget, Room};
 use crate::open::{RERANK, pick_template};
-use crate::prefix::SavedBytes;
 use crate::sdk::{Model, ModelInfo, Shared};
 use crate::{Error, memory, open, prefix, quant, worker};
 
@@ -286,14 +285,11 @@ impl ModelBuilder {
         let backend = ModelBackend::new(
             model.clone(),
             kv_type,
-            (KvCache::blocks_for(kv_tokens), room.states),
+            (room.num_blocks(model.config()), room.texts),
             room.step_tokens,
             room.max_outputs,
         );
-        let saved = SavedBytes {
-            block: backend.block_bytes(),
-            state: backend.state_bytes(),
-        };
+        let saved = SavedSize::of(&backend);
         let options = EngineOptions {
             max_seq_len: ctx,
             max_running: parallel,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::{Backend, MAX_STEP_TOKENS, ModelBackend};
 use hub::Progress;
-use model::{KvCache, KvType, LoadOptions};
+use model::{KvType, LoadOptions};
 use tokenizer::Tokenizer;
 
 use crate::memory::{Estimate, Room};
@@ -98,12 +98,13 @@ impl Draft {
         model.set_ctx(own_ctx);
         let room = Room {
             kv_tokens: if own_ctx < ctx { own_ctx } else { kv_tokens },
-            states: 0,
+            texts: Room::of_requests(own_ctx, parallel, kv_tokens).texts,
+            frees_windows: true,
             step_tokens: MAX_STEP_TOKENS.min(own_ctx).max(parallel),
             max_outputs: parallel,
         };
         let estimate = Estimate::new(model.config(), kv_type, self.weights, room);
-        let sizes = (KvCache::blocks_for(room.kv_tokens), 0);
+        let sizes = (room.num_blocks(model.config()), 0);
         let (step, outputs) = (room.step_tokens, room.max_outputs);
         let backend = ModelBackend::new(Arc::new(model), kv_type, sizes, step, outputs);
         (Box::new(backend), estimate)

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use engine::MAX_STEP_TOKENS;
+use engine::{MAX_STEP_TOKENS, Window};
 use model::config::ModelConfig;
 use model::placement::WeightBytes;
-use model::{KvCache, KvType, LoadError, Placement, Workspace};
+use model::{KvCache, KvType, LoadError, NumBlocks, Placement, Workspace};
 
 use crate::cgroup;
 pub use crate::cgroup::CgroupLimit;
@@ -108,16 +108,18 @@ pub struct Estimate {
 pub struct Room {
     /// Tokens of all keys and values.
     pub kv_tokens: usize,
-    /// States, of models that keep one for each sequence.
-    pub states: usize,
+    /// Texts of which is kept what there is one of for each: a state, or the window of layers that see no more.
+    pub texts: usize,
+    /// Whether layers with a window let go of what they do not see.
+    pub frees_windows: bool,
     /// Tokens of a step.
     pub step_tokens: usize,
     /// Rows of logits of a step.
     pub max_outputs: usize,
 }
 
-/// States that are kept of texts for later, beside those of the sequences.
-const KEPT_STATES: usize = 4;
+/// States and windows that are kept of texts for later, beside those of the sequences.
+const KEPT_TEXTS: usize = 4;
 
 /// Rows of logits for guesses, beside those of the sequences.
 const GUESSED_ROWS: usize = 16;
@@ -128,20 +130,35 @@ impl Room {
         let step_tokens = MAX_STEP_TOKENS.min(ctx).max(parallel);
         Self {
             kv_tokens,
-            states: parallel + KEPT_STATES,
+            texts: parallel + KEPT_TEXTS,
+            frees_windows: true,
             step_tokens,
             max_outputs: (parallel + GUESSED_ROWS).min(step_tokens),
         }
     }
 
-    /// For one sequence of `ctx` tokens and `max_outputs` rows of logits a step.
+    /// For one sequence of `ctx` tokens and `max_outputs` rows of logits a step, as measurements take it: all layers keep
+    /// all of it.
     pub fn of_one(ctx: usize, max_outputs: usize) -> Self {
         Self {
             kv_tokens: ctx,
-            states: 1,
+            texts: 1,
+            frees_windows: false,
             step_tokens: MAX_STEP_TOKENS.min(ctx),
             max_outputs,
         }
+    }
+
+    /// KV blocks. Layers with a window need no more than it for each text, and what a step computes.
+    pub fn num_blocks(&self, config: &ModelConfig) -> NumBlocks {
+        let all = KvCache::blocks_for(self.kv_tokens);
+        let window = KvCache::window_of(config).filter(|_| self.frees_windows);
+        let most = window.map_or(all, |len| {
+            let texts = self.texts.saturating_mul(Window::blocks_per_text(len));
+            texts.saturating_add(KvCache::blocks_for(self.step_tokens))
+        });
+        let window = most.min(all);
+        NumBlocks { all, window }
     }
 }
 
@@ -151,12 +168,12 @@ const PROCESS: u64 = 64 << 20;
 impl Estimate {
     /// For weights of `weights` bytes, and keys and values of `kv_type`.
     pub fn new(config: &ModelConfig, kv_type: KvType, weights: u64, room: Room) -> Self {
-        let kv = KvCache::size_bytes(config, kv_type, room.kv_tokens) as u64;
+        let kv = KvCache::size_bytes(config, kv_type, room.num_blocks(config)) as u64;
         let (step, outputs) = (room.step_tokens, room.max_outputs);
         Self {
             weights,
             kv,
-            state: (KvCache::state_bytes(config) as u64).saturating_mul(room.states as u64),
+            state: (KvCache::state_bytes(config) as u64).saturating_mul(room.texts as u64),
             workspace: Workspace::size_bytes(config, step, outputs) as u64,
             // An entry of 8 bytes for every page.
             process: PROCESS + weights.saturating_add(kv) / 512,
@@ -213,7 +230,8 @@ pub fn default_ctx(
         return config.max_seq_len.min(USUAL);
     };
     let fits = |ctx: usize| {
-        let need = Estimate::new(config, kv_type, weights, Room::of_one(ctx, 1));
+        let room = Room::of_requests(ctx, 1, ctx);
+        let need = Estimate::new(config, kv_type, weights, room);
         need.total() <= bytes && (ctx <= USUAL || need.kv <= bytes / 4)
     };
     let halves = std::iter::successors(Some(config.max_seq_len), |ctx| Some(ctx / 2));
@@ -321,8 +339,9 @@ mod tests {
     fn the_usual_context_leaves_weights_in_memory() {
         let (model, weights) = tiny();
         let config = model.config();
-        let needed =
-            |ctx| Estimate::new(config, KvType::F16, weights, Room::of_one(ctx, 1)).total();
+        let needed = |ctx| {
+            Estimate::new(config, KvType::F16, weights, Room::of_requests(ctx, 1, ctx)).total()
+        };
         let taken = |budget| default_ctx(config, KvType::F16, weights, budget);
         assert_eq!(taken(None), 2048);
         assert_eq!(taken(bytes(needed(8192))), 8192);
@@ -338,6 +357,25 @@ mod tests {
         );
         assert_eq!(longest_ctx(config, fits(u64::MAX)), Some(8192));
         assert_eq!(longest_ctx(config, fits(0)), None);
+    }
+
+    #[test]
+    fn layers_with_a_window_take_no_more_for_longer_texts() {
+        let tiny = TinyModel {
+            max_seq_len: 65_536,
+            n_layers: 6,
+            ..TinyModel::gemma2()
+        };
+        let model = Model::load(&tiny.build(), &LoadOptions::default()).expect("a sound model");
+        let config = model.config();
+        let kv = |room: Room| Estimate::new(config, KvType::F16, 0, room).kv;
+        let of_ctx = |ctx| kv(Room::of_requests(ctx, 2, 2 * ctx));
+        // Half of the layers see 20 positions: three blocks for each of six texts, and eight for a step.
+        let half = kv(Room::of_one(64, 1)) / 2;
+        assert_eq!(of_ctx(512), half * (16 + 16), "all there is");
+        assert_eq!(of_ctx(8192), half * (256 + 26));
+        assert_eq!(of_ctx(65_536), half * (2048 + 26));
+        assert_eq!(kv(Room::of_one(65_536, 1)), half * 2048, "measured whole");
     }
 
     #[test]

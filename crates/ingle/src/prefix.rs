@@ -25,7 +25,7 @@ use crate::worker::Command;
 use crate::{Error, Model, Request};
 
 const MAGIC: &[u8; 8] = b"ingle kv";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes before the tokens, and after everything.
 const HEAD: usize = 8 + 4 + 32 + 4;
 const TAIL: usize = 32;
@@ -246,8 +246,7 @@ impl Prefixes {
             return Err(PrefixError::TooLong { num_tokens, ctx });
         }
         // Known to be no more than a whole context takes: only now memory is asked for.
-        let (num_blocks, sizes) = (model::KvCache::blocks_for(num_tokens), &self.model.0.saved);
-        let len = 4 * num_tokens + num_blocks * sizes.block + sizes.state;
+        let len = 4 * num_tokens + self.model.0.saved.bytes(num_tokens);
         let expected = (HEAD + len + TAIL) as u64;
         if found != expected {
             return Err(PrefixError::Length { expected, found });
@@ -264,14 +263,6 @@ impl Prefixes {
         bytes.drain(..4 * num_tokens);
         Ok(Saved { tokens, bytes })
     }
-}
-
-/// Bytes of what is saved.
-pub(crate) struct SavedBytes {
-    /// Of a KV block.
-    pub(crate) block: usize,
-    /// Of a state.
-    pub(crate) state: usize,
 }
 
 /// A name beside `path` that nobody else uses.

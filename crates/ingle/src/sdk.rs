@@ -11,7 +11,6 @@ use model::KvType;
 use tokenizer::{ChatTemplate, Tokenizer};
 
 use crate::dialogue::Format;
-use crate::prefix::SavedBytes;
 use crate::worker::Command;
 use crate::{Chat, Error, ModelBuilder, Request, memory};
 
@@ -35,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) latest: Arc<Mutex<EngineStats>>,
     /// What tells it from others, and sizes of what it computes.
     pub(crate) identity: [u8; 32],
-    pub(crate) saved: SavedBytes,
+    pub(crate) saved: engine::SavedSize,
 }
 
 /// Facts about a loaded model.

@@ -2,7 +2,7 @@
 
 use kernels::{BLOCK_TOKENS, BatchView};
 
-use crate::cache::KvCache;
+use crate::cache::{Kept, KvCache};
 
 /// A list of tokens. There is no prefill and no decode: a prompt is many tokens, a reply one at a time.
 ///
@@ -22,8 +22,26 @@ pub struct Batch<'a> {
     pub hidden: Vec<usize>,
     /// For each sequence, its KV blocks in order.
     pub block_tables: Vec<&'a [u32]>,
+    /// The same for layers with a window: what no token of the batch sees may be anything.
+    pub window_tables: Vec<&'a [u32]>,
     /// For each sequence, the slot of its state; of no meaning if the model has none.
     pub states: Vec<u32>,
+}
+
+/// A sequence's KV blocks in order, for either kind of layers; a list stands for both.
+#[derive(Clone, Copy, Debug)]
+pub struct Tables<'a> {
+    /// For [`Kept::All`].
+    pub all: &'a [u32],
+    /// For [`Kept::Window`].
+    pub window: &'a [u32],
+}
+
+impl<'a, T: AsRef<[u32]> + ?Sized> From<&'a T> for Tables<'a> {
+    fn from(blocks: &'a T) -> Self {
+        let (all, window) = (blocks.as_ref(), blocks.as_ref());
+        Self { all, window }
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -41,11 +59,13 @@ impl<'a> Batch<'a> {
         &mut self,
         tokens: &[u32],
         position: usize,
-        block_table: &'a [u32],
+        tables: impl Into<Tables<'a>>,
         state: u32,
     ) {
         let sequence = self.block_tables.len() as u32;
-        self.block_tables.push(block_table);
+        let Tables { all, window } = tables.into();
+        self.block_tables.push(all);
+        self.window_tables.push(window);
         self.states.push(state);
         self.tokens.extend_from_slice(tokens);
         self.positions
@@ -63,9 +83,11 @@ impl<'a> Batch<'a> {
         self.outputs.clear();
         self.hidden.clear();
         self.block_tables.clear();
+        self.window_tables.clear();
         self.states.clear();
         // Of no elements, but it keeps the room: the two types have one layout, so it is collected in place.
         let block_tables = self.block_tables.into_iter().map(|_| &[][..]).collect();
+        let window_tables = self.window_tables.into_iter().map(|_| &[][..]).collect();
         Batch {
             tokens: self.tokens,
             positions: self.positions,
@@ -73,6 +95,7 @@ impl<'a> Batch<'a> {
             outputs: self.outputs,
             hidden: self.hidden,
             block_tables,
+            window_tables,
             states: self.states,
         }
     }
@@ -87,11 +110,14 @@ impl<'a> Batch<'a> {
         self.tokens.is_empty()
     }
 
-    pub(crate) fn view(&self) -> BatchView<'_> {
+    pub(crate) fn view(&self, kept: Kept) -> BatchView<'_> {
         BatchView {
             positions: &self.positions,
             sequences: &self.sequences,
-            block_tables: &self.block_tables,
+            block_tables: match kept {
+                Kept::All => &self.block_tables,
+                Kept::Window => &self.window_tables,
+            },
             states: &self.states,
         }
     }
@@ -122,15 +148,22 @@ impl<'a> Batch<'a> {
             self.check_states(cache.num_states());
         }
         for (&position, &sequence) in self.positions.iter().zip(&self.sequences) {
-            let blocks = self.block_tables[sequence as usize];
-            assert!(
-                (position as usize) < blocks.len() * BLOCK_TOKENS,
-                "every position has a KV block"
-            );
+            let (sequence, at) = (sequence as usize, position as usize / BLOCK_TOKENS);
+            for (tables, kept) in [
+                (&self.block_tables, Kept::All),
+                (&self.window_tables, Kept::Window),
+            ] {
+                let block = tables[sequence].get(at);
+                assert!(
+                    block.is_some_and(|&block| (block as usize) < cache.num_blocks(kept)),
+                    "every position has a KV block of the cache"
+                );
+            }
         }
         let all = self.block_tables.iter().copied().flatten();
         assert!(
-            all.copied().all(|b| (b as usize) < cache.num_blocks()),
+            all.copied()
+                .all(|b| (b as usize) < cache.num_blocks(Kept::All)),
             "KV blocks are of the cache"
         );
     }

@@ -1,7 +1,8 @@
-//! What is kept of all sequences: keys and values in one pool of KV blocks, and states in slots; of a size fixed when
-//! it is made.
+//! What is kept of all sequences: keys and values in pools of KV blocks, and states in slots; of a size fixed when it is
+//! made.
 //!
-//! Attention keeps keys and values of every position. A recurrent layer keeps a *state* of one size, which every
+//! Attention keeps keys and values of every position, or, where it sees a window, of those that a token may still see:
+//! layers of either kind have a pool of blocks of their own ([`Kept`]). A recurrent layer keeps a *state* of one size, which every
 //! token overwrites: a sequence goes back to an earlier position only with a copy of the state it had there
 //! ([`KvCache::copy_state`] to a slot that nobody uses, and back).
 
@@ -9,9 +10,56 @@ use kernels::{AttentionShape, BLOCK_TOKENS, KvLayer, KvType, StateLayer};
 
 use crate::config::ModelConfig;
 
-/// The KV blocks and states of every layer. Block `b` holds the same positions of the same sequence in each layer.
+/// Which layers: by what they keep of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kept {
+    /// All positions.
+    All,
+    /// Those that a window may still see.
+    Window,
+}
+
+impl Kept {
+    fn of(shape: &AttentionShape) -> Self {
+        match shape.window {
+            Some(_) => Self::Window,
+            None => Self::All,
+        }
+    }
+}
+
+/// How many KV blocks there are for layers of either kind; a number stands for as many of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumBlocks {
+    /// For [`Kept::All`].
+    pub all: usize,
+    /// For [`Kept::Window`].
+    pub window: usize,
+}
+
+impl NumBlocks {
+    /// For these layers.
+    pub fn of(self, kept: Kept) -> usize {
+        match kept {
+            Kept::All => self.all,
+            Kept::Window => self.window,
+        }
+    }
+}
+
+impl From<usize> for NumBlocks {
+    fn from(number: usize) -> Self {
+        let (all, window) = (number, number);
+        Self { all, window }
+    }
+}
+
+/// The KV blocks and states of every layer. Block `b` holds the same positions of the same sequence in each layer of a
+/// kind.
 pub struct KvCache {
-    num_blocks: usize,
+    num_blocks: NumBlocks,
+    /// Positions that the layers of [`Kept::Window`] see; none if there are none.
+    window: Option<usize>,
     num_states: usize,
     pub(crate) layers: Vec<LayerCache>,
 }
@@ -19,6 +67,7 @@ pub struct KvCache {
 /// What one layer keeps.
 pub(crate) struct LayerCache {
     kv: Option<KvLayer>,
+    kept: Kept,
     /// Of keys and values.
     block_bytes: usize,
     /// As [`crate::config::LayerConfig::state_lens`] lists them.
@@ -26,6 +75,10 @@ pub(crate) struct LayerCache {
 }
 
 impl LayerCache {
+    pub(crate) fn kept(&self) -> Kept {
+        self.kept
+    }
+
     /// Keys and values.
     ///
     /// # Panics
@@ -53,57 +106,70 @@ impl KvCache {
     pub fn new(
         config: &ModelConfig,
         kv_type: KvType,
-        num_blocks: usize,
+        num_blocks: impl Into<NumBlocks>,
         num_states: usize,
     ) -> Self {
-        let layers = config.layers.iter().map(|layer| LayerCache {
-            block_bytes: layer
-                .mixer
-                .shape()
-                .map_or(0, |shape| KvLayer::block_bytes(&shape, kv_type)),
-            kv: layer
-                .mixer
-                .shape()
-                .map(|shape| KvLayer::new(&shape, kv_type, num_blocks)),
-            states: layer
-                .state_lens(config.d_model)
-                .map(|len| StateLayer::new(len, num_states)),
+        let num_blocks = num_blocks.into();
+        let layers = config.layers.iter().map(|layer| {
+            let shape = layer.mixer.shape();
+            let kept = shape.map_or(Kept::All, |shape| Kept::of(&shape));
+            LayerCache {
+                kept,
+                block_bytes: shape.map_or(0, |shape| KvLayer::block_bytes(&shape, kv_type)),
+                kv: shape.map(|shape| KvLayer::new(&shape, kv_type, num_blocks.of(kept))),
+                states: layer
+                    .state_lens(config.d_model)
+                    .map(|len| StateLayer::new(len, num_states)),
+            }
         });
         Self {
             num_blocks,
+            window: Self::window_of(config),
             num_states,
             layers: layers.collect(),
         }
     }
 
-    /// How many blocks there are.
-    pub fn num_blocks(&self) -> usize {
-        self.num_blocks
+    /// How many blocks there are for these layers.
+    pub fn num_blocks(&self, kept: Kept) -> usize {
+        self.num_blocks.of(kept)
     }
 
-    /// Makes block `to` hold what `from` does, in every layer.
+    /// As [`KvCache::window_of`] the model.
+    pub fn window(&self) -> Option<usize> {
+        self.window
+    }
+
+    /// Positions that layers with a window see, the largest if they differ: what is to be kept for them. None if no layer
+    /// has one.
+    pub fn window_of(config: &ModelConfig) -> Option<usize> {
+        shapes(config).filter_map(|shape| shape.window).max()
+    }
+
+    /// Makes block `to` hold what `from` does, in these layers.
     ///
     /// # Panics
     /// If there are no such blocks.
-    pub fn copy_block(&mut self, from: usize, to: usize) {
-        assert!(from.max(to) < self.num_blocks, "blocks are of the cache");
-        for layer in &mut self.layers {
+    pub fn copy_block(&mut self, kept: Kept, from: usize, to: usize) {
+        let num_blocks = self.check_block(kept, from.max(to));
+        for layer in self.layers.iter_mut().filter(|layer| layer.kept == kept) {
             if let Some(kv) = &mut layer.kv {
-                kv.copy_block(self.num_blocks, from, to);
+                kv.copy_block(num_blocks, from, to);
             }
         }
     }
 
-    /// What the first `len` positions of block `block` hold in every layer, [`KvCache::block_bytes`] long; the others
+    /// What the first `len` positions of block `block` hold in these layers, [`KvCache::block_bytes`] long; the others
     /// are 0.
     ///
     /// # Panics
     /// If there is no such block.
-    pub fn block(&self, block: usize, len: usize) -> Vec<u8> {
-        assert!(block < self.num_blocks, "blocks are of the cache");
-        let mut bytes = Vec::with_capacity(self.block_bytes());
-        for kv in self.layers.iter().filter_map(|layer| layer.kv.as_ref()) {
-            kv.save_block(self.num_blocks, block, len, &mut bytes);
+    pub fn block(&self, kept: Kept, block: usize, len: usize) -> Vec<u8> {
+        let num_blocks = self.check_block(kept, block);
+        let mut bytes = Vec::with_capacity(self.block_bytes(kept));
+        let layers = self.layers.iter().filter(|layer| layer.kept == kept);
+        for kv in layers.filter_map(|layer| layer.kv.as_ref()) {
+            kv.save_block(num_blocks, block, len, &mut bytes);
         }
         bytes
     }
@@ -112,22 +178,23 @@ impl KvCache {
     ///
     /// # Panics
     /// If there is no such block, or `bytes` is not as long as one.
-    pub fn set_block(&mut self, block: usize, bytes: &[u8]) {
-        assert!(block < self.num_blocks, "blocks are of the cache");
-        assert_eq!(bytes.len(), self.block_bytes(), "as long as a block");
+    pub fn set_block(&mut self, kept: Kept, block: usize, bytes: &[u8]) {
+        let num_blocks = self.check_block(kept, block);
+        assert_eq!(bytes.len(), self.block_bytes(kept), "as long as a block");
         let mut rest = bytes;
-        for layer in &mut self.layers {
+        for layer in self.layers.iter_mut().filter(|layer| layer.kept == kept) {
             if let Some(kv) = &mut layer.kv {
                 let (own, after) = rest.split_at(layer.block_bytes);
-                kv.load_block(self.num_blocks, block, own);
+                kv.load_block(num_blocks, block, own);
                 rest = after;
             }
         }
     }
 
-    /// Bytes of a block in all layers.
-    pub fn block_bytes(&self) -> usize {
-        self.layers.iter().map(|layer| layer.block_bytes).sum()
+    /// Bytes of a block in all of these layers.
+    pub fn block_bytes(&self, kept: Kept) -> usize {
+        let layers = self.layers.iter().filter(|layer| layer.kept == kept);
+        layers.map(|layer| layer.block_bytes).sum()
     }
 
     /// How many slots for states there are.
@@ -190,12 +257,18 @@ impl KvCache {
         num_tokens.div_ceil(BLOCK_TOKENS)
     }
 
-    /// Bytes of the KV blocks of a cache with room for `num_tokens` positions.
-    pub fn size_bytes(config: &ModelConfig, kv_type: KvType, num_tokens: usize) -> usize {
-        let per_block = shapes(config).map(|shape| KvLayer::block_bytes(&shape, kv_type));
-        per_block
-            .sum::<usize>()
-            .saturating_mul(Self::blocks_for(num_tokens))
+    /// Bytes of the KV blocks of a cache of so many.
+    pub fn size_bytes(
+        config: &ModelConfig,
+        kv_type: KvType,
+        num_blocks: impl Into<NumBlocks>,
+    ) -> usize {
+        let num_blocks = num_blocks.into();
+        let per_layer = shapes(config).map(|shape| {
+            let num_blocks = num_blocks.of(Kept::of(&shape));
+            KvLayer::block_bytes(&shape, kv_type).saturating_mul(num_blocks)
+        });
+        per_layer.fold(0, usize::saturating_add)
     }
 
     /// Bytes of one slot; 0 if the model has no state.
@@ -220,6 +293,13 @@ impl KvCache {
 
     fn state_layers(&self) -> impl Iterator<Item = &StateLayer> {
         self.layers.iter().flat_map(|layer| &layer.states)
+    }
+
+    /// How many blocks there are.
+    fn check_block(&self, kept: Kept, block: usize) -> usize {
+        let num_blocks = self.num_blocks(kept);
+        assert!(block < num_blocks, "blocks are of the cache");
+        num_blocks
     }
 
     fn check_slot(&self, slot: usize) {

@@ -30,8 +30,8 @@ mod rope;
 mod weights;
 mod workspace;
 
-pub use batch::Batch;
-pub use cache::KvCache;
+pub use batch::{Batch, Tables};
+pub use cache::{Kept, KvCache, NumBlocks};
 pub use error::LoadError;
 pub use formats::ReadError;
 pub use kernels::{BLOCK_TOKENS, KvType, Level, Pool, limits};

@@ -241,7 +241,7 @@ impl Model {
                 _ => None,
             };
             let ops = self.ops.over(window.as_deref().unwrap_or(&[]));
-            layer.forward(index, &ops, batch.view(), cache, w, probe);
+            layer.forward(index, &ops, batch.view(cache.kept()), cache, w, probe);
         }
         self.hidden(&batch.hidden, w);
         Ok(self.head(&batch.outputs, w, probe))

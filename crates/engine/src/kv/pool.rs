@@ -3,31 +3,36 @@
 //! A block that nobody holds keeps its content until its room is needed, so all free memory is prefix cache, and
 //! its bound is that of the pool. The block that was let go longest ago is given out first; a text lets go of
 //! its last block first, so a block never goes before those that come after it in the tree.
+//!
+//! Where layers see a window, blocks have a second half in a pool of its own (`windows.rs`), and a text lets go of those
+//! that no later token sees. The tree and everything else knows whole blocks only. What is found of a prompt then ends
+//! where all halves are there that the next token sees; what comes after that place is computed again, with the same
+//! bits, and gives its halves to the blocks that are there.
 
-use std::collections::BTreeMap;
+use model::{BLOCK_TOKENS, Tables};
 
-use model::BLOCK_TOKENS;
-
+use super::slots::{Slots, Worth};
 use super::tree::{Serial, Tree};
+use super::windows::{GONE, Windows};
+use crate::backend::Window;
 
 /// All blocks of a cache.
 pub(crate) struct BlockPool {
-    /// How many sequences hold each.
-    holders: Vec<u32>,
-    /// Blocks that hold nothing.
-    empty: Vec<u32>,
-    /// Blocks that nobody holds but that can be found, by when they were let go.
-    idle: BTreeMap<u64, u32>,
-    /// For blocks in `idle`, where.
-    since: Vec<u64>,
-    clock: u64,
+    slots: Slots,
     tree: Tree,
+    /// If there are layers with a window.
+    windows: Option<Windows>,
 }
 
 /// A sequence's KV blocks, in order of position.
 #[derive(Debug)]
 pub(crate) struct BlockTable {
     pub(crate) blocks: Vec<u32>,
+    /// Their halves for layers with a window, if there are such: from `first_seen` on, the others are gone.
+    halves: Vec<u32>,
+    first_seen: usize,
+    /// How many of them were there already.
+    num_found: usize,
     /// How many of them are whole and recorded.
     num_recorded: usize,
     /// What stands for the node before the first.
@@ -39,8 +44,12 @@ pub(crate) struct BlockTable {
 impl BlockTable {
     /// Room for a whole context under the root of its salt; it does not grow in between.
     pub(crate) fn with_capacity(max_seq_len: usize, root: Serial) -> Self {
+        let max_blocks = max_seq_len.div_ceil(BLOCK_TOKENS);
         Self {
-            blocks: Vec::with_capacity(max_seq_len.div_ceil(BLOCK_TOKENS)),
+            blocks: Vec::with_capacity(max_blocks),
+            halves: Vec::with_capacity(max_blocks),
+            first_seen: 0,
+            num_found: 0,
             num_recorded: 0,
             root,
             last: root,
@@ -51,6 +60,28 @@ impl BlockTable {
     pub(crate) fn root(&self) -> Serial {
         self.root
     }
+
+    /// For a batch.
+    pub(crate) fn tables(&self) -> Tables<'_> {
+        let all = &self.blocks;
+        // Without windows nobody looks there, but for positions' blocks.
+        let window = if self.halves.is_empty() {
+            all
+        } else {
+            &self.halves
+        };
+        Tables { all, window }
+    }
+
+    /// Halves that a later token may see; none if there are no such layers.
+    pub(crate) fn seen(&self) -> &[u32] {
+        self.halves.get(self.first_seen..).unwrap_or_default()
+    }
+
+    /// Halves that are there, with their places.
+    fn halves(&self) -> impl Iterator<Item = (usize, u32)> {
+        (self.first_seen..).zip(self.seen().iter().copied())
+    }
 }
 
 /// What of a prompt was found.
@@ -60,32 +91,41 @@ pub(crate) struct Hit {
     pub(crate) num_tokens: usize,
     /// A block to copy, and the block of the table that is to become its copy.
     pub(crate) copy: Option<(u32, u32)>,
+    /// The same for layers with a window.
+    pub(crate) window_copy: Option<(u32, u32)>,
 }
 
 impl BlockPool {
-    pub(crate) fn new(num_blocks: usize) -> Self {
+    pub(crate) fn new(num_blocks: usize, window: Option<Window>) -> Self {
         Self {
-            holders: vec![0; num_blocks],
-            empty: (0..num_blocks as u32).rev().collect(),
-            idle: BTreeMap::new(),
-            since: vec![0; num_blocks],
-            clock: 0,
+            slots: Slots::new(num_blocks),
             tree: Tree::new(num_blocks),
+            windows: window.map(|window| Windows::new(window, num_blocks)),
         }
     }
 
     pub(crate) fn num_blocks(&self) -> usize {
-        self.holders.len()
+        self.slots.num_blocks()
     }
 
     /// Blocks that can be given out.
     pub(crate) fn num_free(&self) -> usize {
-        self.empty.len() + self.idle.len()
+        self.slots.num_free()
     }
 
     /// Blocks that somebody holds.
     pub(crate) fn num_held(&self) -> usize {
         self.num_blocks() - self.num_free()
+    }
+
+    /// Whether a table can grow to `num_tokens`, a chunk at a time, and `spare` blocks are left then.
+    pub(crate) fn has_room(&self, table: &BlockTable, num_tokens: usize, spare: usize) -> bool {
+        let missing = num_tokens.div_ceil(BLOCK_TOKENS) - table.blocks.len();
+        let fits = |windows: &Windows| {
+            let most = windows.per_text().saturating_sub(table.seen().len());
+            missing.min(most) + spare <= windows.num_free()
+        };
+        missing + spare <= self.num_free() && self.windows.as_ref().is_none_or(fits)
     }
 
     /// The root of texts with this salt; they find what others with it computed, and nothing else.
@@ -95,40 +135,92 @@ impl BlockPool {
 
     /// The blocks in which the beginning of `tokens` is found, and its length; without taking anything.
     pub(crate) fn peek(&self, root: Serial, tokens: &[u32]) -> (Vec<u32>, usize) {
-        let (mut parent, mut blocks, mut len) = (root, Vec::new(), 0);
-        while let Some(found) = self.tree.find(parent, &tokens[len..]) {
+        let mut blocks = Vec::new();
+        let len = self.find(root, tokens, &mut blocks);
+        (blocks, len)
+    }
+
+    /// Adds the blocks in which the beginning of `tokens` is found, as far as it can be gone on from; its length.
+    fn find(&self, root: Serial, tokens: &[u32], blocks: &mut Vec<u32>) -> usize {
+        let (mut parent, mut len, mut found_len) = (root, 0, BLOCK_TOKENS);
+        // The first block from which on all have their halves, and how far one can go on.
+        let (mut unbroken, mut usable) = (0, 0);
+        while found_len == BLOCK_TOKENS
+            && let Some(found) = self.tree.find(parent, &tokens[len..])
+        {
             blocks.push(found.block);
+            (parent, found_len) = (found.serial, found.len);
             len += found.len;
-            parent = found.serial;
-            if found.len < BLOCK_TOKENS {
-                break;
+            if !self.has_half(found.block) {
+                unbroken = blocks.len();
+            }
+            if self.first_seen(len) >= unbroken {
+                usable = len;
             }
         }
-        (blocks, len)
+        blocks.truncate(usable.div_ceil(BLOCK_TOKENS));
+        usable
+    }
+
+    fn has_half(&self, block: u32) -> bool {
+        let windows = self.windows.as_ref();
+        windows.is_none_or(|windows| windows.of(block).is_some())
+    }
+
+    /// Of a text's blocks the first of which layers with a window still need something for the token at `position`.
+    pub(crate) fn first_seen(&self, position: usize) -> usize {
+        let windows = self.windows.as_ref();
+        windows.map_or(0, |windows| windows.first_seen(position))
+    }
+
+    /// The half of a block for layers with a window.
+    pub(crate) fn half(&self, block: u32) -> Option<u32> {
+        self.windows.as_ref()?.of(block)
     }
 
     /// Fills an empty table with what is found of `tokens`: whole blocks are shared, one more may be copied.
     pub(crate) fn reuse(&mut self, table: &mut BlockTable, tokens: &[u32]) -> Hit {
         assert!(table.blocks.is_empty(), "a table is filled once");
-        let mut hit = Hit::default();
-        while let Some(found) = self.tree.find(table.last, &tokens[hit.num_tokens..]) {
-            if found.len < BLOCK_TOKENS {
-                // What follows will be written here, while somebody may read the original.
-                self.hold(found.block);
-                if let Some(own) = self.take() {
-                    table.blocks.push(own);
-                    hit.copy = Some((found.block, own));
-                    hit.num_tokens += found.len;
-                }
-                // Nothing is given out before the copy is made.
-                self.let_go(found.block);
-                break;
+        let num_tokens = self.find(table.root, tokens, &mut table.blocks);
+        let whole = num_tokens / BLOCK_TOKENS;
+        (table.num_found, table.first_seen) = (whole, self.first_seen(num_tokens));
+        for at in 0..table.blocks.len() {
+            let block = table.blocks[at];
+            self.slots.hold(block);
+            if let Some(windows) = &mut self.windows {
+                let half = windows.of(block).filter(|_| at >= table.first_seen);
+                half.into_iter().for_each(|half| windows.hold(half));
+                table.halves.push(half.unwrap_or(GONE));
             }
-            self.hold(found.block);
-            table.blocks.push(found.block);
-            table.num_recorded += 1;
-            table.last = found.serial;
-            hit.num_tokens += BLOCK_TOKENS;
+        }
+        for at in 0..whole {
+            let held = &tokens[at * BLOCK_TOKENS..][..BLOCK_TOKENS];
+            let found = self.tree.find(table.last, held);
+            table.last = found.expect("it was found a moment ago").serial;
+        }
+        table.num_recorded = whole;
+        let mut hit = Hit {
+            num_tokens,
+            ..Hit::default()
+        };
+        if whole == table.blocks.len() {
+            return hit;
+        }
+        // What follows will be written there, while somebody may read the original.
+        let original = table.blocks.pop().expect("one is not whole");
+        let half = table.halves.pop();
+        let own = self.take(table.blocks.len() >= table.first_seen);
+        // Nothing is given out before the copy is made.
+        self.let_go(original, half);
+        let Some((own, own_half)) = own else {
+            self.release(table);
+            return self.reuse(table, &tokens[..whole * BLOCK_TOKENS]);
+        };
+        table.blocks.push(own);
+        hit.copy = Some((original, own));
+        if let Some(half) = half {
+            table.halves.push(own_half);
+            hit.window_copy = Some((half, own_half)).filter(|_| half != GONE);
         }
         hit
     }
@@ -136,12 +228,35 @@ impl BlockPool {
     /// Adds blocks until `table` has room for `num_tokens`; false if there are too few, which it then keeps.
     pub(crate) fn grow(&mut self, table: &mut BlockTable, num_tokens: usize) -> bool {
         while table.blocks.len() * BLOCK_TOKENS < num_tokens {
-            let Some(block) = self.take() else {
+            let Some((block, half)) = self.take(table.blocks.len() >= table.first_seen) else {
                 return false;
             };
             table.blocks.push(block);
+            if self.windows.is_some() {
+                table.halves.push(half);
+            }
         }
         true
+    }
+
+    /// Lets go of what layers with a window keep and no token from `position` on sees. The table must not be cut back
+    /// behind that.
+    pub(crate) fn leave_behind(&mut self, table: &mut BlockTable, position: usize) {
+        let Some(windows) = &mut self.windows else {
+            return;
+        };
+        let first = windows.first_seen(position);
+        for at in table.first_seen..first.min(table.blocks.len()) {
+            let half = std::mem::replace(&mut table.halves[at], GONE);
+            // What was found once may be again.
+            let worth = match at < table.num_found {
+                true => Worth::Much,
+                false => Worth::Little,
+            };
+            let can_be_found = self.tree.holds(table.blocks[at]);
+            windows.let_go(half, can_be_found.then_some(worth));
+        }
+        table.first_seen = table.first_seen.max(first);
     }
 
     /// Lets others find what is computed: `tokens` is all of it, from the start of the text.
@@ -157,11 +272,16 @@ impl BlockPool {
             let twin = self.tree.find(table.last, held);
             let twin = twin.filter(|twin| twin.len == BLOCK_TOKENS && twin.block != block);
             if let Some(twin) = twin {
-                self.hold(twin.block);
+                self.slots.hold(twin.block);
                 table.blocks[at] = twin.block;
                 table.last = twin.serial;
+                if let Some(windows) = &mut self.windows
+                    && table.halves[at] != GONE
+                {
+                    table.halves[at] = windows.move_to(table.halves[at], twin.block);
+                }
                 self.tree.forget(block);
-                self.let_go(block);
+                self.let_go(block, None);
             } else {
                 table.last = self.tree.record(block, table.last, held);
             }
@@ -172,73 +292,72 @@ impl BlockPool {
     /// Takes all blocks back; their content can still be found.
     pub(crate) fn release(&mut self, table: &mut BlockTable) {
         while let Some(block) = table.blocks.pop() {
-            self.let_go(block);
+            let half = table.halves.pop();
+            self.let_go(block, half);
         }
-        (table.num_recorded, table.last) = (0, table.root);
+        (table.num_found, table.num_recorded, table.first_seen) = (0, 0, 0);
+        table.last = table.root;
     }
 
     /// Forgets all that nobody holds.
     pub(crate) fn clear(&mut self) {
-        while let Some((_, block)) = self.idle.pop_first() {
-            self.tree.forget(block);
-            self.empty.push(block);
+        while let Some(block) = self.slots.empty_idle() {
+            self.forget(block);
         }
     }
 
-    fn take(&mut self) -> Option<u32> {
-        let block = match self.empty.pop() {
-            Some(block) => block,
-            None => self.idle.pop_first()?.1,
+    /// A block, and its half if layers with a window have something to put there.
+    fn take(&mut self, is_seen: bool) -> Option<(u32, u32)> {
+        let block = self.slots.take()?;
+        self.forget(block);
+        let half = match &mut self.windows {
+            Some(windows) if is_seen => windows.take(block),
+            _ => Some(GONE),
         };
+        if half.is_none() {
+            self.slots.let_go(block, None);
+        }
+        Some((block, half?))
+    }
+
+    fn forget(&mut self, block: u32) {
         self.tree.forget(block);
-        self.holders[block as usize] = 1;
-        Some(block)
+        if let Some(windows) = &mut self.windows {
+            windows.forget(block);
+        }
     }
 
-    fn hold(&mut self, block: u32) {
-        let at = block as usize;
-        if self.holders[at] == 0 {
-            self.idle.remove(&self.since[at]);
+    /// At the end of a text.
+    fn let_go(&mut self, block: u32, half: Option<u32>) {
+        let worth = self.tree.holds(block).then_some(Worth::Much);
+        if let (Some(windows), Some(half)) = (&mut self.windows, half.filter(|&half| half != GONE))
+        {
+            windows.let_go(half, worth);
         }
-        self.holders[at] += 1;
-    }
-
-    fn let_go(&mut self, block: u32) {
-        let at = block as usize;
-        assert!(self.holders[at] > 0, "a block is let go by who holds it");
-        self.holders[at] -= 1;
-        if self.holders[at] > 0 {
-            return;
-        }
-        if self.tree.holds(block) {
-            self.clock += 1;
-            self.since[at] = self.clock;
-            self.idle.insert(self.clock, block);
-        } else {
-            self.empty.push(block);
-        }
+        self.slots.let_go(block, worth);
     }
 
     /// # Panics
     /// If the books are wrong: for tests and simulations.
-    pub(crate) fn check<'t>(&self, tables: impl Iterator<Item = &'t BlockTable>) {
-        let mut holders = vec![0; self.num_blocks()];
+    pub(crate) fn check<'t>(&self, tables: impl Iterator<Item = &'t BlockTable> + Clone) {
+        let blocks = tables.clone().flat_map(|table| &table.blocks);
+        self.slots
+            .check(blocks.copied(), |block| self.tree.holds(block));
+        let halves = tables.clone().flat_map(BlockTable::halves);
+        let Some(windows) = &self.windows else {
+            assert_eq!(halves.count(), 0);
+            return;
+        };
+        windows.check(halves.map(|(_, half)| half), |block| self.tree.holds(block));
         for table in tables {
-            for &block in &table.blocks {
-                holders[block as usize] += 1;
+            assert_eq!(table.halves.len(), table.blocks.len());
+            let is_gone = |&half: &u32| half == GONE;
+            assert!(!table.seen().iter().any(is_gone), "what is seen is there");
+            assert!(table.halves.iter().take(table.first_seen).all(is_gone));
+            for (at, half) in table.halves() {
+                assert_eq!(windows.of(table.blocks[at]), Some(half));
             }
         }
-        assert_eq!(holders, self.holders, "every holder is a table");
-        let mut free = vec![false; self.num_blocks()];
-        for &block in self.empty.iter().chain(self.idle.values()) {
-            assert!(!free[block as usize], "a block is free once");
-            free[block as usize] = true;
-        }
-        for (&free, &holders) in free.iter().zip(&holders) {
-            assert_eq!(free, holders == 0, "a block is free or held");
-        }
-        assert!(self.empty.iter().all(|&block| !self.tree.holds(block)));
-        assert!(self.idle.values().all(|&block| self.tree.holds(block)));
     }
 }
 
@@ -262,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_common_start_is_shared_and_the_rest_of_a_block_copied() {
-        let mut pool = BlockPool::new(20);
+        let mut pool = BlockPool::new(20, None);
         let first = text(200, 3);
         let (mut a, hit) = compute(&mut pool, &first);
         assert_eq!((hit.num_tokens, a.blocks.len()), (0, 4));
@@ -284,7 +403,7 @@ mod tests {
 
     #[test]
     fn texts_computed_side_by_side_become_one() {
-        let mut pool = BlockPool::new(8);
+        let mut pool = BlockPool::new(8, None);
         let tokens = text(130, 3);
         let (mut a, mut b) = (
             BlockTable::with_capacity(1024, ROOT),
@@ -305,7 +424,7 @@ mod tests {
 
     #[test]
     fn the_longest_unused_goes_first_and_last_blocks_before_first() {
-        let mut pool = BlockPool::new(4);
+        let mut pool = BlockPool::new(4, None);
         let (old, new) = (text(128, 3), text(128, 5));
         let (mut a, _) = compute(&mut pool, &old);
         let (mut b, _) = compute(&mut pool, &new);

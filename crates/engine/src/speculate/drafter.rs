@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use model::{BLOCK_TOKENS, Batch};
+use model::{BLOCK_TOKENS, Batch, Kept};
 
 use super::Costs;
 use crate::backend::Backend;
@@ -48,7 +48,7 @@ impl Drafter {
         assert!(backend.num_states().is_none(), "guesses are taken back");
         let room = backend.num_blocks() * BLOCK_TOKENS;
         Self {
-            pool: BlockPool::new(backend.num_blocks()),
+            pool: BlockPool::new(backend.num_blocks(), backend.window()),
             backend,
             texts: HashMap::new(),
             lists: Batch::default(),
@@ -133,7 +133,7 @@ impl Drafter {
             let start = text.tokens.len();
             let end = sequence.tokens().len().min(start + self.chunk());
             let tokens = &sequence.tokens()[start..end];
-            batch.push_sequence(tokens, start, &text.table.blocks, 0);
+            batch.push_sequence(tokens, start, text.table.tables(), 0);
             if end == sequence.tokens().len() {
                 batch.outputs.push(batch.len() - 1);
             }
@@ -168,8 +168,10 @@ impl Drafter {
             let computed = &sequence.tokens()[start..end];
             text.tokens.extend_from_slice(computed);
             if round == 0 {
-                // What is known is never taken back.
+                // What is known is never taken back, but its last token may be computed again.
                 self.pool.record(&mut text.table, &text.tokens);
+                self.pool
+                    .leave_behind(&mut text.table, text.tokens.len() - 1);
             }
             if end < sequence.tokens().len() {
                 return false;
@@ -207,17 +209,20 @@ impl Drafter {
         text.tokens.truncate(common);
         if text.table.blocks.is_empty() {
             let hit = self.pool.reuse(&mut text.table, &known[..known.len() - 1]);
-            if let Some((from, to)) = hit.copy {
-                self.backend.copy_block(from, to);
+            for (copy, kept) in [(hit.copy, Kept::All), (hit.window_copy, Kept::Window)] {
+                if let Some((from, to)) = copy {
+                    self.backend.copy_block(kept, from, to);
+                }
             }
             text.tokens.extend_from_slice(&known[..hit.num_tokens]);
         }
-        if !self.pool.grow(&mut text.table, known.len()) {
+        let missing = (known.len() - text.tokens.len()).min(chunk);
+        let end = text.tokens.len() + missing;
+        if !self.pool.grow(&mut text.table, end) {
             self.pool.release(&mut text.table);
             text.tokens.clear();
             return false;
         }
-        let missing = (known.len() - text.tokens.len()).min(chunk);
         let fits = missing <= *left;
         if fits {
             *left -= missing;

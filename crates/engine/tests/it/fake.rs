@@ -3,13 +3,16 @@
 //! A position's "keys and values" are one number, made of its token and the number of the position before, which is
 //! read through the block table. The logits are made of that number. So a wrong block, a position that was
 //! overwritten or skipped, or a block that was not copied changes the text.
+//!
+//! With a window there is another cache, of tokens and positions, and the number is made of all that the window shows
+//! too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use engine::{Backend, Event, Sink};
-use model::{BLOCK_TOKENS, Batch, ReadError};
+use engine::{Backend, Event, Sink, Window};
+use model::{BLOCK_TOKENS, Batch, Kept, ReadError};
 use std::sync::Mutex;
 use tokenizer::{SpecialIds, Tokenizer, VocabTables};
 
@@ -35,6 +38,9 @@ pub(crate) struct Fake {
     /// `[num_blocks, BLOCK_TOKENS]`.
     states: Vec<u64>,
     num_blocks: usize,
+    window: Option<Window>,
+    /// `[window.num_blocks, BLOCK_TOKENS]`.
+    seen: Vec<u64>,
     max_tokens: usize,
     max_outputs: usize,
     logits: Vec<f32>,
@@ -56,6 +62,8 @@ impl Fake {
         Self {
             states: vec![0; num_blocks * BLOCK_TOKENS],
             num_blocks,
+            window: None,
+            seen: Vec::new(),
             max_tokens,
             max_outputs,
             logits: vec![0.0; max_outputs * VOCAB],
@@ -64,6 +72,34 @@ impl Fake {
             clock,
             habit: 0.0,
         }
+    }
+
+    /// With a layer that sees `len` positions.
+    pub(crate) fn with_window(mut self, len: usize, num_blocks: usize) -> Self {
+        self.window = Some(Window { len, num_blocks });
+        self.seen = vec![0; num_blocks * BLOCK_TOKENS];
+        self
+    }
+
+    fn cache(&mut self, kept: Kept) -> &mut [u64] {
+        match kept {
+            Kept::All => &mut self.states,
+            Kept::Window => &mut self.seen,
+        }
+    }
+
+    /// What the window shows at a position, whose own number it gets.
+    fn look(&mut self, table: &[u32], position: usize, token: u32) -> u64 {
+        let Some(Window { len, .. }) = self.window else {
+            return 0;
+        };
+        let slot = |position: usize| {
+            table[position / BLOCK_TOKENS] as usize * BLOCK_TOKENS + position % BLOCK_TOKENS
+        };
+        self.seen[slot(position)] = mix(position as u64 ^ u64::from(token) << 32);
+        let from = (position + 1).saturating_sub(len);
+        let all = (from..=position).map(|position| self.seen[slot(position)]);
+        all.fold(0, u64::wrapping_add)
     }
 }
 
@@ -82,6 +118,10 @@ impl Backend for Fake {
         self.num_blocks
     }
 
+    fn window(&self) -> Option<Window> {
+        self.window
+    }
+
     fn max_tokens(&self) -> usize {
         self.max_tokens
     }
@@ -90,29 +130,36 @@ impl Backend for Fake {
         self.max_outputs
     }
 
-    fn copy_block(&mut self, from: u32, to: u32) {
+    fn copy_block(&mut self, kept: Kept, from: u32, to: u32) {
         let start = from as usize * BLOCK_TOKENS;
-        self.states
+        self.cache(kept)
             .copy_within(start..start + BLOCK_TOKENS, to as usize * BLOCK_TOKENS);
     }
 
-    fn block(&self, block: u32, len: usize) -> Vec<u8> {
+    fn block(&self, kept: Kept, block: u32, len: usize) -> Vec<u8> {
         let start = block as usize * BLOCK_TOKENS;
-        let held = self.states[start..start + BLOCK_TOKENS].iter().enumerate();
+        let cache = match kept {
+            Kept::All => &self.states,
+            Kept::Window => &self.seen,
+        };
+        let held = cache[start..start + BLOCK_TOKENS].iter().enumerate();
         let held = held.map(|(i, &state)| if i < len { state } else { 0 });
         held.flat_map(u64::to_le_bytes).collect()
     }
 
-    fn set_block(&mut self, block: u32, bytes: &[u8]) {
+    fn set_block(&mut self, kept: Kept, block: u32, bytes: &[u8]) {
         let start = block as usize * BLOCK_TOKENS;
-        let states = self.states[start..start + BLOCK_TOKENS].iter_mut();
+        let states = self.cache(kept)[start..start + BLOCK_TOKENS].iter_mut();
         for (state, bytes) in states.zip(bytes.as_chunks::<8>().0) {
             *state = u64::from_le_bytes(*bytes);
         }
     }
 
-    fn block_bytes(&self) -> usize {
-        8 * BLOCK_TOKENS
+    fn block_bytes(&self, kept: Kept) -> usize {
+        match (kept, self.window) {
+            (Kept::Window, None) => 0,
+            _ => 8 * BLOCK_TOKENS,
+        }
     }
 
     fn forward(&mut self, batch: &Batch<'_>) -> Result<(), ReadError> {
@@ -130,8 +177,10 @@ impl Backend for Fake {
                 0 => 0,
                 _ => self.states[slot(position - 1)],
             };
-            let state = mix(before.wrapping_mul(31) + u64::from(batch.tokens[i]) + 1);
-            self.states[slot(position)] = state;
+            let own = mix(before.wrapping_mul(31) + u64::from(batch.tokens[i]) + 1);
+            self.states[slot(position)] = own;
+            let table = batch.window_tables[batch.sequences[i] as usize];
+            let state = own ^ self.look(table, position, batch.tokens[i]);
             if next_output.next_if(|&&output| output == i).is_some() {
                 let logits = &mut self.logits[row * VOCAB..][..VOCAB];
                 for (id, logit) in logits.iter_mut().enumerate() {

@@ -21,6 +21,19 @@ fn of_blocks(num_blocks: usize) -> Engine<Fake> {
     Engine::with_clock(backend, tokenizer(), options, clock.read())
 }
 
+/// One sequence at a time, a layer that sees 100 positions, and so many blocks for it.
+fn windowed(num_window_blocks: usize) -> Engine<Fake> {
+    let clock = Clock::default();
+    let options = EngineOptions {
+        max_seq_len: 400,
+        max_running: 1,
+        max_waiting: 100,
+        speculate: false,
+    };
+    let backend = Fake::new(40, 128, 80, clock.clone()).with_window(100, num_window_blocks);
+    Engine::with_clock(backend, tokenizer(), options, clock.read())
+}
+
 fn run(engine: &mut Engine<Fake>, request: &Request) -> Inbox {
     let inbox = Inbox::default();
     let id = engine.submit(request, None, Box::new(inbox.clone()));
@@ -166,6 +179,40 @@ fn what_was_saved_needs_room_and_must_fit() {
         "{error}"
     );
     small.check();
+}
+
+/// A text of four windows goes on with room for little more than one, whose end is then found; what was left behind is
+/// found only while there is room for it.
+#[test]
+fn windows_keep_the_ends_of_texts() {
+    let (long, mut other) = (request(388), request(150));
+    other.prompt.extend([23; 30]);
+    let expected: Vec<String> = [&long, &other]
+        .map(|request| run(&mut windowed(7), request).text())
+        .into();
+    for (blocks, start) in [(4, 0), (5, 0), (8, 150), (40, 150)] {
+        let mut engine = windowed(blocks);
+        let mut cached = |request: &Request, expected: &str| {
+            let inbox = run(&mut engine, request);
+            assert_eq!(inbox.text(), expected, "{blocks} blocks");
+            inbox.end().expect("it has ended").usage.cached_tokens
+        };
+        assert_eq!(cached(&long, &expected[0]), 0);
+        assert_eq!(cached(&long, &expected[0]), 387, "{blocks} blocks");
+        assert_eq!(cached(&other, &expected[1]), start, "{blocks} blocks");
+        assert_eq!(engine.stats().num_preemptions, 0);
+        // Only what the next token sees goes out, and is enough to go on.
+        let saved = engine.save(&other.prompt, "");
+        assert_eq!(saved.tokens, other.prompt);
+        assert_eq!(saved.bytes.len(), (3 + 2) * 64 * 8, "positions from 81 on");
+        let mut fresh = windowed(4);
+        fresh.restore(&saved, "").expect("there is room");
+        fresh.check();
+        let inbox = run(&mut fresh, &other);
+        assert_eq!(inbox.text(), expected[1]);
+        let usage = inbox.end().expect("it has ended").usage;
+        assert_eq!(usage.cached_tokens, 179);
+    }
 }
 
 #[test]

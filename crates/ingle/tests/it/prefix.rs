@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use formats::gguf::Value;
 use ingle::{Error, KvType, Model, ModelBuilder, PrefixError, Reply};
 use testkit::Random;
 
@@ -41,10 +42,15 @@ fn small(builder: ModelBuilder) -> ModelBuilder {
 
 #[test]
 fn another_process_goes_on_with_the_same_bits() {
-    type Build = fn() -> ModelBuilder;
-    let builders: [(&str, Build); 2] = [
-        ("f16.kv", || small(stories())),
-        ("q8.kv", || small(stories()).kv_type(KvType::Q8)),
+    // Every layer of this one sees less than the prompt has.
+    let mut parts = stories_parts();
+    let key = "llama.attention.sliding_window";
+    parts.metadata.insert(key, Value::U32(100));
+    let windowed = TempFile::new("windowed.gguf", &parts.write());
+    let builders: [(&str, &dyn Fn() -> ModelBuilder); 3] = [
+        ("f16.kv", &|| small(stories())),
+        ("q8.kv", &|| small(stories()).kv_type(KvType::Q8)),
+        ("window.kv", &|| small(Model::builder(windowed.name()))),
     ];
     for (name, builder) in builders {
         let file = TempPath::new(name);

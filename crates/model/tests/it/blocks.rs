@@ -1,19 +1,25 @@
 //! KV blocks as bytes.
 
-use model::{Batch, KvCache, KvType, LoadOptions, Model, NoProbe, Workspace};
+use model::{Batch, Kept, KvCache, KvType, LoadOptions, Model, NoProbe, Workspace};
 use testkit::{Random, TinyModel};
+
+/// A model of which every other layer sees a window.
+fn windowed() -> TinyModel {
+    TinyModel {
+        head_dim: 20,
+        rope_dim: 20,
+        ..TinyModel::gemma2()
+    }
+}
 
 /// A block gives out the positions that are asked for and nothing of the others, and goes into any other block.
 #[test]
 fn blocks_go_out_and_come_back() {
-    let tiny = TinyModel {
-        head_dim: 20,
-        rope_dim: 20,
-        ..TinyModel::default()
-    };
+    let tiny = windowed();
     let model = Model::load(&tiny.build(), &LoadOptions::default()).expect("it loads");
     let tokens = Random::new(2).tokens(64, tiny.vocab_size);
-    for kv_type in KvType::ALL {
+    let kinds = [Kept::All, Kept::Window].into_iter();
+    for (kv_type, kept) in kinds.flat_map(|kept| KvType::ALL.map(|kv_type| (kv_type, kept))) {
         let computed = |len: usize| {
             let mut cache = KvCache::new(model.config(), kv_type, 3, 1);
             let mut workspace = Workspace::new(model.config(), 64, 1);
@@ -24,14 +30,18 @@ fn blocks_go_out_and_come_back() {
         };
         let mut whole = computed(64);
         for len in [1, 6, 63, 64] {
-            let part = whole.block(1, len);
-            assert_eq!(part.len(), whole.block_bytes());
-            assert_eq!(part, computed(len).block(1, 64), "{len} of {kv_type:?}");
+            let part = whole.block(kept, 1, len);
+            assert_eq!(part.len(), whole.block_bytes(kept));
+            assert_eq!(
+                part,
+                computed(len).block(kept, 1, 64),
+                "{len} of {kv_type:?}"
+            );
         }
-        let held = whole.block(1, 64);
-        whole.set_block(2, &held);
-        assert_eq!(whole.block(2, 64), held);
-        assert_eq!(whole.block(1, 64), held);
-        assert_ne!(whole.block(0, 64), held);
+        let held = whole.block(kept, 1, 64);
+        whole.set_block(kept, 2, &held);
+        assert_eq!(whole.block(kept, 2, 64), held);
+        assert_eq!(whole.block(kept, 1, 64), held);
+        assert_ne!(whole.block(kept, 0, 64), held);
     }
 }
