@@ -51,6 +51,9 @@ FALCON_H1_PARTS = dict(cache="config", attn_out="sum")
 MISTRAL3 = dict(intermediate_size=56, head_dim=16, sliding_window=None, rope_parameters=dict(rope_type="yarn", rope_theta=10000.0,
                 factor=4.0, original_max_position_embeddings=32, mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0,
                 llama_4_scaling_beta=0.1))
+SIGHT = dict(depth=1, hidden_size=16, num_heads=2, patch_size=2, spatial_merge_size=1, intermediate_size=16, out_hidden_size=64)
+SEES = dict(beside=dict(vision_config=SIGHT), decoder="model.language_model", tensors=relabel.hardly_seeing)
+MROPE = dict(rope_type="default", rope_theta=10000.0, mrope_section=[3, 3, 2])
 PARALLEL = dict(drop=["ffn_inp"])
 PERMUTED = dict(permuted=True)
 
@@ -167,6 +170,16 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1, num_experts=4, num_experts_per_tok=2,
         mamba_d_state=16, mamba_dt_rank=3, use_mamba_kernels=False), dict(cache="config")),
     "falcon-h1": ("FalconH1", FALCON_H1, FALCON_H1_PARTS),
+    "qwen2vl": ("Qwen2VL", dict(rope_parameters=MROPE, rms_norm_eps=1e-6), SEES | dict(model_class="Qwen2VLForConditionalGeneration",
+        beside=dict(vision_config=dict(depth=1, embed_dim=16, hidden_size=64, num_heads=2, patch_size=2, spatial_merge_size=1)))),
+    "qwen25vl": ("Qwen2_5_VL", dict(rope_parameters=MROPE, rms_norm_eps=1e-6), SEES | dict(model_class="Qwen2_5_VLForConditionalGeneration",
+        flat=True)),
+    "qwen3vl": ("Qwen3VL", dict(head_dim=16, rope_parameters=MROPE | dict(mrope_interleaved=True)), SEES | dict(
+        model_class="Qwen3VLForConditionalGeneration", beside=dict(vision_config=SIGHT | dict(deepstack_visual_indexes=[0])))),
+    "qwen3vl-moe": ("Qwen3VLMoe", dict(head_dim=16, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, norm_topk_prob=True,
+        rope_parameters=MROPE | dict(mrope_interleaved=True)), SEES | dict(model_class="Qwen3VLMoeForConditionalGeneration",
+        tensors=relabel.chain(relabel.hardly_seeing, relabel.transposed_experts),
+        beside=dict(vision_config=SIGHT | dict(deepstack_visual_indexes=[0])))),
     "gemma3-vl": ("Gemma3", GEMMA3, dict(config_class="Gemma3TextConfig", gguf=False, tensors=relabel.beside_sight,
         part="Gemma3ForConditionalGeneration")),
     "mistral3-vl": ("Ministral3", MISTRAL3, PERMUTED | dict(gguf=False, tensors=relabel.beside_sight,

@@ -2,7 +2,7 @@
 """What llama.cpp computes with the small models of this folder: a second reference, and a table of how far both are apart.
 
 usage: llama_taps.py taps NAME...      writes `llama_taps.gguf`, as taps.gguf with fewer positions
-       llama_taps.py table [NAME...]   compares all, or those, with taps.gguf; writes README.md's table
+       llama_taps.py table [NAME...]   compares all, or those, with taps.gguf; writes their rows of README.md's table
        llama_taps.py show NAME         compares one, tap by tap
 needs what make.py does, and npm (`golden/llama/llama_capi.py`)
 
@@ -52,6 +52,7 @@ TABLE_OF_GELU = "GELU out of a table in f16"
 WHY = {
     "gpt-oss": "rounds the ends of YaRN's ramp, which `truncate: false` forbids",
     "phimoe": "RMSNorm instead of LayerNorm; softmax instead of SparseMixer",
+    "qwen2vl": "does not read RMSNorm's epsilon: 0", "qwen25vl": "does not read RMSNorm's epsilon: 0",
     "deepseek2": "a group of experts counts by its two best, not by its best",
 } | dict.fromkeys(["bloom", "falcon", "falcon-40b", "gpt2", "gptneox", "mpt", "phi2", "starcoder", "starcoder2", "gemma", "gemma2",
                    "gemma3"], TABLE_OF_GELU)
@@ -185,15 +186,14 @@ def row(name):
 
 
 def table(names):
-    """README.md's table, of all."""
-    rows = [row(name) for name in names or sorted(path.parent.name for path in HERE.glob("*/taps.gguf"))]
-    if names:
-        return print("\n".join(rows))
-    path = HERE / "README.md"
-    text = path.read_text()
-    begin = text.index("| golden |")
-    head = "| golden | logits | first sum that differs | llama.cpp was given, or does otherwise |\n|---|---|---|---|\n"
-    path.write_text(text[:begin] + head + "\n".join(rows) + "\n")
+    """Rows of README.md's table: all anew, or those."""
+    head, line, *rows = (HERE / "README.md").read_text().partition("| golden |")[2].splitlines()
+    rows = {row.split()[1]: row for row in rows} if names else {}
+    for name in names or [path.parent.name for path in HERE.glob("*/taps.gguf")]:
+        rows[name] = row(name)
+    text = (HERE / "README.md").read_text().partition("| golden |")
+    lines = [text[0] + text[1] + head, line, *(rows[name] for name in sorted(rows))]
+    (HERE / "README.md").write_text("\n".join(lines) + "\n")
 
 
 def main():

@@ -71,11 +71,14 @@ def make(name, class_name, settings, options):
     settings = COMMON | settings
     settings = {key: None if value is ... else value for key, value in settings.items() if value is not None}
     torch.manual_seed(options.get("seed", 1))
+    # The text model of one that sees is a part of it.
+    settings = dict(options["beside"], text_config=settings) if "beside" in options else settings
     config = getattr(transformers, options.get("config_class", f"{class_name}Config"))(**settings)
     model = getattr(transformers, options.get("model_class", f"{class_name}ForCausalLM"))(config).eval()
     if "moe" in options:
         put_experts(model, *options["moe"])
     randomize(model, options)
+    config = config.get_text_config()
     tokens = torch.randint(config.vocab_size, (1, N_TOKENS))
     if options.get("unit_output"):
         # The family scales rows of the output matrix to length 1 while it runs; its files have them as they were trained.
@@ -100,6 +103,13 @@ def make(name, class_name, settings, options):
         path = folder / "model.safetensors"
         tensors = options["tensors"](safetensors.torch.load_file(path))
         safetensors.torch.save_file(tensors, path, {"format": "pt"})
+    if options.get("flat"):
+        # As older files have it.
+        path = folder / "config.json"
+        whole = json.loads(path.read_text())
+        text = whole.pop("text_config")
+        text["rope_scaling"] = dict(type="mrope", mrope_section=text.pop("rope_parameters")["mrope_section"])
+        path.write_text(json.dumps(text | dict(rope_theta=10000.0) | whole, indent=1) + "\n")
     if "whole" in options:
         (folder / "config.json").write_text(json.dumps(options["whole"], indent=1) + "\n")
     if "part" in options:
@@ -198,7 +208,7 @@ def inner(module, path):
 def taps(model, tokens, options):
     """Every intermediate result by llama.cpp's name, [tokens, width]."""
     found, drop = {}, options.get("drop", ())
-    decoder = first(model, DECODERS)
+    decoder = inner(model, options.get("decoder")) or first(model, DECODERS)
     layers = first(decoder, LAYERS)
 
     def keep(name, tensor):

@@ -92,6 +92,17 @@ def without(part):
     return lambda tensors: {name: tensor for name, tensor in tensors.items() if part not in name}
 
 
+def hardly_seeing(tensors):
+    """Leaves out all of what sees, but one tensor that is to be passed over."""
+    kept = "visual.blocks.0.norm1.weight"
+    return {name: tensor for name, tensor in tensors.items() if "visual." not in name or name.endswith(kept)}
+
+
+def transposed_experts(tensors):
+    """Matrices of experts as the hub has them."""
+    return {name: tensor.transpose(1, 2).contiguous() if ".experts." in name else tensor for name, tensor in tensors.items()}
+
+
 ling = chain(experts, fused(QKV, "query_key_value"), renamed(
     ("self_attn", "attention"), ("o_proj", "dense"), ("embed_tokens", "word_embeddings"), ("q_norm", "query_layernorm"),
     ("k_norm", "key_layernorm"), ("e_score_correction_bias", "expert_bias")))

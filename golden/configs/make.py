@@ -13,10 +13,14 @@ from pathlib import Path
 
 import transformers
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 HERE = Path(__file__).parent
 ARCH = HERE.parent.parent / "crates/model/src/arch"
+
+
+def kinds_of(name, classes):
+    return [kind for kind, own in classes.items() if name == own or isinstance(own, (list, tuple)) and name in own]
 
 
 def main():
@@ -25,14 +29,16 @@ def main():
         names |= set(re.findall(r'(?:HuggingFace::new\(|architecture: )"(\w+)"', file.read_text()))
     found, lacking = {}, []
     for name in sorted(names):
-        kinds = [kind for kind, own in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.items() if name == own or isinstance(own, (list, tuple)) and name in own]
+        kinds = kinds_of(name, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+        sees = not kinds
+        kinds = kinds or kinds_of(name, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
         if not kinds:
             lacking.append(name)
             continue
         config = CONFIG_MAPPING[kinds[0]]()
         config = getattr(config, "text_config", config)
         config = json.loads(config.to_json_string(use_diff=False))
-        found[name] = config | dict(architectures=[name])
+        found[name] = (dict(text_config=config) if sees else config) | dict(architectures=[name])
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(config, sort_keys=True)}" for name, config in found.items())
     (HERE / "defaults.json").write_text("{\n" + lines + "\n}\n")
     print(f"{len(found)} configs of transformers {transformers.__version__}; it lacks {', '.join(lacking)}")

@@ -56,11 +56,14 @@ mod phimoe;
 mod qwen;
 mod qwen2;
 mod qwen2moe;
+mod qwen2vl;
 mod qwen3;
 mod qwen35;
 mod qwen35moe;
 mod qwen3moe;
 mod qwen3next;
+mod qwen3vl;
+mod qwen3vlmoe;
 mod rwkv6;
 mod rwkv7;
 mod seed_oss;
@@ -183,8 +186,11 @@ pub const FAMILIES: &[Family] = &[
     qwen::FAMILY,
     qwen2::FAMILY,
     qwen2moe::FAMILY,
+    qwen2vl::FAMILY,
     qwen3::FAMILY,
     qwen3moe::FAMILY,
+    qwen3vl::FAMILY,
+    qwen3vlmoe::FAMILY,
     gemma::FAMILY,
     gemma2::FAMILY,
     gemma3::FAMILY,

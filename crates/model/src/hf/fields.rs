@@ -22,9 +22,12 @@ pub(super) fn architecture(json: &Map<String, Json>) -> Result<&str, LoadError> 
     })
 }
 
-/// The part that is about the text model.
+/// The part that is about the text model; older files have its keys beside the others.
 pub(super) fn text_part(json: &Map<String, Json>) -> Result<&Map<String, Json>, LoadError> {
     let part = json.get("text_config");
+    if part.is_none() && json.contains_key("hidden_size") {
+        return Ok(json);
+    }
     let object = part.and_then(Json::as_object);
     object.ok_or_else(|| wrong("text_config", "an object", part))
 }

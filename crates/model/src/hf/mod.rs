@@ -40,7 +40,10 @@ pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
     let (form, mut fields) = read_config(folder.config(), &mut metadata)?;
     let mut tensors = fields.take_tensors();
     let patterns = patterns(form);
-    let tied = fields.flag("tie_word_embeddings")?;
+    let part_tied = fields.flag("tie_word_embeddings")?;
+    // What the whole config says counts more than what its text part says.
+    let whole_tied = folder.config().get("tie_word_embeddings");
+    let tied = whole_tied.and_then(Json::as_bool).or(part_tied);
     for weight in folder.weights() {
         let name = &weight.tensor.name;
         let ignored = IGNORED.iter().chain(form.ignored);
@@ -62,7 +65,9 @@ pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
         let tensor = weight.to_tensor()?;
         rows::convert(&tensor, &place, form, fields.metadata(), &mut tensors)?;
     }
-    if tied == Some(false) && !tensors.iter().any(|tensor| tensor.name == "output.weight") {
+    if [tied, part_tied] == [Some(false); 2]
+        && !tensors.iter().any(|tensor| tensor.name == "output.weight")
+    {
         let name = format!("{}.weight", form.name_of(Role::Output));
         return Err(LoadError::MissingTensor {
             name,

@@ -34,6 +34,8 @@ pub enum Rows {
     InRows(&'static str),
     /// `[n_experts, …]` in one tensor, where each expert has several roles one after the other in equal parts.
     ExpertsInOne(&'static [Role]),
+    /// The same as `[n_experts, in, out]`.
+    ExpertsInOneTransposed(&'static [Role]),
     /// `[n_experts, in, out]`, or `[n_experts, out, in]` where weights are in blocks; outputs belong to several roles in
     /// turn.
     ExpertsTransposed(&'static [Role]),
@@ -96,6 +98,10 @@ pub(super) fn convert(
         Some(Rows::LatentB) => tensors.extend(latent_b(tensor, place, metadata)?),
         Some(Rows::ExpertsTransposed(roles)) => in_turn(tensor, place, roles, tensors)?,
         Some(Rows::ExpertsInOne(roles)) => split(tensor, place, roles, 1, tensors)?,
+        Some(Rows::ExpertsInOneTransposed(roles)) => {
+            let rows = transposed(tensor, tensor.name.clone())?;
+            split(&rows, place, roles, 1, tensors)?;
+        }
     }
     Ok(())
 }
