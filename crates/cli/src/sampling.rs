@@ -167,6 +167,7 @@ impl SamplingArgs {
             mirostat_eta: self.mirostat_lr,
             logit_bias: self.logit_bias.clone(),
             logprobs: None,
+            logprobs_after: false,
             logprob_tokens: Vec::new(),
         }
     }
@@ -304,6 +305,7 @@ mod tests {
             mirostat_eta: 0.2,
             logit_bias: vec![(5, 1.5), (6, f32::NEG_INFINITY)],
             logprobs: None,
+            logprobs_after: false,
             logprob_tokens: Vec::new(),
         };
         assert_eq!(found.expect("valid"), expected);

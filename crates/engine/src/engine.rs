@@ -189,6 +189,17 @@ impl<B: Backend> Engine<B> {
         self
     }
 
+    /// Keeps no more for later prompts than so many KV blocks and states; otherwise as much as there is room for. What
+    /// requests under way have in common is shared in any case. It changes no text.
+    pub fn with_cache_limit(mut self, blocks: usize, states: usize) -> Self {
+        self.scheduler.pool.keep_at_most(blocks);
+        self.scheduler.states.keep_at_most(states);
+        if let Some(drafter) = &mut self.drafter {
+            drafter.keep_at_most(blocks);
+        }
+        self
+    }
+
     /// What computes.
     pub fn backend(&self) -> &B {
         &self.backend

@@ -24,6 +24,7 @@ mod sequence;
 mod speculate;
 mod stop;
 mod task;
+mod thoughts;
 pub mod vocab;
 
 pub use backend::{Backend, MAX_STEP_TOKENS, ModelBackend, Window};
@@ -35,4 +36,6 @@ pub use request::{
 };
 pub use runner::{Runner, Text};
 pub use saved::{RestoreError, Saved, SavedSize};
+pub use speculate::Guesses;
 pub use stop::StopStrings;
+pub use thoughts::ThoughtLimit;

@@ -21,6 +21,8 @@ pub(crate) struct Reply {
     tells_tokens: bool,
     /// Whether log-probabilities of the prompt are told on their own.
     tells_prompt: bool,
+    /// Whether pieces tell how much of the prompt is computed.
+    tells_progress: bool,
     /// What is still to be told before the text: the prompt's, and its first token.
     echo: Option<(String, u32)>,
     /// Chosen since the last piece.
@@ -56,6 +58,7 @@ impl Reply {
             max_tokens: request.max_tokens.unwrap_or(room).min(room),
             tells_tokens: request.sampler.logprobs.is_some(),
             tells_prompt: request.prompt_logprobs.is_some(),
+            tells_progress: request.tells_progress,
             echo: request
                 .echo
                 .then(|| (text_of(&request.prompt, tokenizer), request.prompt[0])),
@@ -104,6 +107,25 @@ impl Reply {
             if !self.tells_tokens {
                 self.send_echo(Vec::new());
             }
+            self.progress(cached_tokens, now, true);
+        }
+    }
+
+    /// So much of the prompt is computed. After a preemption less is, of which nothing is said.
+    pub(crate) fn progress(&mut self, computed: usize, now: Duration, is_first: bool) {
+        let computed = computed.min(self.usage.prompt_tokens);
+        if computed <= self.usage.computed_tokens && !is_first {
+            return;
+        }
+        self.usage.computed_tokens = computed;
+        if self.tells_progress {
+            self.reckon(now);
+            let (text, tokens, usage) = (String::new(), Vec::new(), self.usage);
+            self.sink.send(Event::Piece {
+                text,
+                tokens,
+                usage,
+            });
         }
     }
 

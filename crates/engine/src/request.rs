@@ -7,6 +7,8 @@ use tokenizer::Tokenizer;
 
 use crate::grammar::{Grammar, GrammarError};
 use crate::sampler::{DryBreakers, ParamError, Sampler, SamplerParams};
+use crate::speculate::Guesses;
+use crate::thoughts::ThoughtLimit;
 
 /// What to generate.
 #[derive(Clone, Debug)]
@@ -41,6 +43,12 @@ pub struct Request {
     pub echo: bool,
     /// What the reply must look like.
     pub grammar: Option<Grammar>,
+    /// Where thoughts end at the latest; where the model ends them otherwise.
+    pub thoughts: Option<ThoughtLimit>,
+    /// How many tokens are guessed in a row, where guesses are made. It changes no text.
+    pub guesses: Guesses,
+    /// Tells how much of the prompt is computed: pieces without text come before the first token.
+    pub tells_progress: bool,
 }
 
 impl Default for Request {
@@ -60,6 +68,9 @@ impl Default for Request {
             cache_salt: String::new(),
             echo: false,
             grammar: None,
+            thoughts: None,
+            guesses: Guesses::default(),
+            tells_progress: false,
         }
     }
 }
@@ -157,6 +168,8 @@ pub struct Usage {
     pub prompt_tokens: usize,
     /// Tokens of the prompt that were still in the cache.
     pub cached_tokens: usize,
+    /// Tokens of the prompt that are computed so far, or were still in the cache.
+    pub computed_tokens: usize,
     /// Tokens generated, the one that ended the turn included.
     pub generated_tokens: usize,
     /// Tokens that were guessed.

@@ -69,6 +69,20 @@ impl SavedSize {
         }
     }
 
+    /// How many KV blocks and states fit into so many bytes. States come first, since blocks are of no use without; they
+    /// get half at most of what is there, and no more of them than `num_states`.
+    pub fn within(&self, bytes: u64, num_states: usize) -> (usize, usize) {
+        let fit = |bytes: u64, each: usize| match each as u64 {
+            0 => usize::MAX,
+            each => usize::try_from(bytes / each).unwrap_or(usize::MAX),
+        };
+        let block = self.block + self.window_block;
+        let share = if block > 0 { bytes / 2 } else { bytes };
+        let states = fit(share, self.state).min(num_states);
+        let left = bytes.saturating_sub(states as u64 * self.state as u64);
+        (fit(left, block), states)
+    }
+
     /// All that so many tokens take.
     pub fn bytes(&self, num_tokens: usize) -> usize {
         let num_blocks = num_tokens.div_ceil(BLOCK_TOKENS);

@@ -9,7 +9,8 @@ use crate::reply::Reply;
 use crate::request::{FinishReason, Request, RequestError, StopCause, TokenInfo};
 use crate::sampler::{Sampled, Sampler, SamplerParams};
 use crate::sequence::Sequence;
-use crate::speculate::{Costs, Lookup, Match};
+use crate::speculate::{Costs, Guesses, Lookup, Match};
+use crate::thoughts::Thoughts;
 
 /// What ended a text.
 pub(crate) type End = Result<(FinishReason, Option<StopCause>), RequestError>;
@@ -36,8 +37,11 @@ pub(crate) struct Task {
     /// The text, if guesses are made from it, and what its end matches.
     lookup: Option<Lookup>,
     matched: Match,
+    guess_limits: Guesses,
     /// What the reply must look like; away while its mask is computed.
     pub(crate) grammar: Option<Box<Grammar>>,
+    /// How far it is with its thoughts, if they have a bound.
+    thoughts: Option<Thoughts>,
 }
 
 /// Logits of consecutive positions of a sequence.
@@ -79,7 +83,9 @@ impl Task {
             is_model_guess: false,
             lookup: speculate.then(|| Lookup::with_capacity(max_len)),
             matched: Match::default(),
+            guess_limits: request.guesses,
             grammar: request.grammar.clone().map(Box::new),
+            thoughts: request.thoughts.clone().map(Thoughts::new),
         }
     }
 
@@ -103,11 +109,16 @@ impl Task {
         let Match { len, next } = self.matched;
         // The last token of a text needs no guess after it.
         let most = (known.len() - next).min(self.reply.num_left().saturating_sub(1));
+        let most = most.min(self.guess_limits.max);
         let is_worse = has_better && self.grammar.is_none() && costs.is_weak(len);
         if len == 0 || most == 0 || is_worse {
             return (tokens, expected);
         }
-        let (drafts, expected) = costs.draft_len(len, most, tokens, expected);
+        let (drafts, with_drafts) = costs.draft_len(len, most, tokens, expected);
+        if drafts < self.guess_limits.min {
+            return (tokens, expected);
+        }
+        let expected = with_drafts;
         self.guesses.clear();
         self.guesses.extend_from_slice(&known[next..next + drafts]);
         sequence.draft(&self.guesses);
@@ -127,9 +138,14 @@ impl Task {
     pub(crate) fn room_for_guesses(&self) -> usize {
         match self.lookup.is_some() && self.grammar.is_none() {
             // The last token of a text needs no guess after it.
-            true => self.reply.num_left().saturating_sub(1),
+            true => (self.reply.num_left().saturating_sub(1)).min(self.guess_limits.max),
             false => 0,
         }
+    }
+
+    /// Whether so many guesses in a row are worth having.
+    pub(crate) fn takes_guesses(&self, num: usize) -> bool {
+        num >= self.guess_limits.min
     }
 
     /// What the sampler would draw from a draft model's `logits` after `history`; the `first` guess, or one after others.
@@ -166,6 +182,7 @@ impl Task {
         now: Duration,
     ) -> Option<End> {
         let known = sequence.known().len();
+        self.reply.progress(end, now, false);
         self.report_prompt(sequence, end, rows);
         if end < known {
             sequence.num_computed = end;
@@ -210,6 +227,9 @@ impl Task {
 
     /// The next token, by the sampler or because there is no other.
     fn choose(&mut self, logits: &[f32], history: &[u32]) -> Result<Sampled, RequestError> {
+        if let Some(id) = self.end_of_thoughts()? {
+            return Ok(self.sampler.forced(logits, id));
+        }
         let banned = match self.reply.must_go_on() {
             true => self.enders.as_slice(),
             false => &[],
@@ -218,11 +238,7 @@ impl Task {
             return Ok(self.sampler.sample_among(logits, history, None, banned));
         };
         if let Some(&id) = grammar.forced().first() {
-            let logprobs = self.sampler.params().logprobs;
-            return Ok(match logprobs {
-                Some(n) => self.sampler.report(logits, id, n),
-                None => plain(id),
-            });
+            return Ok(self.sampler.forced(logits, id));
         }
         let allowed = Some(grammar.mask()?);
         Ok(self.sampler.sample_among(logits, history, allowed, banned))
@@ -230,11 +246,38 @@ impl Task {
 
     /// A token that must come next, unless its log-probability is wanted: that takes a step.
     fn forced(&mut self) -> Option<TokenInfo> {
-        let grammar = self.grammar.as_mut()?;
-        match self.sampler.params().logprobs {
-            Some(_) => None,
-            None => grammar.forced().first().map(|&id| info(plain(id))),
+        if self.sampler.params().logprobs.is_some() {
+            return None;
         }
+        // What goes wrong here goes wrong again with the next step's logits.
+        let id = match self.end_of_thoughts().ok()? {
+            Some(id) => id,
+            None => *self.grammar.as_mut()?.forced().first()?,
+        };
+        Some(TokenInfo {
+            id,
+            logprob: None,
+            top_logprobs: Vec::new(),
+        })
+    }
+
+    /// A token that must come next because there have been enough thoughts, if the reply may look like that.
+    fn end_of_thoughts(&mut self) -> Result<Option<u32>, RequestError> {
+        let Some(thoughts) = &mut self.thoughts else {
+            return Ok(None);
+        };
+        let Some(id) = thoughts.forced() else {
+            return Ok(None);
+        };
+        if let Some(grammar) = &mut self.grammar {
+            let mask = grammar.mask()?;
+            let word = mask.get(id as usize / 32).copied().unwrap_or(0);
+            if word >> (id % 32) & 1 == 0 {
+                thoughts.give_up();
+                return Ok(None);
+            }
+        }
+        Ok(Some(id))
     }
 
     /// The token is part of the reply.
@@ -243,6 +286,9 @@ impl Task {
             && let Err(error) = grammar.commit(token.id)
         {
             return Some(Err(error.into()));
+        }
+        if let Some(thoughts) = &mut self.thoughts {
+            thoughts.push(token.id, &tokenizer.token_bytes(token.id));
         }
         let end = self.reply.push(tokenizer, token, now);
         let is_stopped = |grammar: &Grammar| grammar.is_stopped();
@@ -273,15 +319,6 @@ impl Task {
             sequence.outputs_from = usize::MAX;
             self.reply.send_prompt(tokens);
         }
-    }
-}
-
-/// A token that nobody chose.
-fn plain(id: u32) -> Sampled {
-    Sampled {
-        id,
-        logprob: None,
-        top_logprobs: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@ pub struct ModelBuilder {
     measuring: Option<(usize, usize)>,
     parallel: usize,
     kv_tokens: Option<usize>,
+    prefix_cache: Option<u64>,
     speculate: bool,
     draft: Option<String>,
     kv_type: KvType,
@@ -51,6 +52,7 @@ impl ModelBuilder {
             measuring: None,
             parallel: DEFAULT_PARALLEL,
             kv_tokens: None,
+            prefix_cache: None,
             speculate: true,
             draft: None,
             kv_type: KvType::default(),
@@ -94,6 +96,14 @@ impl ModelBuilder {
     /// whatever the others have: the room is not divided.
     pub fn kv_tokens(mut self, kv_tokens: usize) -> Self {
         self.kv_tokens = Some(kv_tokens);
+        self
+    }
+
+    /// Most bytes of keys, values and states that are kept of texts that are over, for others that begin alike; otherwise
+    /// as many as there is room for ([`ModelBuilder::kv_tokens`]). What requests under way have in common is shared in any
+    /// case. It changes no text, nor how much memory is taken.
+    pub fn prefix_cache(mut self, bytes: u64) -> Self {
+        self.prefix_cache = Some(bytes);
         self
     }
 
@@ -299,6 +309,10 @@ impl ModelBuilder {
         let mut engine = Engine::new(backend, tokenizer.clone(), options);
         if let Some((backend, _)) = draft {
             engine = engine.with_draft(backend);
+        }
+        if let Some(bytes) = self.prefix_cache {
+            let (blocks, states) = saved.within(bytes, room.texts);
+            engine = engine.with_cache_limit(blocks, states);
         }
         let (commands, latest) = worker::start(engine)?;
         Ok(Model(Arc::new(Shared {

@@ -39,6 +39,7 @@ mod reply;
 mod request;
 mod rerank;
 mod sdk;
+mod thoughts;
 mod toolbox;
 mod typed;
 mod worker;
@@ -52,8 +53,8 @@ pub use engine::grammar::{GrammarError, GrammarSpec};
 pub use engine::hf::{NamedTemplate, SamplerDefaults};
 pub use engine::sampler::{self, SamplerParams};
 pub use engine::{
-    Ending, EngineStats, FinishReason, Pooling, RequestError, RestoreError, StopCause, TokenInfo,
-    Usage,
+    Ending, EngineStats, FinishReason, Guesses, Pooling, RequestError, RestoreError, StopCause,
+    TokenInfo, Usage,
 };
 pub use error::Error;
 pub use formats::{Gguf, Value as GgufValue};

@@ -1,5 +1,6 @@
 //! One request: what to say, how to choose, and how to get the reply.
 
+use engine::Guesses;
 use engine::grammar::GrammarSpec;
 use engine::sampler::SamplerParams;
 use serde_json::{Map, Value};
@@ -8,6 +9,7 @@ use crate::dialogue::{self, ReplyParser, Tool, ToolChoice};
 use crate::parts::Prepared;
 use crate::prompt::{Prompt, Tools};
 use crate::reply::{AsyncReplyStream, Reply, ReplyStream};
+use crate::thoughts::Budget;
 use crate::worker::Command;
 use crate::{Chat, Error, Message, Model};
 
@@ -26,6 +28,7 @@ pub struct Request {
     grammar: Option<GrammarSpec>,
     pub(crate) tools: Tools,
     splits_reasoning: bool,
+    budget: Budget,
     /// Tokens before the prompt.
     history: Vec<u32>,
 }
@@ -62,6 +65,7 @@ impl Request {
             grammar: None,
             tools: Tools::default(),
             splits_reasoning: true,
+            budget: Budget::default(),
             history: Vec::new(),
         }
     }
@@ -105,6 +109,38 @@ impl Request {
     /// Whether thoughts are told from the answer; they are. Otherwise they are content, with the marks around them.
     pub fn split_reasoning(mut self, split: bool) -> Self {
         self.splits_reasoning = split;
+        self
+    }
+
+    /// Most tokens of thoughts; then what ends them in the model's format is written for it, and the answer begins. It
+    /// changes nothing where the format has no thoughts.
+    ///
+    /// ```no_run
+    /// let model = ingle::Model::load("qwen3-0.6b")?;
+    /// let answer = model.chat("How many primes are below 100?").reasoning_budget(200).answer()?;
+    /// # Ok::<(), ingle::Error>(())
+    /// ```
+    pub fn reasoning_budget(mut self, tokens: usize) -> Self {
+        self.budget.tokens = Some(tokens);
+        self
+    }
+
+    /// What thoughts end with that [`Request::reasoning_budget`] cuts short.
+    pub fn reasoning_budget_message(mut self, text: impl Into<String>) -> Self {
+        self.budget.message = text.into();
+        self
+    }
+
+    /// How many tokens are guessed in a row, where guesses are made. It changes no text.
+    pub fn guesses(mut self, guesses: Guesses) -> Self {
+        self.request.guesses = guesses;
+        self
+    }
+
+    /// Tells how much of the prompt is computed: before the first token come pieces without text, whose
+    /// [`Usage::computed_tokens`](crate::Usage::computed_tokens) grow.
+    pub fn progress(mut self, tells_progress: bool) -> Self {
+        self.request.tells_progress = tells_progress;
         self
     }
 
@@ -342,6 +378,11 @@ impl Request {
         request.prompt = prompt;
         if let Some(spec) = self.spec(&tail)? {
             request.grammar = Some(self.model.grammars()?.compile(&spec)?);
+        }
+        if matches!(self.prompt, Prompt::Chat { .. }) {
+            let has_tools = !self.tools.tools.is_empty();
+            let (format, tokenizer) = (&self.model.0.format, self.model.tokenizer());
+            request.thoughts = self.budget.limit(format, has_tools, &tail, tokenizer);
         }
         if num_generated > self.num_choices {
             request.sampler.logprobs.get_or_insert(0);

@@ -11,6 +11,7 @@ use ingle::{
 };
 
 use crate::error::{ApiError, Kind, Outcome};
+use crate::metrics::TokenTimes;
 use crate::queue::Places;
 use crate::registry::Named;
 use crate::slots::Seat;
@@ -61,6 +62,7 @@ pub(crate) async fn begin(
             watch: Watch {
                 app: Arc::clone(app),
                 model: named.id.clone(),
+                times: app.metrics.token_times(&named.id),
                 started,
                 last: None,
                 has_ended: false,
@@ -106,6 +108,7 @@ struct TimeLimit {
 struct Watch {
     app: Arc<App>,
     model: String,
+    times: TokenTimes,
     started: Instant,
     /// When the last token came.
     last: Option<Instant>,
@@ -128,7 +131,9 @@ impl Reply {
         }
         Poll::Ready(match part {
             Some(Ok(part)) => {
-                self.watch.token();
+                if part.usage.generated_tokens > 0 {
+                    self.watch.token();
+                }
                 self.seat.set_decoded(part.usage.generated_tokens);
                 if let Some(ending) = self.limit.as_mut().and_then(|limit| limit.ends(&part)) {
                     self.end(Some(ending));
@@ -276,11 +281,8 @@ impl Watch {
     fn token(&mut self) {
         let now = Instant::now();
         match self.last.replace(now) {
-            None => self
-                .app
-                .metrics
-                .first_token(&self.model, now - self.started),
-            Some(last) => self.app.metrics.next_token(&self.model, now - last),
+            None => self.times.first(now - self.started),
+            Some(last) => self.times.next(now - last),
         }
     }
 

@@ -141,8 +141,11 @@ fn is_this_machine(name: &str) -> bool {
 
 /// What needs no key: whether the server lives, and the page, which asks for one.
 fn is_public(method: &Method, path: &str) -> bool {
-    let is_health = matches!(path, "/health" | "/v1/health" | "/livez" | "/readyz");
-    matches!(*method, Method::GET | Method::HEAD) && (is_health || page::has(path))
+    matches!(*method, Method::GET | Method::HEAD) && (is_health(path) || page::has(path))
+}
+
+fn is_health(path: &str) -> bool {
+    matches!(path, "/health" | "/v1/health" | "/livez" | "/readyz")
 }
 
 /// The outermost layer.
@@ -165,6 +168,10 @@ pub(crate) async fn guard(
     request.extensions_mut().insert(ignored.clone());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let path = request.uri().path().to_owned();
+    let asks_health = is_health(
+        path.strip_prefix(app.options.prefix.as_str())
+            .unwrap_or(&path),
+    );
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("none", MatchedPath::as_str).to_owned();
     let started = std::time::Instant::now();
@@ -197,6 +204,9 @@ pub(crate) async fn guard(
     let (status, ms) = (status.as_u16(), started.elapsed().as_millis() as u64);
     match error {
         // Whoever asks whether it is ready is told so, and that is no fault.
+        Some(reason) if status == 503 && asks_health => {
+            tracing::debug!(id = &*id, %method, path, status, ms, reason)
+        }
         Some(error) if status >= 500 && status != 503 => {
             tracing::error!(id = &*id, %method, path, status, ms, error)
         }

@@ -54,6 +54,24 @@ pub(crate) struct Metrics {
     places: Gauge,
 }
 
+/// Times of a model's tokens. They are looked up once for a reply: each of its tokens has one.
+pub(crate) struct TokenTimes {
+    first: Histogram,
+    between: Histogram,
+}
+
+impl TokenTimes {
+    /// A reply's first token came so long after its request.
+    pub(crate) fn first(&self, time: Duration) {
+        self.first.observe(time.as_secs_f64());
+    }
+
+    /// Another came so long after the one before.
+    pub(crate) fn next(&self, time: Duration) {
+        self.between.observe(time.as_secs_f64());
+    }
+}
+
 fn seconds() -> Histogram {
     Histogram::new([
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
@@ -148,12 +166,14 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn first_token(&self, model: &str, time: Duration) {
-        observe(&self.first_token, model, time.as_secs_f64());
-    }
-
-    pub(crate) fn next_token(&self, model: &str, time: Duration) {
-        observe(&self.between_tokens, model, time.as_secs_f64());
+    /// Where the times of a model's tokens go.
+    pub(crate) fn token_times(&self, model: &str) -> TokenTimes {
+        let model_name = model.to_owned();
+        let model = Model { model_name };
+        TokenTimes {
+            first: self.first_token.get_or_create_owned(&model),
+            between: self.between_tokens.get_or_create_owned(&model),
+        }
     }
 
     /// A reply has ended, so long after its request.

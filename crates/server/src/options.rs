@@ -77,6 +77,12 @@ pub struct Options {
     pub mcp_auto: bool,
     /// Whether thoughts are told from the answer, unless a request says.
     pub reasoning: bool,
+    /// Most tokens of thoughts, unless a request says; none: as many as the model likes.
+    pub reasoning_budget: Option<usize>,
+    /// What thoughts end with that this cuts short, unless a request says.
+    pub reasoning_budget_message: String,
+    /// How many tokens are guessed in a row, unless a request says.
+    pub guesses: ingle::Guesses,
     /// How long replies under way may take after the signal to end.
     pub drain: Duration,
     /// A comment or event is sent on a stream after so long without a token.
@@ -120,6 +126,9 @@ impl Default for Options {
             mcp: None,
             mcp_auto: false,
             reasoning: true,
+            reasoning_budget: None,
+            reasoning_budget_message: String::new(),
+            guesses: ingle::Guesses::default(),
             drain: Duration::from_secs(30),
             ping: Duration::from_secs(15),
             patience: Duration::from_secs(30),

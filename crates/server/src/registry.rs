@@ -2,6 +2,7 @@
 //!
 //! A request is a stranger's: the name in it finds what is on this disk under a name, and nothing by path or address.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use ingle::hub::{Hub, ModelRef, StoredModel};
-use ingle::{Model, Pool};
+use ingle::{Model, Pool, PoolEntry};
 
 use crate::error::{ApiError, Kind, Outcome, ServeError};
 use crate::ids;
@@ -46,6 +47,13 @@ pub(crate) enum State {
 }
 
 impl State {
+    fn of(entry: &PoolEntry) -> Self {
+        match entry.is_loaded {
+            true => Self::Loaded,
+            false => Self::Loading,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Unloaded => "unloaded",
@@ -198,7 +206,7 @@ impl Registry {
                 },
                 aliases: main.names[1..].to_vec(),
                 state: self.state(&main.source),
-                bytes: 0,
+                bytes: self.bytes_of(&main.source),
                 modified: self.started,
                 quant: None,
             }];
@@ -207,6 +215,17 @@ impl Registry {
         let stored = self.hub.list().models.into_iter();
         listed.extend(stored.map(|stored| self.listed(stored)));
         listed
+    }
+
+    /// Bytes of a model's files: as they were when it was loaded, or of the one that is named; 0 if that is not known.
+    fn bytes_of(&self, source: &str) -> u64 {
+        match self.pool.peek(source) {
+            Some(model) => model.info().file_bytes,
+            None => match fs::metadata(source) {
+                Ok(facts) if facts.is_file() => facts.len(),
+                _ => 0,
+            },
+        }
     }
 
     fn listed(&self, stored: StoredModel) -> Listed {
@@ -271,11 +290,24 @@ impl Registry {
     pub(crate) fn loaded(&self) -> Vec<(String, Model)> {
         let entries = self.pool.entries().into_iter();
         let loaded = entries.filter_map(|entry| Some((self.pool.peek(&entry.name)?, entry.name)));
-        let id = |source: String| match &self.main {
+        loaded
+            .map(|(model, source)| (self.id(&source), model))
+            .collect()
+    }
+
+    /// What is loaded, or being loaded, by the same names.
+    pub(crate) fn states(&self) -> BTreeMap<String, State> {
+        let entries = self.pool.entries().into_iter();
+        let states = entries.map(|entry| (self.id(&entry.name), State::of(&entry)));
+        states.collect()
+    }
+
+    /// What requests call the model that `source` finds.
+    fn id(&self, source: &str) -> String {
+        match &self.main {
             Some(main) if main.source == source => main.names[0].clone(),
-            _ => short_name(&source),
-        };
-        loaded.map(|(model, source)| (id(source), model)).collect()
+            _ => short_name(source),
+        }
     }
 
     fn state(&self, source: &str) -> State {
@@ -284,11 +316,7 @@ impl Registry {
             .entries()
             .into_iter()
             .find(|entry| entry.name == source);
-        match entry {
-            None => State::Unloaded,
-            Some(entry) if entry.is_loaded => State::Loaded,
-            Some(_) => State::Loading,
-        }
+        entry.map_or(State::Unloaded, |entry| State::of(&entry))
     }
 }
 

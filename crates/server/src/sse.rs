@@ -12,8 +12,11 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use serde_json::Value;
+use serde::Serialize;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Bytes that most events have.
+const ROOM: usize = 320;
 
 /// The end of a stream, as OpenAI's clients expect it.
 pub(crate) const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
@@ -22,13 +25,21 @@ pub(crate) const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 pub(crate) const PING: Bytes = Bytes::from_static(b": ping\n\n");
 
 /// An event without a name.
-pub(crate) fn data(value: &Value) -> Bytes {
-    Bytes::from(format!("data: {value}\n\n"))
+pub(crate) fn data(value: &impl Serialize) -> Bytes {
+    event(String::from("data: "), value)
 }
 
 /// An event with a name.
-pub(crate) fn named(name: &str, value: &Value) -> Bytes {
-    Bytes::from(format!("event: {name}\ndata: {value}\n\n"))
+pub(crate) fn named(name: &str, value: &impl Serialize) -> Bytes {
+    event(format!("event: {name}\ndata: "), value)
+}
+
+fn event(start: String, value: &impl Serialize) -> Bytes {
+    let mut text = start.into_bytes();
+    text.reserve(ROOM);
+    serde_json::to_writer(&mut text, value).expect("values of ours can be written");
+    text.extend_from_slice(b"\n\n");
+    Bytes::from(text)
 }
 
 /// A response of events; `ping` is sent after `silence`.

@@ -146,7 +146,8 @@ fn what_there_is_not_is_refused() {
         &["-t", "2", "-tb", "4"],
         &["--spec-type", "draft-simple"],
         &["--chat-template", "chatml"],
-        &["--reasoning-budget", "100"],
+        &["--reasoning-budget", "-2"],
+        &["--cache-ram", "-2"],
         &["--api-prefix", "{x}"],
         &["--top-p", "2"],
     ] {

@@ -19,6 +19,8 @@ use crate::backend::Window;
 /// All blocks of a cache.
 pub(crate) struct BlockPool {
     slots: Slots,
+    /// How many blocks that nobody holds are kept.
+    most_idle: usize,
     tree: Tree,
     /// If there are layers with a window.
     windows: Option<Windows>,
@@ -99,6 +101,7 @@ impl BlockPool {
     pub(crate) fn new(num_blocks: usize, window: Option<Window>) -> Self {
         Self {
             slots: Slots::new(num_blocks),
+            most_idle: usize::MAX,
             tree: Tree::new(num_blocks),
             windows: window.map(|window| Windows::new(window, num_blocks)),
         }
@@ -106,6 +109,21 @@ impl BlockPool {
 
     pub(crate) fn num_blocks(&self) -> usize {
         self.slots.num_blocks()
+    }
+
+    /// From now on so many blocks at most are kept that nobody holds; otherwise all.
+    pub(crate) fn keep_at_most(&mut self, blocks: usize) {
+        self.most_idle = blocks;
+        self.forget_idle(blocks);
+    }
+
+    /// Forgets what nobody holds, but for so many blocks.
+    fn forget_idle(&mut self, most: usize) {
+        while self.slots.num_idle() > most
+            && let Some(block) = self.slots.empty_idle()
+        {
+            self.forget(block);
+        }
     }
 
     /// Blocks that can be given out.
@@ -301,9 +319,7 @@ impl BlockPool {
 
     /// Forgets all that nobody holds.
     pub(crate) fn clear(&mut self) {
-        while let Some(block) = self.slots.empty_idle() {
-            self.forget(block);
-        }
+        self.forget_idle(0);
     }
 
     /// A block, and its half if layers with a window have something to put there.
@@ -335,6 +351,7 @@ impl BlockPool {
             windows.let_go(half, worth);
         }
         self.slots.let_go(block, worth);
+        self.forget_idle(self.most_idle);
     }
 
     /// # Panics
@@ -420,6 +437,20 @@ mod tests {
         }
         assert_eq!(a.blocks[..2], b.blocks[..2]);
         assert_eq!(pool.num_held(), 4);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_may_be() {
+        let mut pool = BlockPool::new(8, None);
+        pool.keep_at_most(1);
+        let tokens = text(200, 3);
+        let (mut a, _) = compute(&mut pool, &tokens);
+        assert_eq!(pool.peek(ROOT, &tokens).1, 200, "what is held can be found");
+        pool.release(&mut a);
+        assert_eq!((pool.peek(ROOT, &tokens).1, pool.num_free()), (64, 8));
+        pool.keep_at_most(0);
+        assert_eq!(pool.peek(ROOT, &tokens).1, 0);
+        pool.check([&a].into_iter());
     }
 
     #[test]

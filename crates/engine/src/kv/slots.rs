@@ -42,6 +42,11 @@ impl Slots {
         self.empty.len() + self.idle.len()
     }
 
+    /// Blocks that nobody holds and whose content can be found.
+    pub(super) fn num_idle(&self) -> usize {
+        self.idle.len()
+    }
+
     /// A block for who asks; whatever it holds must be forgotten.
     pub(super) fn take(&mut self) -> Option<u32> {
         let block = self.empty.pop().or_else(|| self.take_idle())?;

@@ -10,6 +10,8 @@ use super::tree::Serial;
 pub(crate) struct StatePool {
     /// Whether states are worth keeping: whether the model has any.
     keeps: bool,
+    /// How many may be kept.
+    most: usize,
     /// Slots that hold nothing.
     empty: Vec<u32>,
     /// The one used longest ago first.
@@ -32,6 +34,7 @@ impl StatePool {
         let num_slots = num_states.unwrap_or(max_running) as u32;
         Self {
             keeps: num_states.is_some(),
+            most: usize::MAX,
             empty: (0..num_slots).rev().collect(),
             kept: Vec::new(),
         }
@@ -40,6 +43,19 @@ impl StatePool {
     /// Whether the model has states.
     pub(crate) fn keeps(&self) -> bool {
         self.keeps
+    }
+
+    /// From now on so many states at most are kept; otherwise as many as there is room for.
+    pub(crate) fn keep_at_most(&mut self, states: usize) {
+        self.most = states;
+        self.forget_excess();
+    }
+
+    fn forget_excess(&mut self) {
+        while self.kept.len() > self.most {
+            let slot = self.make_room();
+            self.empty.extend(slot);
+        }
     }
 
     /// A slot for a sequence.
@@ -67,11 +83,12 @@ impl StatePool {
         }
         let tokens = tokens.to_vec();
         self.kept.push(Kept { root, tokens, slot });
+        self.forget_excess();
     }
 
     /// A slot for a copy of a sequence's state after `tokens`; none if it is not worth it or all are taken.
     pub(crate) fn copy_of(&mut self, root: Serial, tokens: &[u32]) -> Option<u32> {
-        if !self.keeps || tokens.len() < SHORTEST || self.has(root, tokens) {
+        if !self.keeps || self.most == 0 || tokens.len() < SHORTEST || self.has(root, tokens) {
             return None;
         }
         let slot = self.empty.pop().or_else(|| self.make_room())?;

@@ -1,5 +1,5 @@
 //! Log-probabilities of the model itself: log-softmax of the raw logits, before bias, penalties
-//! and temperature.
+//! and temperature; and those that a token was drawn by.
 
 use super::candidates::Candidates;
 
@@ -48,4 +48,17 @@ pub(super) fn of(
             .chain(others)
             .collect(),
     )
+}
+
+/// The same of the candidates that are left after all stages, of which `chosen` is one.
+pub(super) fn after(chosen: u32, n: usize, candidates: &mut Candidates) -> (f32, Vec<(u32, f32)>) {
+    let probs = candidates.probs().to_vec();
+    let ids = (0..probs.len()).map(|place| candidates.at(place).id);
+    let mut all: Vec<(u32, f32)> = ids.zip(&probs).map(|(id, prob)| (id, prob.ln())).collect();
+    let found = all.iter().find(|(id, _)| *id == chosen);
+    let logprob = found.map_or(f32::NEG_INFINITY, |&(_, logprob)| logprob);
+    all.retain(|(_, logprob)| logprob.is_finite());
+    all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    all.truncate(n);
+    (logprob, all)
 }

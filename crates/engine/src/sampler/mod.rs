@@ -43,7 +43,8 @@ pub use rng::Rng;
 pub struct Sampled {
     /// The token.
     pub id: u32,
-    /// Its log-probability under the raw logits, if [`SamplerParams::logprobs`] asks for it.
+    /// Its log-probability, if [`SamplerParams::logprobs`] asks for it: under the raw logits, unless
+    /// [`SamplerParams::logprobs_after`].
     pub logprob: Option<f32>,
     /// The best tokens and their log-probabilities, best first, as many as asked for; then
     /// [`SamplerParams::logprob_tokens`] in their order.
@@ -162,7 +163,29 @@ impl Sampler {
                 logprob: None,
                 top_logprobs: Vec::new(),
             },
+            Some(n) if self.params.logprobs_after => {
+                let (logprob, top_logprobs) = logprobs::after(id, n, &mut self.candidates);
+                Sampled {
+                    id,
+                    logprob: Some(logprob),
+                    top_logprobs,
+                }
+            }
             Some(n) => self.report(logits, id, n),
+        }
+    }
+
+    /// A token that had to come, with its log-probability if that is asked for.
+    pub(crate) fn forced(&mut self, logits: &[f32], id: u32) -> Sampled {
+        let logprobs = self.params.logprobs;
+        match logprobs {
+            Some(n) if !self.params.logprobs_after => self.report(logits, id, n),
+            wanted => Sampled {
+                id,
+                logprob: wanted.map(|_| 0.0),
+                top_logprobs: wanted
+                    .map_or(Vec::new(), |n| Vec::from_iter((n > 0).then_some((id, 0.0)))),
+            },
         }
     }
 

@@ -61,6 +61,9 @@ pub struct SamplerParams {
     pub logit_bias: Vec<(u32, f32)>,
     /// None reports no log-probabilities, `Some(n)` those of the chosen token and of the best `n`.
     pub logprobs: Option<usize>,
+    /// Log-probabilities are those that the token was drawn by, after all stages, rather than the model's own; what no
+    /// stage has left is not among them.
+    pub logprobs_after: bool,
     /// With [`Self::logprobs`], tokens whose log-probabilities are reported after those, wherever they rank.
     pub logprob_tokens: Vec<u32>,
 }
@@ -107,6 +110,7 @@ impl Default for SamplerParams {
             mirostat_eta: 0.1,
             logit_bias: Vec::new(),
             logprobs: None,
+            logprobs_after: false,
             logprob_tokens: Vec::new(),
         }
     }

@@ -58,6 +58,11 @@ impl Drafter {
         }
     }
 
+    /// Keeps no more of texts that are over than so many blocks.
+    pub(crate) fn keep_at_most(&mut self, blocks: usize) {
+        self.pool.keep_at_most(blocks);
+    }
+
     /// The text is over.
     pub(crate) fn forget(&mut self, id: SequenceId) {
         if let Some(mut text) = self.texts.remove(&id) {
@@ -93,6 +98,12 @@ impl Drafter {
         if most > 0 {
             self.pays = len > 0;
         }
+        let takes = |place: &usize| {
+            tasks
+                .get(&running[*place].id)
+                .is_some_and(|task| task.takes_guesses(len))
+        };
+        self.places.retain(takes);
         for round in 0..len {
             let start = clock();
             match self.round(running, tasks, round) {

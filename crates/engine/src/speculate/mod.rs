@@ -7,6 +7,24 @@ mod costs;
 mod drafter;
 mod lookup;
 
+/// How many tokens are guessed in a row. How many pay is found out while they are made; these are bounds to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guesses {
+    /// Fewer are not made at all.
+    pub min: usize,
+    /// Most; 0 is none.
+    pub max: usize,
+}
+
+impl Default for Guesses {
+    fn default() -> Self {
+        Self {
+            min: 0,
+            max: usize::MAX,
+        }
+    }
+}
+
 pub(crate) use costs::Costs;
 pub(crate) use drafter::Drafter;
 pub(crate) use lookup::{Lookup, Match};

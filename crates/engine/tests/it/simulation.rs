@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use engine::grammar::{Grammar, GrammarEngine, GrammarSpec};
 use engine::sampler::SamplerParams;
-use engine::{EmbedRequest, Engine, EngineOptions, Event, FinishReason, Pooling, Request, Window};
+use engine::{
+    EmbedRequest, Engine, EngineOptions, Event, FinishReason, Guesses, Pooling, Request,
+    ThoughtLimit, Window,
+};
 use testkit::Random;
 
 use crate::fake::{Clock, Fake, Inbox, VOCAB, tokenizer};
@@ -53,6 +56,24 @@ fn request(random: &mut Random, prompts: &[Vec<u32>]) -> Request {
             0 => Some(GRAMMARS[random.below(GRAMMARS.len())].clone()),
             _ => None,
         },
+        thoughts: (random.below(4) == 0).then(|| thoughts(random)),
+        guesses: Guesses {
+            min: random.below(3),
+            max: [0, 1, 4, usize::MAX][random.below(4)],
+        },
+        tells_progress: random.below(4) == 0,
+    }
+}
+
+/// Between letters, so that some are found.
+fn thoughts(random: &mut Random) -> ThoughtLimit {
+    let len = 1 + random.below(3);
+    ThoughtLimit {
+        max_tokens: random.below(6),
+        open: ["a", "bc"][random.below(2)].to_owned(),
+        close: ["d", "ef"][random.below(2)].to_owned(),
+        is_open: random.below(2) == 0,
+        ending: random.tokens(len, VOCAB),
     }
 }
 
@@ -165,6 +186,10 @@ fn simulate(seed: u64, num_requests: usize) -> (u64, u64) {
             draft = draft.with_window(window.len, window.num_blocks);
         }
         engine = engine.with_draft(Box::new(draft));
+    }
+    if random.below(4) == 0 {
+        let kept = random.below(10);
+        engine = engine.with_cache_limit(kept, kept);
     }
     let mut open: Vec<(Request, Inbox)> = Vec::new();
     let (mut vectors, mut saved, mut num_restored) = (Vec::new(), Vec::new(), 0);

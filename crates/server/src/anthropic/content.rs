@@ -4,20 +4,18 @@
 //! Several texts of a turn are one text, a line each.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::marker::PhantomData;
 
 use ingle::Message;
 use ingle::dialogue::ToolCall;
 use schemars::JsonSchema;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, Outcome};
+use crate::fields::TextOr;
 
 /// A turn.
-#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct TurnFields {
     /// `user` or `assistant`; `system` too, as some clients send it.
     role: String,
@@ -25,15 +23,10 @@ pub(crate) struct TurnFields {
 }
 
 /// Text, or blocks.
-#[derive(Debug, JsonSchema)]
-#[schemars(untagged)]
-pub(crate) enum Content {
-    Text(String),
-    Blocks(Vec<Block>),
-}
+pub(crate) type Content = TextOr<Block>;
 
 /// A block of any kind; which fields it has depends on `type`.
-#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(crate) struct Block {
     #[serde(rename = "type")]
     kind: String,
@@ -107,7 +100,7 @@ fn instructions(content: Content) -> Outcome<String> {
                 .to_owned(),
             None => text,
         },
-        Content::Blocks(mut blocks) => {
+        Content::Parts(mut blocks) => {
             let is_billing = |block: &Block| {
                 block
                     .text
@@ -115,7 +108,7 @@ fn instructions(content: Content) -> Outcome<String> {
                     .is_some_and(|text| text.starts_with(BILLING))
             };
             blocks.retain(|block| !is_billing(block));
-            text_of(Content::Blocks(blocks), "system")?
+            text_of(Content::Parts(blocks), "system")?
         }
     };
     Ok(text)
@@ -141,7 +134,7 @@ impl Reader {
                 self.messages.push(Message::user(text));
                 return Ok(());
             }
-            Content::Blocks(blocks) => blocks,
+            Content::Parts(blocks) => blocks,
         };
         let mut texts = Vec::new();
         for (at, block) in blocks.into_iter().enumerate() {
@@ -180,7 +173,7 @@ impl Reader {
                 self.messages.push(Message::assistant(text));
                 return Ok(());
             }
-            Content::Blocks(blocks) => blocks,
+            Content::Parts(blocks) => blocks,
         };
         let (mut texts, mut thoughts, mut calls) = (Vec::new(), Vec::new(), Vec::new());
         for (at, block) in blocks.into_iter().enumerate() {
@@ -224,7 +217,7 @@ impl Block {
 fn text_of(content: Content, path: &str) -> Outcome<String> {
     match content {
         Content::Text(text) => Ok(text),
-        Content::Blocks(blocks) => {
+        Content::Parts(blocks) => {
             let text = |(at, block): (usize, Block)| block.into_text(&format!("{path}[{at}]"));
             let texts = blocks.into_iter().enumerate().map(text);
             Ok(texts.collect::<Outcome<Vec<_>>>()?.join("\n"))
@@ -237,27 +230,4 @@ fn needed(field: Option<String>, path: &str, name: &str) -> Outcome<String> {
         let path = format!("{path}.{name}");
         ApiError::field(path.as_str(), format!("`{path}` is missing"))
     })
-}
-
-/// By hand, so that what is wrong in a block is named by its path.
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either<'de>(PhantomData<&'de ()>);
-        impl<'de> Visitor<'de> for Either<'de> {
-            type Value = Content;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text or a list of blocks")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Content, E> {
-                Ok(Content::Text(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, blocks: A) -> Result<Content, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(blocks)).map(Content::Blocks)
-            }
-        }
-        deserializer.deserialize_any(Either(PhantomData))
-    }
 }

@@ -17,7 +17,7 @@ use super::tools::{self, ChoiceFields, ToolFields};
 use super::{stop_reason, usage};
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
-use crate::fields::{SamplingFields, checked_stops};
+use crate::fields::{SamplingFields, checked_stops, usual_thoughts};
 use crate::generate::{self, Reply, off_thread};
 use crate::guard::RequestId;
 use crate::ids;
@@ -49,8 +49,8 @@ struct Thinking {
     /// `enabled`, `disabled` or `adaptive`.
     #[serde(rename = "type")]
     kind: String,
-    /// Most tokens of thoughts. It is not kept to, and named in `X-Ingle-Ignored`.
-    budget_tokens: Option<u64>,
+    /// Most tokens of thoughts.
+    budget_tokens: Option<usize>,
     /// `omitted` leaves thoughts out of the reply.
     display: Option<String>,
 }
@@ -200,7 +200,16 @@ impl Fields {
             .continue_final(continues)
             .tools(tools)
             .tool_choice(choice)
-            .parallel_tool_calls(parallel);
+            .parallel_tool_calls(parallel)
+            .guesses(app.options.guesses);
+        request = usual_thoughts(app, request);
+        if let Some(budget) = self
+            .thinking
+            .as_ref()
+            .and_then(|thinking| thinking.budget_tokens)
+        {
+            request = request.reasoning_budget(budget);
+        }
         for (name, value) in &app.options.template_variables {
             request = request.template_variable(name, value.clone());
         }
@@ -265,9 +274,6 @@ impl Thinking {
 
     /// Names what cannot be had.
     fn note(&self, model: &Model, body: &mut Body) {
-        if self.budget_tokens.is_some() {
-            body.ignore("thinking.budget_tokens");
-        }
         let template = model.info().chat_template.as_deref().unwrap_or_default();
         if self.kind != "adaptive" && !template.contains("enable_thinking") {
             body.ignore("thinking.type");

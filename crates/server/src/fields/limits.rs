@@ -1,6 +1,6 @@
 //! Where a reply ends, how many there are, and how they are sent.
 
-use ingle::Request;
+use ingle::{Guesses, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -38,6 +38,14 @@ pub(crate) struct LimitFields {
     skip_special_tokens: Option<bool>,
     /// Whether each piece of a stream says how fast it goes.
     timings_per_token: Option<bool>,
+    /// Whether a stream tells how much of the prompt is computed, before the first token (llama.cpp).
+    return_progress: Option<bool>,
+    /// Most tokens that are guessed in a row; 0: none.
+    #[serde(rename = "speculative.n_max")]
+    most_guesses: Option<usize>,
+    /// Fewer are not guessed.
+    #[serde(rename = "speculative.n_min")]
+    least_guesses: Option<usize>,
 }
 
 /// How streams are sent.
@@ -86,6 +94,17 @@ impl LimitFields {
         self.timings_per_token.unwrap_or(false)
     }
 
+    pub(crate) fn tells_progress(&self) -> bool {
+        self.streams() && self.return_progress.unwrap_or(false)
+    }
+
+    fn guesses(&self, app: &App) -> Guesses {
+        Guesses {
+            min: self.least_guesses.unwrap_or(app.options.guesses.min),
+            max: self.most_guesses.unwrap_or(app.options.guesses.max),
+        }
+    }
+
     /// The bounds as llama.cpp reports them.
     ///
     /// # Errors
@@ -93,6 +112,7 @@ impl LimitFields {
     pub(crate) fn settings(&self, app: &App) -> Outcome<Map<String, Value>> {
         let most = self.max_tokens(app)?.map_or(json!(-1), |most| json!(most));
         let stop = self.stop.clone().map_or(Vec::new(), OneOrMany::into_vec);
+        let guesses = self.guesses(app);
         let pairs = [
             ("n_predict", most.clone()),
             ("max_tokens", most),
@@ -103,7 +123,20 @@ impl LimitFields {
             ),
             ("stream", json!(self.streams())),
             ("timings_per_token", json!(self.timings_per_token())),
+            (
+                "return_progress",
+                json!(self.return_progress.unwrap_or(false)),
+            ),
             ("cache_prompt", json!(self.cache_prompt.unwrap_or(true))),
+            // llama.cpp counts them in 32 bits.
+            (
+                "speculative.n_max",
+                json!(guesses.max.min(i32::MAX as usize)),
+            ),
+            (
+                "speculative.n_min",
+                json!(guesses.min.min(i32::MAX as usize)),
+            ),
         ];
         let pairs = pairs
             .into_iter()
@@ -160,6 +193,8 @@ impl LimitFields {
         }
         Ok(request
             .n(self.num_choices())
+            .guesses(self.guesses(app))
+            .progress(self.tells_progress())
             .min_tokens(self.min_tokens.unwrap_or(0))
             .ignore_eos(self.ignore_eos.unwrap_or(app.options.ignore_eos))
             .keep_special(self.skip_special_tokens == Some(false)))

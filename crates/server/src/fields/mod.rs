@@ -2,12 +2,16 @@
 
 mod format;
 mod limits;
+mod reasoning;
 mod sampling;
+mod text_or;
 mod texts;
 
 pub(crate) use format::FormatFields;
 pub(crate) use limits::{LimitFields, checked_stops};
+pub(crate) use reasoning::{ReasoningFields, usual_thoughts};
 pub(crate) use sampling::SamplingFields;
+pub(crate) use text_or::TextOr;
 pub(crate) use texts::{Text, TextFields};
 
 use serde::Deserialize;

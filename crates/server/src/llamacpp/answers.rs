@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::settings::only;
 use crate::error::{ApiError, Dialect, Outcome};
 use crate::generate::{Merged, Prompted};
-use crate::openai::{Timings, logprobs};
+use crate::openai::{PromptProgress, Timings, logprobs};
 use crate::sse;
 
 /// What all answers to a request have in common.
@@ -24,7 +24,10 @@ pub(super) struct Answers {
     pub(super) per_prompt: usize,
     pub(super) with_tokens: bool,
     pub(super) with_probs: bool,
+    /// Whether they are those that tokens were drawn by.
+    pub(super) after_sampling: bool,
     pub(super) with_timings: bool,
+    pub(super) with_progress: bool,
     /// Paths of the fields that are wanted; none: all.
     pub(super) only: Vec<String>,
     /// Some of the prompt had no room.
@@ -117,6 +120,11 @@ impl Answers {
         if self.with_timings {
             event["timings"] = json!(Timings::new(&part.usage));
         }
+        if self.with_progress
+            && let Some(progress) = PromptProgress::of(&part.usage)
+        {
+            event["prompt_progress"] = json!(progress);
+        }
         if self.with_probs && !part.tokens.is_empty() {
             event["completion_probabilities"] = self.probs(&part.tokens);
         }
@@ -181,7 +189,11 @@ impl Answers {
     }
 
     fn probs(&self, tokens: &[TokenInfo]) -> Value {
-        logprobs::of_chat(self.model.tokenizer(), tokens)["content"].take()
+        let tokenizer = self.model.tokenizer();
+        match self.after_sampling {
+            true => logprobs::drawn_by(tokenizer, tokens),
+            false => logprobs::of_chat(tokenizer, tokens)["content"].take(),
+        }
     }
 }
 

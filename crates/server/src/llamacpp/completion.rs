@@ -28,6 +28,8 @@ pub(crate) struct CompletionFields {
     n_probs: Option<usize>,
     /// Another name of `n_probs`.
     logprobs: Option<usize>,
+    /// Whether these are those that tokens were drawn by, after all samplers.
+    post_sampling_probs: Option<bool>,
     /// Whether the reply's token ids are told.
     return_tokens: Option<bool>,
     /// Milliseconds after the first token, after which the text ends with the first whole line.
@@ -47,9 +49,7 @@ pub(crate) struct CompletionFields {
 }
 
 /// Fields of llama.cpp's that ask for what there is not.
-const UNSUPPORTED: [&str; 8] = [
-    "return_progress",
-    "post_sampling_probs",
+const UNSUPPORTED: [&str; 6] = [
     "n_indent",
     "lora",
     "grammar_lazy",
@@ -147,7 +147,8 @@ impl Completion {
     /// # Errors
     /// What cannot be understood.
     fn request(&self, app: &App, model: &Model, prompt: Vec<u32>) -> Outcome<Request> {
-        let params = self.sampling.params(app, model)?;
+        let mut params = self.sampling.params(app, model)?;
+        params.logprobs_after = self.fields.after_sampling();
         let request = model.complete_tokens(prompt).sampler(params);
         let mut request = self.limits.apply(app, request)?;
         if let Some(spec) = self.format.spec()? {
@@ -182,6 +183,10 @@ impl Completion {
             .unwrap_or_default();
         settings.extend(self.limits.settings(app)?);
         settings.extend(self.format.settings());
+        settings.insert(
+            "post_sampling_probs".into(),
+            json!(self.fields.after_sampling()),
+        );
         let num_choices = self.limits.num_choices();
         let mut begun = generate::begin(app, named, requests, num_choices).await?;
         if let Some(ms) = self.fields.t_max_predict_ms
@@ -204,7 +209,9 @@ impl Completion {
             per_prompt: num_choices,
             with_tokens: fields.return_tokens.unwrap_or(false),
             with_probs: fields.num_probs().is_some_and(|top| top > 0),
+            after_sampling: fields.after_sampling(),
             with_timings: self.limits.timings_per_token(),
+            with_progress: self.limits.tells_progress(),
             only: fields.response_fields.unwrap_or_default(),
             is_cut,
         };
@@ -224,6 +231,10 @@ impl Completion {
 impl CompletionFields {
     fn num_probs(&self) -> Option<usize> {
         self.n_probs.or(self.logprobs)
+    }
+
+    fn after_sampling(&self) -> bool {
+        self.post_sampling_probs.unwrap_or(false)
     }
 }
 

@@ -10,6 +10,7 @@ mod settings;
 mod slots;
 pub(crate) mod template;
 mod tokens;
+mod watch;
 
 use crate::fields::{FormatFields, LimitFields, SamplingFields};
 use crate::openai::chat::chat_about;
@@ -100,6 +101,11 @@ pub(crate) fn routes() -> Routes {
             },
         )
         .post(&["/models/unload"], models::unload, which)
+        .get(
+            &["/models/sse"],
+            watch::watch,
+            about("Which models are loaded and let go, as it happens").answers("text/event-stream"),
+        )
 }
 
 fn completing(summary: &'static str) -> About {

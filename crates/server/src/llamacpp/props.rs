@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::settings;
 use crate::body::{self, Body};
 use crate::error::{ApiError, Kind, Outcome};
-use crate::openai::fingerprint;
+use crate::openai::FINGERPRINT;
 use crate::params::Params;
 use crate::state::App;
 
@@ -67,7 +67,7 @@ fn of_no_model(app: &App) -> Value {
         "chat_template": "",
         "bos_token": "",
         "eos_token": "",
-        "build_info": fingerprint(),
+        "build_info": FINGERPRINT,
         "is_sleeping": false,
         "endpoint_slots": app.options.slots,
         "endpoint_props": app.options.props,

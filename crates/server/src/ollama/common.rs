@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::keep_alive;
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
-use crate::fields::{OneOrMany, SamplingFields, checked_stops};
+use crate::fields::{OneOrMany, SamplingFields, checked_stops, usual_thoughts};
 use crate::state::App;
 
 /// Fields of both.
@@ -126,7 +126,9 @@ impl Common {
         for (name, value) in &app.options.template_variables {
             request = request.template_variable(name, value.clone());
         }
-        request = request.ignore_eos(app.options.ignore_eos);
+        request = usual_thoughts(app, request)
+            .ignore_eos(app.options.ignore_eos)
+            .guesses(app.options.guesses);
         if let Some(options) = &self.fields.options {
             request = options.apply(model, request)?;
         }

@@ -14,10 +14,10 @@ use serde_json::{Map, Value, json};
 use super::chunks::Chunks;
 use super::messages::{MessageFields, messages};
 use super::tools::{self, ToolChoiceFields, ToolFields};
-use super::{Timings, fingerprint, finish_reason, logprobs, usage};
+use super::{FINGERPRINT, Timings, finish_reason, logprobs, usage};
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
-use crate::fields::{FormatFields, LimitFields, SamplingFields};
+use crate::fields::{FormatFields, LimitFields, ReasoningFields, SamplingFields};
 use crate::generate::{self, Prompted, Whole};
 use crate::ids;
 use crate::registry::Named;
@@ -90,6 +90,7 @@ pub(crate) struct Chat {
     sampling: SamplingFields,
     pub(crate) limits: LimitFields,
     format: FormatFields,
+    reasoning: ReasoningFields,
 }
 
 impl Chat {
@@ -103,6 +104,7 @@ impl Chat {
             sampling: body.read()?,
             limits: body.read()?,
             format: body.read()?,
+            reasoning: body.read()?,
         };
         body.refuse(&UNSUPPORTED, |name, value| match name {
             "modalities" => *value == json!(["text"]),
@@ -206,7 +208,9 @@ impl Chat {
                 return Err(ApiError::field("reasoning_format", message));
             }
         };
-        request = request.split_reasoning(reasoning);
+        request = self
+            .reasoning
+            .apply(app, request.split_reasoning(reasoning))?;
         for (name, value) in self.fields.variables(&app.options.template_variables) {
             request = request.template_variable(name, value);
         }
@@ -255,6 +259,7 @@ pub(crate) fn chat_about(summary: &'static str) -> About {
         .body::<SamplingFields>()
         .body::<LimitFields>()
         .body::<FormatFields>()
+        .body::<ReasoningFields>()
 }
 
 /// `POST /v1/chat/completions`.
@@ -290,7 +295,7 @@ async fn whole(named: &Named, model: &Model, chat: &Chat, prompted: Prompted) ->
         "object": "chat.completion",
         "created": ids::unix_time(),
         "model": named.id,
-        "system_fingerprint": fingerprint(),
+        "system_fingerprint": FINGERPRINT,
         "choices": choices.collect::<Value>(),
         "usage": usage(prompted.prompt.len(), &usages),
         "timings": usages.first().map(|usage| Timings::new(usage)),

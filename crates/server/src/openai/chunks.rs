@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_stream::stream;
+use axum::body::Bytes;
 use axum::response::Response;
 use ingle::dialogue::Delta;
-use ingle::{Ending, Model, Part, TokenInfo};
-use serde_json::{Value, json};
+use ingle::{Ending, Model, Part, TokenInfo, Usage};
+use serde_json::Value;
 
-use super::{Timings, fingerprint, finish_reason, logprobs, usage};
+use super::chunk::{Choice, Chunk, Said, Turn};
+use super::{FINGERPRINT, PromptProgress, Timings, finish_reason, logprobs, usage};
 use crate::error::{ApiError, Dialect};
 use crate::fields::LimitFields;
 use crate::generate::{Merged, Prompted};
@@ -78,14 +80,14 @@ impl Chunks {
         let events = stream! {
             for index in 0..progress.len() {
                 if let Some(first) = self.first(index, per_prompt) {
-                    yield sse::data(&first);
+                    yield first;
                 }
             }
             while let Some((index, part)) = merged.next().await {
                 match part {
                     Some(Ok(part)) => {
                         for chunk in self.part(index, part, &mut progress[index]) {
-                            yield sse::data(&chunk);
+                            yield chunk;
                         }
                     }
                     Some(Err(error)) => {
@@ -93,7 +95,7 @@ impl Chunks {
                         return;
                     }
                     None => match merged.replies[index].ending() {
-                        Some(ending) => yield sse::data(&self.last(index, ending, &progress[index])),
+                        Some(ending) => yield self.last(index, ending, &progress[index]),
                         None => {
                             let error = ApiError::from(ingle::Error::WorkerGone);
                             yield sse::data(&error.body(Dialect::OpenAi));
@@ -105,111 +107,118 @@ impl Chunks {
             if self.limits.include_usage() {
                 let usages = merged.replies.iter().filter_map(|reply| reply.ending());
                 let usages: Vec<_> = usages.map(|ending| &ending.usage).collect();
-                let mut chunk = self.chunk(json!([]));
-                chunk["usage"] = usage(prompt_tokens, &usages);
-                chunk["timings"] = json!(usages.first().map(|usage| Timings::new(usage)));
-                yield sse::data(&chunk);
+                yield self.usage(prompt_tokens, &usages, usages.first().copied());
             }
             yield sse::DONE;
         };
         sse::response(events, app.options.ping, sse::PING)
     }
 
-    pub(super) fn chunk(&self, choices: Value) -> Value {
-        let object = match self.is_chat {
-            true => "chat.completion.chunk",
-            false => "text_completion",
-        };
-        let mut chunk = json!({
-            "id": self.id,
-            "object": object,
-            "created": self.created,
-            "model": self.name,
-            "system_fingerprint": fingerprint(),
-            "choices": choices,
-        });
-        if self.limits.include_usage() {
-            chunk["usage"] = Value::Null;
+    /// A chunk; if a usage is asked for it says that there will be one.
+    fn chunk<'a>(&'a self, choices: &'a [Choice<'a>]) -> Chunk<'a> {
+        Chunk {
+            id: &self.id,
+            object: match self.is_chat {
+                true => "chat.completion.chunk",
+                false => "text_completion",
+            },
+            created: self.created,
+            model: &self.name,
+            system_fingerprint: FINGERPRINT,
+            choices,
+            usage: self.limits.include_usage().then_some(Value::Null),
+            timings: None,
+            prompt_progress: None,
         }
-        chunk
     }
 
     /// What comes before the first token.
-    pub(super) fn first(&self, index: usize, per_prompt: usize) -> Option<Value> {
-        if self.is_chat {
-            let delta = json!({ "role": "assistant", "content": "" });
-            let choice =
-                json!({ "index": index, "delta": delta, "finish_reason": null, "logprobs": null });
-            return Some(self.chunk(json!([choice])));
-        }
-        let text = self.echo.get(index / per_prompt)?;
-        let choice =
-            json!({ "index": index, "text": text, "finish_reason": null, "logprobs": null });
-        Some(self.chunk(json!([choice])))
+    pub(super) fn first(&self, index: usize, per_prompt: usize) -> Option<Bytes> {
+        let said = match self.is_chat {
+            true => Said::Delta(Turn::first()),
+            false => Said::Text(self.echo.get(index / per_prompt)?),
+        };
+        Some(sse::data(&self.chunk(&[open(index, said)])))
     }
 
     /// The chunks of a piece: one for each delta, and the tokens with the first of them.
-    pub(super) fn part(&self, index: usize, part: Part, progress: &mut Progress) -> Vec<Value> {
+    pub(super) fn part(&self, index: usize, part: Part, progress: &mut Progress) -> Vec<Bytes> {
         progress.pending.extend(part.tokens);
-        let usage_now = part.usage;
-        let mut chunks = Vec::new();
-        for delta in part.deltas {
-            let Some(field) = self.field(delta, progress) else {
-                continue;
+        let usage_now = &part.usage;
+        let mut chunks = Vec::with_capacity(part.deltas.len());
+        for delta in &part.deltas {
+            progress.has_calls |= matches!(delta, Delta::ToolCallStart { .. });
+            let said = match (self.is_chat, delta) {
+                (true, delta) => Turn::of(delta).map(Said::Delta),
+                (false, Delta::Content(text)) => Some(Said::Text(text)),
+                (false, _) => None,
             };
-            let key = if self.is_chat { "delta" } else { "text" };
-            let choice = json!({
-                "index": index,
-                key: field,
-                "finish_reason": null,
-                "logprobs": self.logprobs(progress),
-            });
-            let mut chunk = self.chunk(json!([choice]));
+            let Some(said) = said else { continue };
+            let choice = Choice {
+                logprobs: self.logprobs(progress),
+                ..open(index, said)
+            };
+            let choices = [choice];
+            let mut chunk = self.chunk(&choices);
             if self.limits.timings_per_token() {
-                chunk["timings"] = json!(Timings::new(&usage_now));
+                chunk.timings = Some(Timings::new(usage_now));
             }
             if self.limits.continuous_usage() {
-                chunk["usage"] = usage(usage_now.prompt_tokens, &[&usage_now]);
+                chunk.usage = Some(usage(usage_now.prompt_tokens, &[usage_now]));
             }
-            chunks.push(chunk);
+            chunks.push(sse::data(&chunk));
+        }
+        if part.deltas.is_empty() && self.limits.tells_progress() {
+            let prompt_progress = PromptProgress::of(usage_now);
+            chunks.extend(prompt_progress.map(|progress| self.progress(index, progress)));
         }
         chunks
     }
 
-    fn field(&self, delta: Delta, progress: &mut Progress) -> Option<Value> {
-        if !self.is_chat {
-            return match delta {
-                Delta::Content(text) => Some(json!(text)),
-                _ => None,
-            };
+    fn progress(&self, index: usize, progress: PromptProgress) -> Bytes {
+        let choices = [open(index, self.nothing())];
+        sse::data(&Chunk {
+            prompt_progress: Some(progress),
+            ..self.chunk(&choices)
+        })
+    }
+
+    fn nothing(&self) -> Said<'static> {
+        match self.is_chat {
+            true => Said::Delta(Turn::default()),
+            false => Said::Text(""),
         }
-        Some(match delta {
-            Delta::Content(text) => json!({ "content": text }),
-            Delta::Reasoning(text) => json!({ "reasoning_content": text }),
-            Delta::ToolCallStart { index, id, name } => {
-                progress.has_calls = true;
-                let function = json!({ "name": name, "arguments": "" });
-                json!({ "tool_calls": [{ "index": index, "id": id, "type": "function", "function": function }] })
-            }
-            Delta::ToolCallArguments {
-                index,
-                json_fragment,
-            } => {
-                json!({ "tool_calls": [{ "index": index, "function": { "arguments": json_fragment } }] })
-            }
-            Delta::ToolCallEnd { .. } => return None,
+    }
+
+    /// What the server has called.
+    pub(super) fn called(&self, calls: &[Value]) -> Bytes {
+        let said = Said::Delta(Turn::called(calls));
+        sse::data(&self.chunk(&[open(0, said)]))
+    }
+
+    /// The counts of all replies, and the times of one.
+    pub(super) fn usage(
+        &self,
+        prompt_tokens: usize,
+        usages: &[&Usage],
+        timed: Option<&Usage>,
+    ) -> Bytes {
+        sse::data(&Chunk {
+            usage: Some(usage(prompt_tokens, usages)),
+            timings: timed.map(Timings::new),
+            ..self.chunk(&[])
         })
     }
 
     /// Of the tokens since the last chunk.
-    fn logprobs(&self, progress: &mut Progress) -> Value {
+    fn logprobs(&self, progress: &mut Progress) -> Option<Value> {
         let tokens = std::mem::take(&mut progress.pending);
         if !self.with_logprobs {
-            return Value::Null;
+            return None;
         }
         let tokenizer = self.model.tokenizer();
         if self.is_chat {
-            return logprobs::of_chat(tokenizer, &tokens);
+            return Some(logprobs::of_chat(tokenizer, &tokens));
         }
         let value = logprobs::of_completion(tokenizer, &tokens, progress.offset);
         let shown = tokens.iter().map(|token| {
@@ -218,22 +227,29 @@ impl Chunks {
                 .count()
         });
         progress.offset += shown.sum::<usize>();
-        value
+        Some(value)
     }
 
-    pub(super) fn last(&self, index: usize, ending: &Ending, progress: &Progress) -> Value {
-        let reason = finish_reason(ending.reason, progress.has_calls);
-        let (key, nothing) = match self.is_chat {
-            true => ("delta", json!({})),
-            false => ("text", json!("")),
-        };
-        let choice =
-            json!({ "index": index, key: nothing, "finish_reason": reason, "logprobs": null });
-        let mut chunk = self.chunk(json!([choice]));
+    pub(super) fn last(&self, index: usize, ending: &Ending, progress: &Progress) -> Bytes {
+        let choices = [Choice {
+            finish_reason: Some(finish_reason(ending.reason, progress.has_calls)),
+            ..open(index, self.nothing())
+        }];
+        let mut chunk = self.chunk(&choices);
         if !self.limits.include_usage() {
-            chunk["timings"] = json!(Timings::new(&ending.usage));
+            chunk.timings = Some(Timings::new(&ending.usage));
         }
-        chunk
+        sse::data(&chunk)
+    }
+}
+
+/// More of a reply that goes on.
+fn open(index: usize, said: Said<'_>) -> Choice<'_> {
+    Choice {
+        index,
+        said,
+        finish_reason: None,
+        logprobs: None,
     }
 }
 

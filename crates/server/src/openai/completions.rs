@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::chunks::Chunks;
-use super::{Timings, fingerprint, finish_reason, logprobs, usage};
+use super::{FINGERPRINT, Timings, finish_reason, logprobs, usage};
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
 use crate::fields::{FormatFields, LimitFields, SamplingFields};
@@ -189,7 +189,7 @@ async fn whole(
         "object": "text_completion",
         "created": ids::unix_time(),
         "model": named.id,
-        "system_fingerprint": fingerprint(),
+        "system_fingerprint": FINGERPRINT,
         "choices": choices,
         "usage": usage(prompt_tokens, &usages),
         "timings": usages.first().map(|usage| Timings::new(usage)),

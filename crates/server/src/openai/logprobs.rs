@@ -26,6 +26,22 @@ pub(crate) fn of_chat(tokenizer: &Tokenizer, tokens: &[TokenInfo]) -> Value {
     json!({ "content": tokens.collect::<Value>(), "refusal": null })
 }
 
+/// Probabilities that tokens were drawn by, as llama.cpp has them.
+pub(crate) fn drawn_by(tokenizer: &Tokenizer, tokens: &[TokenInfo]) -> Value {
+    let entry = |id: u32, logprob: f32| {
+        let bytes = tokenizer.token_bytes(id);
+        let token = String::from_utf8_lossy(&bytes);
+        json!({ "id": id, "token": token, "bytes": bytes, "prob": logprob.exp() })
+    };
+    let tokens = tokens.iter().map(|token| {
+        let mut value = entry(token.id, token.logprob.unwrap_or(f32::NEG_INFINITY));
+        let top = token.top_logprobs.iter();
+        value["top_probs"] = top.map(|&(id, logprob)| entry(id, logprob)).collect();
+        value
+    });
+    tokens.collect()
+}
+
 /// Of a completion: lists side by side. `offset` is where the first token's text begins.
 pub(crate) fn of_completion(
     tokenizer: &Tokenizer,

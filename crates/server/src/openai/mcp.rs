@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::chat::{Asked, Chat, choice};
 use super::chunks::{Chunks, Progress};
-use super::{Timings, fingerprint, usage};
+use super::{FINGERPRINT, Timings, usage};
 use crate::error::{ApiError, Dialect, Outcome};
 use crate::generate::{self, Reply, Whole};
 use crate::registry::Named;
@@ -140,7 +140,7 @@ impl Rounds {
             "object": "chat.completion",
             "created": ids::unix_time(),
             "model": self.named.id,
-            "system_fingerprint": fingerprint(),
+            "system_fingerprint": FINGERPRINT,
             "choices": [choice],
             "usage": usage(self.prompt_tokens, &usages),
             "timings": usages.last().map(|usage| Timings::new(usage)),
@@ -160,7 +160,7 @@ impl Rounds {
             let mut reply = first;
             let mut progress = Progress::default();
             if let Some(first) = chunks.first(0, 1) {
-                yield sse::data(&first);
+                yield first;
             }
             loop {
                 let (mut answer, mut hidden) = (AnswerBuilder::default(), Hidden::default());
@@ -176,7 +176,7 @@ impl Rounds {
                     let deltas = std::mem::take(&mut part.deltas).into_iter();
                     part.deltas = deltas.filter_map(|delta| hidden.shown(delta, |name| self.is_ours(name))).collect();
                     for chunk in chunks.part(0, part, &mut progress) {
-                        yield sse::data(&chunk);
+                        yield chunk;
                     }
                 }
                 let Some(ending) = reply.ending().cloned() else {
@@ -187,12 +187,10 @@ impl Rounds {
                 self.usages.push(ending.usage);
                 let num_before = self.calls.len();
                 if !self.call(&answer.finish(ending.clone())).await {
-                    yield sse::data(&chunks.last(0, &ending, &progress));
+                    yield chunks.last(0, &ending, &progress);
                     break;
                 }
-                let delta = json!({ "mcp_calls": self.calls[num_before..] });
-                let choice = json!({ "index": 0, "delta": delta, "finish_reason": null, "logprobs": null });
-                yield sse::data(&chunks.chunk(json!([choice])));
+                yield chunks.called(&self.calls[num_before..]);
                 reply = match self.begin().await {
                     Ok(reply) => reply,
                     Err(error) => {
@@ -203,9 +201,7 @@ impl Rounds {
             }
             if self.chat.limits.include_usage() {
                 let usages: Vec<_> = self.usages.iter().collect();
-                let mut chunk = chunks.chunk(json!([]));
-                chunk["usage"] = usage(self.prompt_tokens, &usages);
-                yield sse::data(&chunk);
+                yield chunks.usage(self.prompt_tokens, &usages, usages.last().copied());
             }
             yield sse::DONE;
         };

@@ -1,17 +1,15 @@
 //! Conversations as OpenAI's clients send them.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use ingle::Message;
 use ingle::dialogue::ToolCall;
 use schemars::JsonSchema;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{ApiError, Outcome};
+use crate::fields::TextOr;
 
 /// A turn.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -30,35 +28,7 @@ pub(crate) struct MessageFields {
 }
 
 /// Text, or parts of it.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(untagged)]
-pub(crate) enum Content {
-    Text(String),
-    Parts(Vec<ContentPart>),
-}
-
-/// By hand, since an untagged enum would not tell where in a part something is wrong, or unknown.
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Content;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text, or a list of parts")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Content, E> {
-                Ok(Content::Text(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<Content, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(parts)).map(Content::Parts)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
+pub(crate) type Content = TextOr<ContentPart>;
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct ContentPart {

@@ -1,6 +1,7 @@
 //! OpenAI's dialect.
 
 pub(crate) mod chat;
+mod chunk;
 mod chunks;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
@@ -12,11 +13,11 @@ pub(crate) mod responses;
 pub(crate) mod tools;
 mod usage;
 
-pub(crate) use usage::{Timings, usage};
+pub(crate) use usage::{PromptProgress, Timings, usage};
 
 use ingle::FinishReason;
 
-use crate::fields::{FormatFields, LimitFields, SamplingFields};
+use crate::fields::{FormatFields, LimitFields, ReasoningFields, SamplingFields};
 use crate::routes::{Routes, about};
 
 /// Its paths.
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> Routes {
     let responses = || about("Answers, as items").body::<responses::ResponseFields>();
     let responses = |streams| {
         let about = responses().body::<SamplingFields>().body::<LimitFields>();
+        let about = about.body::<ReasoningFields>();
         if streams {
             about.streams(EVENTS)
         } else {
@@ -72,9 +74,7 @@ pub(crate) fn routes() -> Routes {
 const EVENTS: &str = "text/event-stream";
 
 /// What identifies this program in responses.
-pub(crate) fn fingerprint() -> String {
-    format!("ingle-{}", env!("CARGO_PKG_VERSION"))
-}
+pub(crate) const FINGERPRINT: &str = concat!("ingle-", env!("CARGO_PKG_VERSION"));
 
 /// Why a reply ended, in OpenAI's words.
 pub(crate) fn finish_reason(reason: FinishReason, has_calls: bool) -> &'static str {

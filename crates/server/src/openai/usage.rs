@@ -60,6 +60,27 @@ impl Timings {
     }
 }
 
+/// How much of a prompt is computed, in llama.cpp's words.
+#[derive(Debug, Serialize)]
+pub(crate) struct PromptProgress {
+    total: usize,
+    cache: usize,
+    processed: usize,
+    time_ms: u64,
+}
+
+impl PromptProgress {
+    /// What a piece tells of it, if it comes before the first token.
+    pub(crate) fn of(usage: &Usage) -> Option<Self> {
+        (usage.generated_tokens == 0).then_some(Self {
+            total: usage.prompt_tokens,
+            cache: usage.cached_tokens,
+            processed: usage.computed_tokens,
+            time_ms: usage.prompt_time.as_millis() as u64,
+        })
+    }
+}
+
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

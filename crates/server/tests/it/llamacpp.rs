@@ -135,10 +135,6 @@ fn what_is_wrong_has_llama_cpp_s_shape() {
         (json!({ "prompt": "a", "n_probs": 1000 }), "n_probs"),
         (json!({ "prompt": "a", "n_predict": -2 }), "n_predict"),
         (json!({ "prompt": "a", "lora": [{ "id": 0 }] }), "lora"),
-        (
-            json!({ "prompt": "a", "return_progress": true }),
-            "return_progress",
-        ),
         (json!({ "prompt": "a", "samplers": ["magic"] }), "samplers"),
         (
             json!({ "prompt": { "prompt_string": "a", "multimodal_data": ["x"] } }),

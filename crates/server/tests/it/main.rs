@@ -1,6 +1,7 @@
 //! The server from outside: a small model behind a real socket.
 
 mod anthropic;
+mod budgets;
 mod embeddings;
 mod hub;
 mod llamacpp;

@@ -40,6 +40,8 @@ fn what_is_described_is_there() {
                     && operation["responses"]["400"].is_object()
             );
             let answer = match method.as_str() {
+                // It goes on as long as somebody listens.
+                "get" if path == "/models/sse" => continue,
                 "get" => server.get(&path),
                 // Nobody reads a number.
                 "post" => server.post(&path, &json!(1)),

@@ -69,6 +69,15 @@ pub(crate) struct Args {
     /// Where guesses come from: none, or ngram-… (the text so far)
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub(super) spec_type: Vec<String>,
+    /// Most tokens that are guessed in a row, as far as that pays; 0 is none
+    #[arg(long, value_name = "N")]
+    pub(super) spec_draft_n_max: Option<usize>,
+    /// Make no fewer guesses in a row, rather none
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) spec_draft_n_min: usize,
+    /// Most memory that keeps what earlier prompts began with, of each model; -1 is all that is free among keys and values, 0 keeps nothing
+    #[arg(long, value_name = "MIB", default_value_t = -1, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=1 << 40))]
+    pub(super) cache_ram: i64,
     #[command(flatten)]
     pub(super) sampling: SamplingArgs,
     #[command(flatten)]
@@ -160,9 +169,17 @@ pub(crate) struct ReplyArgs {
     /// How much the model thinks, for templates that ask: low, medium, high
     #[arg(long, value_name = "LEVEL")]
     pub(super) reasoning_effort: Option<String>,
-    /// Tokens of thoughts: -1 for no bound, 0 for none
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=0))]
+    /// Most tokens of thoughts, then the answer begins: -1 for no bound, 0 for no thoughts
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     pub(super) reasoning_budget: Option<i64>,
+    /// What thoughts end with that are cut short
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) reasoning_budget_message: String,
     /// File that names MCP servers ("mcpServers", as other programs have it); chats with `"mcp": true` may call their tools
     #[arg(long, value_name = "FILE")]
     pub(super) mcp_config: Option<PathBuf>,

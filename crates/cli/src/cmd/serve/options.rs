@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingle::SamplerDefaults;
 use ingle::hub::{Config, Hub, ModelRef};
+use ingle::{Guesses, SamplerDefaults};
 use serde_json::json;
 use server::Options;
 
@@ -71,6 +71,14 @@ pub(super) fn options(app: &App, args: &Args) -> Result<Options, Failure> {
         }),
         max_tokens: usize::try_from(replies.n_predict).ok(),
         reasoning: replies.reasoning_format != "none",
+        reasoning_budget: replies
+            .reasoning_budget
+            .and_then(|n| usize::try_from(n).ok()),
+        reasoning_budget_message: replies.reasoning_budget_message.clone(),
+        guesses: Guesses {
+            min: args.spec_draft_n_min,
+            max: args.spec_draft_n_max.unwrap_or(usize::MAX),
+        },
         template_variables: variables(replies),
         pooling: replies.pooling,
         mcp: None,
@@ -132,7 +140,14 @@ fn load_settings(
             }
         }
     }
-    load.settings()
+    let (settings, cache) = (load.settings()?, u64::try_from(args.cache_ram).ok());
+    Ok(move |builder| {
+        let builder = settings(builder);
+        match cache {
+            Some(mib) => builder.prefix_cache(mib << 20),
+            None => builder,
+        }
+    })
 }
 
 /// Settings without a network. The model is found on this disk, so that loading it asks none: what is there is not asked

@@ -1,49 +1,19 @@
 //! What a response goes on from: text, or items of a conversation.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use ingle::Message;
 use ingle::dialogue::ToolCall;
 use schemars::JsonSchema;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{ApiError, Outcome};
+use crate::fields::TextOr;
 use crate::openai::messages::{Content, arguments};
 
 /// Text of the user's, or items.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(untagged)]
-pub(crate) enum Input {
-    Text(String),
-    Items(Vec<Item>),
-}
-
-/// By hand, for errors that name their place.
-impl<'de> Deserialize<'de> for Input {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Input;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text, or a list of items")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Input, E> {
-                Ok(Input::Text(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Input, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(items)).map(Input::Items)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
+pub(crate) type Input = TextOr<Item>;
 
 /// A message, a call, what came of it, or thoughts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -79,7 +49,7 @@ impl Input {
                 turns.messages.push(Message::user(text));
                 return Ok(turns.messages);
             }
-            Self::Items(items) => items,
+            Self::Parts(items) => items,
         };
         if items.is_empty() {
             let message = "`input`: expected text, or at least one item";

@@ -21,7 +21,7 @@ use self::output::{Facts, Output};
 use super::tools;
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
-use crate::fields::{LimitFields, SamplingFields};
+use crate::fields::{LimitFields, ReasoningFields, SamplingFields};
 use crate::generate::{self, off_thread};
 use crate::llamacpp::template::counted;
 use crate::state::App;
@@ -150,12 +150,14 @@ struct Asked {
     fields: ResponseFields,
     sampling: SamplingFields,
     limits: LimitFields,
+    reasoning: ReasoningFields,
     echoed: Map<String, Value>,
 }
 
 impl Asked {
     fn read(mut body: Body) -> Outcome<Self> {
         let (fields, sampling, limits) = (body.read()?, body.read()?, body.read()?);
+        let reasoning = body.read()?;
         body.refuse(&UNSUPPORTED, |name, value| {
             matches!(name, "store" | "background") && *value == json!(false)
         })?;
@@ -171,6 +173,7 @@ impl Asked {
             fields,
             sampling,
             limits,
+            reasoning,
             echoed,
         };
         asked.check()?;
@@ -183,6 +186,9 @@ impl Asked {
             |name: &str, what: String| Err(ApiError::field(name, format!("`{name}`: {what}")));
         if self.limits.num_choices() != 1 {
             return wrong("n", "a response is one reply".into());
+        }
+        if self.limits.tells_progress() {
+            return wrong("return_progress", "responses have no such event".into());
         }
         if let Some(other) = fields
             .truncation
@@ -255,6 +261,7 @@ impl Asked {
             .tool_choice(choice)
             .parallel_tool_calls(fields.parallel_tool_calls.unwrap_or(true))
             .split_reasoning(app.options.reasoning);
+        request = self.reasoning.apply(app, request)?;
         let format = fields.text.take().and_then(|text| text.format);
         if let Some(spec) = format.map(Format::spec).transpose()?.flatten() {
             request = request.grammar(spec);
