@@ -5,6 +5,7 @@
 //! the tool's schema, and where that does not say otherwise they are only those it names.
 
 mod formats;
+mod marked;
 mod values;
 
 use engine::grammar::GrammarSpec;
@@ -154,7 +155,12 @@ fn required(format: &Format, shape: &Shape, parallel: bool, prompt_tail: &str) -
     let start = if prompt_tail.trim_end().ends_with(tags.open) {
         format!("thoughts BLANKS? {calls}")
     } else {
-        format!("(%token {} thoughts BLANKS?)? {calls}", quoted(tags.open))
+        // The word behind Gemma's mark is text.
+        let (mark, word) = tags
+            .open
+            .split_at(tags.open.find('>').map_or(0, |at| at + 1));
+        let open = format!("%token {} {}", quoted(mark), quoted(word));
+        format!("({open} thoughts BLANKS?)? {calls}")
     };
     format!("start: {start}\n{thoughts}\n{}", shape.rules)
 }

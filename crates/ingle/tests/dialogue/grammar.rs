@@ -33,7 +33,7 @@ static KIT: LazyLock<Kit> = LazyLock::new(|| {
 });
 
 /// Templates whose calls can be enforced.
-const TEMPLATES: [&str; 13] = [
+const TEMPLATES: [&str; 14] = [
     "CohereForAI-c4ai-command-r-plus-tool_use",
     "GLM-4.6",
     "Kimi-K2-Instruct",
@@ -44,6 +44,7 @@ const TEMPLATES: [&str; 13] = [
     "Qwen3-Coder",
     "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B",
     "deepseek-ai-DeepSeek-V3.1",
+    "google-gemma-4-31B-it",
     "meta-llama-Llama-3.2-3B-Instruct",
     "mistralai-Mistral-Nemo-Instruct-2407",
     "ibm-granite-granite-3.3-2B-Instruct",
@@ -77,10 +78,8 @@ fn write(grammar: &mut Grammar, text: &str, seed: u64, patience: usize) -> Strin
             return String::from_utf8(written).expect("characters");
         }
         // Chance alone never closes a tag.
-        let closed = CLOSERS
-            .iter()
-            .find(|closer| step >= patience && random(4) == 0 && close(grammar, closer));
-        if let Some(closer) = closed {
+        let closer = CLOSERS[random(CLOSERS.len())];
+        if step >= patience && random(2) == 0 && close(grammar, closer) {
             written.extend(closer.as_bytes());
             continue;
         }
@@ -119,7 +118,13 @@ fn write(grammar: &mut Grammar, text: &str, seed: u64, patience: usize) -> Strin
     panic!("no end: {}", String::from_utf8_lossy(&written));
 }
 
-const CLOSERS: [&str; 3] = ["\n</parameter>", "</arg_value>", "</think>"];
+const CLOSERS: [&str; 5] = [
+    "\n</parameter>",
+    "</arg_value>",
+    "</think>",
+    "<|\"|>",
+    "<channel|>",
+];
 
 /// Writes `closer` if it is allowed here.
 fn close(grammar: &mut Grammar, closer: &str) -> bool {
@@ -197,6 +202,7 @@ fn text_is_free_until_a_call_begins() {
             Some(CallFormat::BracketArgs | CallFormat::BracketList) => "[TOOL_CALLS]",
             Some(CallFormat::Pythonic) => "<|tool_call_start|>",
             Some(CallFormat::MarkedList) => "<|tool_call|>",
+            Some(CallFormat::MarkedCall) => "<|tool_call>",
             Some(CallFormat::CountedIds) => "<|tool_calls_section_begin|>",
             Some(CallFormat::WideMarks | CallFormat::WideMarksCode) => "<｜tool▁calls▁begin｜>",
             _ => "<tool_call>",
@@ -261,6 +267,75 @@ fn thoughts_come_before_required_calls() {
 }
 
 #[test]
+fn calls_of_gemma_4_follow_schemas() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "tree": {"$ref": "#/$defs/node"},
+            "Kind": {"enum": ["a b", 3, null]},
+            "maybe": {"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]},
+            "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+            "free": {},
+        },
+        "required": ["tree", "counts"],
+        "$defs": {"node": {
+            "type": "object",
+            "properties": {
+                "name": {"type": ["string", "boolean"]},
+                "children": {"type": "array", "items": {"$ref": "#/$defs/node"}, "maxItems": 2},
+            },
+            "required": ["name"],
+            "additionalProperties": false,
+        }},
+    });
+    let tool = ingle::dialogue::Tool::new("f", "", schema);
+    let gemma = format("google-gemma-4-31B-it");
+    let tools = [tool];
+    let spec = tool_grammar(&gemma, &tools, &ToolChoice::Required, false, "");
+    let spec = spec.expect("it can be enforced").expect("a grammar");
+    let start = KIT.engine.compile(&spec).expect("a sound grammar");
+    let call = |arguments: &str| format!("<|tool_call>call:f{{{arguments}}}<tool_call|>");
+    let takes = |text: &str| {
+        let mut grammar = start.clone();
+        let ids = KIT.tokenizer.encode(text, false, false);
+        ids.iter().all(|&id| grammar.commit(id).is_ok()) && grammar.is_accepting()
+    };
+    let right = [
+        "counts:{},tree:{name:true}",
+        "counts:{x:1,y_2:-3},Kind:<|\"|>a b<|\"|>,maybe:0.5,tree:{name:<|\"|>a, {\"b\"}<|\"|>}",
+        "counts:{},free:[1,{k:<|\"|>v<|\"|>},null],Kind:3,maybe:null,tree:{children:[{name:false},{children:[],name:<|\"|><|\"|>}],name:true}",
+    ];
+    for arguments in right {
+        assert!(takes(&call(arguments)), "{arguments}");
+        let whole = parse(&gemma, "", &call(arguments), &[]);
+        assert_eq!(whole.calls.len(), 1, "{arguments}");
+    }
+    let wrong = [
+        "counts:{}",
+        "tree:{name:true},counts:{}",
+        "counts:{x:1.5},tree:{name:true}",
+        "counts:{},tree:{}",
+        "counts:{},tree:{name:true,more:1}",
+        "counts:{},maybe:-1,tree:{name:true}",
+        "counts:{},Kind:4,tree:{name:true}",
+        "counts:{},tree:{name:1}",
+        "counts:{},tree:{children:[{name:true},{name:true},{name:true}],name:true}",
+        "counts:{},tree:{name:true},x:1",
+        "counts:{},tree:{name:\"a\"}",
+    ];
+    for arguments in wrong {
+        assert!(!takes(&call(arguments)), "{arguments}");
+    }
+    for seed in 0..20 {
+        let text = write(&mut start.clone(), "", seed, 10);
+        let whole = parse(&gemma, "", &text, &[]);
+        let (name, arguments) = whole.calls().remove(0);
+        assert!(name == "f" && arguments["counts"].is_object(), "{text}");
+        assert!(arguments["tree"]["name"].as_i64().is_none(), "{text}");
+    }
+}
+
+#[test]
 fn channels_of_gpt_oss() {
     // Marks are text in this vocabulary, so what is free is free up to the end: the front of a call is tested.
     let template = "openai-gpt-oss-120b";
@@ -301,9 +376,12 @@ fn what_cannot_be_required_is_an_error() {
         grammar(&phi, &tools(), ToolChoice::Required),
         Err(ToolError::NoFormat)
     );
+    // Texts of Gemma's calls are no JSON, whose grammar knows patterns.
     let gemma = format("google-gemma-4-31B-it");
+    let pattern = json!({"properties": {"x": {"type": "string", "pattern": "^a+$"}}});
+    let pattern = [ingle::dialogue::Tool::new("a", "", pattern)];
     assert_eq!(
-        grammar(&gemma, &tools(), ToolChoice::Required),
+        grammar(&gemma, &pattern, ToolChoice::Required),
         Err(ToolError::NoFormat)
     );
     let tool = |name: &str, parameters| ingle::dialogue::Tool::new(name, "", parameters);

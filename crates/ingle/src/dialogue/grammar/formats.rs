@@ -1,7 +1,7 @@
 //! The text of calls, format by format, as Lark.
 
-use super::quoted;
 use super::values::{json, member, object, python};
+use super::{marked, quoted};
 use crate::dialogue::{CallFormat, Tool};
 
 /// Parts of the grammar of calls. What is in `before`, `between` and `after` is Lark.
@@ -16,7 +16,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// None for formats whose arguments no grammar here describes.
+    /// None for arguments that no grammar here describes.
     pub(super) fn new(format: CallFormat, tools: &[&Tool]) -> Option<Self> {
         let mut rules = Rules::default();
         let call = |rules: &mut Rules, tool: &Tool| call(format, tool, rules);
@@ -42,11 +42,40 @@ impl Shape {
     }
 }
 
+impl AsMut<Self> for Rules {
+    fn as_mut(&mut self) -> &mut Self {
+        self
+    }
+}
+
 /// Rules in the making. A rule's name has its tool's number in it.
 #[derive(Default)]
 pub(super) struct Rules {
     pub(super) tool: usize,
     pub(super) lines: Vec<String>,
+    numbers: usize,
+}
+
+impl Rules {
+    /// Part of a name that no other rule has.
+    pub(super) fn number(&mut self) -> String {
+        self.numbers += 1;
+        format!("{}_{}", self.tool, self.numbers)
+    }
+
+    /// A rule of its own for a text; its name.
+    pub(super) fn rule(&mut self, kind: &str, text: &str) -> String {
+        let name = format!("{kind}_{}", self.number());
+        self.lines.push(format!("{name}: {text}"));
+        name
+    }
+
+    /// A line that may be there already.
+    pub(super) fn once(&mut self, line: String) {
+        if !self.lines.contains(&line) {
+            self.lines.push(line);
+        }
+    }
 }
 
 /// The mark, and what comes before, between and after calls.
@@ -99,9 +128,13 @@ fn around(format: CallFormat) -> (&'static str, String, String, String) {
             none(),
             "%token \"<|tool_calls_section_end|>\"".to_owned(),
         ),
-        CallFormat::BareJson | CallFormat::Harmony | CallFormat::MarkedCall => {
-            ("", none(), none(), none())
-        }
+        CallFormat::MarkedCall => (
+            "<|tool_call>",
+            none(),
+            "%token \"<|tool_call>\"".to_owned(),
+            none(),
+        ),
+        CallFormat::BareJson | CallFormat::Harmony => ("", none(), none(), none()),
     }
 }
 
@@ -185,6 +218,10 @@ fn call(format: CallFormat, tool: &Tool, rules: &mut Rules) -> Option<String> {
             let arguments = object(tool, rules, ", ", &each)?;
             format!("{} {arguments} \")\"", front(format!("{name}(")))
         }
-        CallFormat::MarkedCall => return None,
+        CallFormat::MarkedCall => format!(
+            "{} {} %token \"<tool_call|>\"",
+            front(format!("call:{name}")),
+            marked::arguments(tool, rules)?
+        ),
     })
 }

@@ -38,31 +38,47 @@ pub(super) fn object(
     between: &str,
     each: &dyn Fn(&mut Rules, &str) -> String,
 ) -> Option<String> {
-    let empty = Map::new();
-    let properties = tool
-        .parameters
-        .get("properties")
-        .map_or(Some(&empty), Value::as_object)?;
-    let required = tool.parameters.get("required").and_then(Value::as_array);
-    let is_required =
-        |key: &str| required.is_some_and(|names| names.iter().any(|name| name == key));
-    let missing = required.into_iter().flatten().filter_map(Value::as_str);
-    if missing
-        .into_iter()
-        .any(|name| !properties.contains_key(name))
-    {
-        return None;
-    }
+    let keys = properties(&tool.parameters)?;
+    let each = |rules: &mut Rules, key: &str| Some(each(rules, key));
+    members(rules, &tool.parameters, &keys, between, &each)
+}
+
+/// The names of an object's members. None if some must be there that have none.
+pub(super) fn properties(schema: &Value) -> Option<Vec<&str>> {
+    let keys = match schema.get("properties") {
+        Some(properties) => properties.as_object()?.keys().map(String::as_str).collect(),
+        None => Vec::new(),
+    };
+    let all_named = required(schema).all(|name| keys.contains(&name));
+    all_named.then_some(keys)
+}
+
+fn required(schema: &Value) -> impl Iterator<Item = &str> {
+    let required = schema.get("required").and_then(Value::as_array);
+    required.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// The members of an object in the order of `keys`, those that its schema requires for certain; `each` writes one, if it
+/// can.
+pub(super) fn members<W: AsMut<Rules>>(
+    writer: &mut W,
+    schema: &Value,
+    keys: &[&str],
+    between: &str,
+    each: &dyn Fn(&mut W, &str) -> Option<String>,
+) -> Option<String> {
+    let is_required = |key: &str| required(schema).any(|name| name == key);
     // Rule `rest_i` is what may come from argument `i` on, after another; `first_i` if none has come yet.
-    let number = rules.tool;
+    let number = writer.as_mut().number();
     let rest = |kind: &str, i: usize| format!("{kind}_{number}_{i}");
     let lead = if between.is_empty() {
         String::new()
     } else {
         quoted(between)
     };
-    for (i, key) in properties.keys().enumerate() {
-        let one = each(rules, key);
+    for (i, key) in keys.iter().enumerate() {
+        let one = each(writer, key)?;
+        let rules = writer.as_mut();
         let after = rest("rest", i + 1);
         let skip = |kind: &str| {
             if is_required(key) {
@@ -85,9 +101,10 @@ pub(super) fn object(
         ));
     }
     for kind in ["rest", "first"] {
-        rules
+        writer
+            .as_mut()
             .lines
-            .push(format!("{}: \"\"", rest(kind, properties.len())));
+            .push(format!("{}: \"\"", rest(kind, keys.len())));
     }
     Some(rest("first", 0))
 }
