@@ -48,6 +48,17 @@ FALCON_H1 = dict(hidden_size=40, intermediate_size=40, num_attention_heads=2, nu
                  ssm_out_multiplier=2.0, key_multiplier=0.5, mlp_multipliers=[2.0, 1.0], ssm_multipliers=[0.5, 1.0, 2.0, 0.5, 1.0],
                  embedding_multiplier=4.0, lm_head_multiplier=2.0)
 FALCON_H1_PARTS = dict(cache="config", attn_out="sum")
+NEMOTRON_H = dict(num_hidden_layers=None, hidden_size=48, head_dim=16, intermediate_size=80, mamba_num_heads=4, mamba_head_dim=16, n_groups=2,
+                  ssm_state_size=16, chunk_size=32)
+# As the hub has it: the package writes other names, and experts where there are none.
+NEMOTRON_H_FILE = {key: value for key, value in NEMOTRON_H.items() if value} | dict(
+    architectures=["NemotronHForCausalLM"], attention_bias=False, conv_kernel=4, expand=2, layer_norm_epsilon=1e-5, mamba_hidden_act="silu",
+    mamba_proj_bias=False, max_position_embeddings=256, mlp_bias=False, mlp_hidden_act="relu2", num_attention_heads=4, num_hidden_layers=3,
+    num_key_value_heads=2, num_logits_to_keep=1, rescale_prenorm_residual=True, residual_in_fp32=False, sliding_window=None,
+    tie_word_embeddings=False, time_step_limit=[0.0, float("inf")], time_step_rank=256, use_bias=False, use_conv_bias=True,
+    use_mamba_kernels=True, vocab_size=48)
+NEMOTRON_H_MOE = dict(n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=16, moe_shared_expert_intermediate_size=24,
+                      routed_scaling_factor=1.7)
 MISTRAL3 = dict(intermediate_size=56, head_dim=16, sliding_window=None, rope_parameters=dict(rope_type="yarn", rope_theta=10000.0,
                 factor=4.0, original_max_position_embeddings=32, mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0,
                 llama_4_scaling_beta=0.1))
@@ -169,6 +180,11 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "jamba": ("Jamba", dict(hidden_size=32, intermediate_size=16, num_attention_heads=2, num_key_value_heads=1, num_hidden_layers=3,
         attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1, num_experts=4, num_experts_per_tok=2,
         mamba_d_state=16, mamba_dt_rank=3, use_mamba_kernels=False), dict(cache="config")),
+    "nemotron-h": ("NemotronH", dict(NEMOTRON_H, layers_block_type=["linear_attention", "mlp", "full_attention"]), PERMUTED | dict(cache="config",
+        whole=dict(NEMOTRON_H_FILE, hybrid_override_pattern="M-*", rms_norm_eps=1e-5))),
+    "nemotron-h-moe": ("NemotronH", dict(NEMOTRON_H | NEMOTRON_H_MOE, layers_block_type=["linear_attention", "moe", "full_attention"]),
+        PERMUTED | dict(cache="config", whole=dict(NEMOTRON_H_FILE | NEMOTRON_H_MOE, hybrid_override_pattern="ME*", n_shared_experts=1, n_group=1,
+        topk_group=1, norm_topk_prob=True, norm_eps=1e-5))),
     "falcon-h1": ("FalconH1", FALCON_H1, FALCON_H1_PARTS),
     "qwen2vl": ("Qwen2VL", dict(rope_parameters=MROPE, rms_norm_eps=1e-6), SEES | dict(model_class="Qwen2VLForConditionalGeneration",
         beside=dict(vision_config=dict(depth=1, embed_dim=16, hidden_size=64, num_heads=2, patch_size=2, spatial_merge_size=1)))),

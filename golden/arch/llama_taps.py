@@ -28,7 +28,7 @@ from llama_capi import Library, Model, fetch_package
 
 KEPT = [24, 63, 99]
 # Our names, and llama.cpp's where they differ: the last of these that it shows counts.
-NAMES = {"inp_embd": ["embd", "inp_scaled", "inp_norm"]}
+NAMES = {"inp_embd": ["embd", "inp_scaled", "inp_norm"], "l_out": ["l_out", "nemotron_h_block_out"]}
 PER_LAYER = ["attn_norm", "Qcur", "Kcur", "Vcur", "kqv_out", "attn_out", "ffn_inp", "ffn_norm", "ffn_out", "l_out"]
 # It tells models of a family by their number of layers: `layers` appends some that give nothing. `set` and `drop` are for
 # keys that its converter writes otherwise than its loader wants them, or that have a meaning in large models only.
@@ -129,9 +129,11 @@ def llama_taps(name, wants=None):
             logits = model.decode(tokens)
     found = {}
     for ours in ["inp_embd", *(f"{part}-{layer}" for layer in range(layers) for part in PER_LAYER), "result_norm"]:
-        for theirs in NAMES.get(ours, [ours]):
-            if theirs in seen and seen[theirs].size % len(tokens) == 0:
-                found[ours] = seen[theirs].reshape(len(tokens), -1)
+        part, dash, layer = ours.partition("-")
+        for theirs in NAMES.get(part, [part]):
+            tensor = seen.get(theirs + dash + layer)
+            if tensor is not None and tensor.size % len(tokens) == 0:
+                found[ours] = tensor.reshape(len(tokens), -1)
     return found | {"result_output": logits}
 
 

@@ -247,6 +247,13 @@ def taps(model, tokens, options):
         code.eager_attention_forward = watched
     watch(layers[0], "inp_embd", before)
     for i, layer in enumerate(layers):
+        if getattr(layer, "block_type", None) in ("mlp", "moe"):
+            # A network in a layer of its own.
+            watch(layer.norm, f"ffn_inp-{i}", before)
+            watch(layer.norm, f"ffn_norm-{i}")
+            watch(layer.mixer, f"ffn_out-{i}")
+            watch(layer, f"l_out-{i}")
+            continue
         post_norms = getattr(layer, "post_feedforward_layernorm", None) is not None
         watch(first(layer, MIXER_NORMS), f"attn_norm-{i}")
         # Some add the stream inside: then the last matrix gives what is meant.

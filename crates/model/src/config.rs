@@ -260,6 +260,8 @@ pub enum Mixer {
     Wkv7(Wkv7Config),
     /// Attention and a state space model side by side: the sum of what they give.
     Both(Box<(AttentionConfig, HeadScanConfig)>),
+    /// Nothing: the layer is a feed-forward network, behind the norm that mixers have elsewhere.
+    None,
 }
 
 impl Mixer {
@@ -281,7 +283,7 @@ impl Mixer {
     /// Numbers that it keeps of a sequence, however long: a convolution's last inputs, and what else recurs.
     pub fn state_lens(&self) -> [usize; 2] {
         match self {
-            Self::Attention(_) | Self::Latent(_) => [0, 0],
+            Self::Attention(_) | Self::Latent(_) | Self::None => [0, 0],
             Self::ShortConv(config) => config.state_lens(),
             Self::ChannelScan(config) => config.state_lens(),
             Self::HeadScan(config) => config.state_lens(),
@@ -527,7 +529,9 @@ pub struct ExpertsConfig {
     pub n_used: usize,
     /// Width of each.
     pub d_ff: usize,
-    /// Of the gate.
+    /// Whether there is a gate: `down(activation(gate(x)) * up(x))`, else `down(activation(up(x)))`.
+    pub gated: bool,
+    /// Of the gate, or in the middle.
     pub activation: Activation,
     /// How scores of the router become weights.
     pub gating: Gating,

@@ -92,7 +92,12 @@ impl<'a> Hparams<'a> {
             self.check(key, count, "a number from 1 to 16777216", sane)?;
             return Ok(vec![count; n_layers]);
         }
-        let sizes = self.metadata.require::<Vec<usize>>(&self.key(key))?;
+        let mut sizes = self.metadata.require::<Vec<usize>>(&self.key(key))?;
+        // Layers that guess further tokens have their numbers behind the others.
+        let extra = self.opt::<usize>("nextn_predict_layers")?.unwrap_or(0);
+        if sizes.len() == n_layers.saturating_add(extra) {
+            sizes.truncate(n_layers);
+        }
         let len = sizes.len();
         self.check(
             key,
@@ -176,6 +181,7 @@ impl<'a> Hparams<'a> {
             n_experts,
             n_used,
             d_ff,
+            gated: true,
             activation: Activation::Silu,
             gating,
             normalise: self.opt("expert_weights_norm")?.unwrap_or(true),

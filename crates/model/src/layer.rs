@@ -4,7 +4,7 @@ use kernels::BatchView;
 
 use crate::LoadError;
 use crate::cache::LayerCache;
-use crate::config::{LayerConfig, ModelConfig, Wiring};
+use crate::config::{LayerConfig, Mixer, ModelConfig, Wiring};
 use crate::ffn::FfnWeights;
 use crate::mixer::MixerWeights;
 use crate::names::Role;
@@ -36,7 +36,7 @@ impl Layer {
         let LayerConfig {
             wiring,
             mixer_norm,
-            mixer: _,
+            mixer,
             mixer_post_norm,
             ffn_norm,
             ffn,
@@ -47,7 +47,10 @@ impl Layer {
         let norm = |config, role| Norm::opt(config, role, layer, d, loader);
         // Two norms side by side: GGUF gives the FFN the name that one norm for both has.
         let two = *wiring == Wiring::Parallel && loader.has(Role::ParallelMixerNorm, layer);
-        let (mixer_role, ffn_role) = if two {
+        let (mixer_role, ffn_role) = if *mixer == Mixer::None {
+            // Its norm is called as if there were one.
+            (Role::MixerNorm, Role::MixerNorm)
+        } else if two {
             (Role::ParallelMixerNorm, Role::MixerNorm)
         } else if mixer_post_norm.is_none() && !loader.has(Role::FfnNorm, layer) {
             // Some call it by what it comes after, or the second; if those are missing too, the usual name is wanted.
@@ -98,17 +101,16 @@ impl Layer {
         let width = m * self.d_model;
         let mut tap = |name, values: &[f32]| probe.tap(name, Some(index), values);
 
-        normed(
-            ("attn_norm", self.mixer_norm.as_ref()),
-            ops,
-            width,
-            w,
-            &mut tap,
-        );
-        self.mixer.forward(ops, batch, cache, w, &mut tap);
-        tap("attn_out", &w.delta[..width]);
-        let post = ("attn_post_norm", self.mixer_post_norm.as_ref());
-        self.post(post, ops, width, w, &mut tap);
+        if self.mixer.is_none() {
+            w.delta[..width].fill(0.0);
+        } else {
+            let norm = ("attn_norm", self.mixer_norm.as_ref());
+            normed(norm, ops, width, w, &mut tap);
+            self.mixer.forward(ops, batch, cache, w, &mut tap);
+            tap("attn_out", &w.delta[..width]);
+            let post = ("attn_post_norm", self.mixer_post_norm.as_ref());
+            self.post(post, ops, width, w, &mut tap);
+        }
         if self.ffn.is_none() {
             ops.add(&mut w.x[..width], &w.delta[..width]);
             return tap("l_out", &w.x[..width]);
@@ -123,13 +125,8 @@ impl Layer {
             tap("ffn_inp", &w.x[..width]);
         }
         if !parallel || self.ffn_norm.is_some() {
-            normed(
-                ("ffn_norm", self.ffn_norm.as_ref()),
-                ops,
-                width,
-                w,
-                &mut tap,
-            );
+            let norm = ("ffn_norm", self.ffn_norm.as_ref());
+            normed(norm, ops, width, w, &mut tap);
         }
         self.ffn.forward(ops, batch, cache.ffn_state(), w, &mut tap);
         tap("ffn_out", &w.delta[..width]);

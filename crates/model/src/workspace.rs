@@ -132,6 +132,7 @@ impl Widths {
                     let inner = widths.recurrent(scan.d_inner(), scan.d_conv(), scan.heads.n_heads);
                     inner.max(attended)
                 }
+                Mixer::None => 0,
                 Mixer::Latent(latent) => {
                     widths.latent_q = widths.latent_q.max(attended);
                     let (kept, rank) = (latent.kept_dim(), latent.q_rank.unwrap_or(0));

@@ -25,13 +25,7 @@ pub(super) const FAMILY: Family = Family {
             SHARED_EXPERTS[1],
             SHARED_EXPERTS[2],
         ],
-        keys: &[
-            ("num_shared_experts", "expert_shared_count"),
-            (
-                "moe_shared_expert_intermediate_size",
-                "expert_shared_feed_forward_length",
-            ),
-        ],
+        keys: &[("num_shared_experts", "expert_shared_count")],
         metadata: |fields| {
             fields.only("score_function", &["sigmoid"])?;
             fields.only("moe_router_enable_expert_bias", &["true"])?;

@@ -42,7 +42,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
-    fields.only("time_step_limit", mamba2::NO_LIMIT)?;
+    fields.only_from_zero_on("time_step_limit")?;
     fields.only("mamba_proj_bias", &["false"])?;
     fields.only("projectors_bias", &["false"])?;
     for key in "mamba_conv_bias mamba_chunk_size mamba_d_head".split(' ') {

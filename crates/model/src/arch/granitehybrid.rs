@@ -38,7 +38,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
-    fields.only("time_step_limit", mamba2::NO_LIMIT)?;
+    fields.only_from_zero_on("time_step_limit")?;
     // They follow from others or from tensors, or are of no use.
     for key in [
         "mamba_d_head",

@@ -22,19 +22,13 @@ pub(super) const FAMILY: Family = Family {
             mamba::inner_size(fields, "expand")?;
             // It follows from the others, or is of no use.
             fields.get("time_step_rank");
-            fields.only("time_step_limit", NO_LIMIT)?;
+            fields.only_from_zero_on("time_step_limit")?;
             mamba::endless(fields)
         },
         rows: ROWS,
         ..HuggingFace::new("Mamba2ForCausalLM")
     }],
 };
-
-/// As files spell that steps have no bounds.
-pub(super) const NO_LIMIT: &[&str] = &[
-    "[0.0,1.7976931348623157e308]",
-    "[0.0,{\"__float__\":\"Infinity\"}]",
-];
 
 const KEYS: &[(&str, &str)] = &[
     ("conv_kernel", "ssm.conv_kernel"),

@@ -46,6 +46,8 @@ mod minimax_m2;
 mod mistral3;
 mod mpt;
 mod nemotron;
+mod nemotron_h;
+mod nemotron_h_moe;
 mod olmo;
 mod olmo2;
 mod olmoe;
@@ -221,6 +223,8 @@ pub const FAMILIES: &[Family] = &[
     exaone4::FAMILY,
     internlm2::FAMILY,
     nemotron::FAMILY,
+    nemotron_h::FAMILY,
+    nemotron_h_moe::FAMILY,
     chatglm::FAMILY,
     glm4::FAMILY,
     glm4moe::FAMILY,

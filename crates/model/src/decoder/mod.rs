@@ -26,7 +26,8 @@ pub(crate) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig
     hybrid(h, loader, |_, _| Ok(None))
 }
 
-/// The same, where `other` may say what stands in a layer instead of attention; it is given the layer and its KV heads.
+/// The same, where `other` may say what stands in a layer instead of attention, [`Mixer::None`] too; it is given the
+/// layer and its KV heads.
 ///
 /// # Errors
 /// As for [`config`], or `other`'s.
@@ -58,22 +59,26 @@ pub(crate) fn hybrid(
         .opt::<usize>("attention.sliding_window")?
         .filter(|&window| window > 0);
     let windowed = h.listed_windows(n_layers)?;
+    let mixer = |layer: usize| -> Result<Mixer, LoadError> {
+        if let Some(mixer) = other(layer, n_kv_heads[layer])? {
+            return Ok(mixer);
+        }
+        let n_heads = h.of_layer("attention.head_count", &n_heads, layer)?;
+        let n_kv_heads = h.of_layer("attention.head_count_kv", &n_kv_heads, layer)?;
+        let attention = attention(h, loader, d_model, (n_heads, n_kv_heads))?;
+        let window = window.filter(|_| windowed[layer]);
+        Ok(Mixer::Attention(AttentionConfig {
+            window,
+            ..attention
+        }))
+    };
+    let mixers = (0..n_layers).map(mixer).collect::<Result<Vec<_>, _>>()?;
+    // Where networks have layers of their own, the others have none.
+    let apart = mixers.contains(&Mixer::None);
     let mut layers = Vec::with_capacity(n_layers);
-    for layer in 0..n_layers {
-        let mixer = match other(layer, n_kv_heads[layer])? {
-            Some(mixer) => mixer,
-            None => {
-                let n_heads = h.of_layer("attention.head_count", &n_heads, layer)?;
-                let n_kv_heads = h.of_layer("attention.head_count_kv", &n_kv_heads, layer)?;
-                let attention = attention(h, loader, d_model, (n_heads, n_kv_heads))?;
-                let window = window.filter(|_| windowed[layer]);
-                Mixer::Attention(AttentionConfig {
-                    window,
-                    ..attention
-                })
-            }
-        };
+    for (layer, mixer) in mixers.into_iter().enumerate() {
         let ffn = match experts {
+            _ if apart && mixer != Mixer::None => Ffn::None,
             Some(experts) if layer >= first_experts && (layer + 1).is_multiple_of(step) => {
                 Ffn::Experts(experts)
             }
@@ -87,7 +92,7 @@ pub(crate) fn hybrid(
         };
         layers.push(LayerConfig {
             wiring: Wiring::Sequential,
-            mixer_norm: Some(norm),
+            mixer_norm: Some(norm).filter(|_| mixer != Mixer::None),
             mixer,
             mixer_post_norm: None,
             ffn_norm: Some(norm).filter(|_| ffn != Ffn::None),

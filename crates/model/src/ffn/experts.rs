@@ -23,7 +23,8 @@ pub(crate) struct ExpertsWeights {
 }
 
 struct Expert {
-    gate: Linear,
+    /// None if there is no gate.
+    gate: Option<Linear>,
     up: Linear,
     down: Linear,
 }
@@ -43,17 +44,27 @@ impl ExpertsWeights {
         loader: &Loader<'_>,
     ) -> Result<Self, LoadError> {
         let (n, d_ff) = (config.n_experts, config.d_ff);
-        let gates = loader.experts((Role::ExpertGates, Role::ExpertGate), layer, (n, d_ff, d))?;
+        let gates = match config.gated {
+            true => loader.experts((Role::ExpertGates, Role::ExpertGate), layer, (n, d_ff, d))?,
+            false => Vec::new(),
+        };
+        let mut gates = gates.into_iter();
         let ups = loader.experts((Role::ExpertUps, Role::ExpertUp), layer, (n, d_ff, d))?;
         let downs = loader.experts((Role::ExpertDowns, Role::ExpertDown), layer, (n, d, d_ff))?;
-        let experts = gates.into_iter().zip(ups).zip(downs);
-        let experts = experts.map(|((gate, up), down)| Expert { gate, up, down });
+        let experts = ups.into_iter().zip(downs).map(|(up, down)| {
+            let gate = gates.next();
+            Expert { gate, up, down }
+        });
         let shared = match config.shared_d_ff {
             Some(d_ff) => {
-                let ffn = Ffn::Gated {
-                    d_ff,
-                    activation: config.activation,
-                    sub_norm: None,
+                let activation = config.activation;
+                let ffn = match config.gated {
+                    true => Ffn::Gated {
+                        d_ff,
+                        activation,
+                        sub_norm: None,
+                    },
+                    false => Ffn::Plain { d_ff, activation },
                 };
                 let roles = shared_roles();
                 let has_router = loader.has(Role::SharedRouter, layer);
@@ -83,7 +94,8 @@ impl ExpertsWeights {
                 .flat_map(|shared| shared.weights.linears()),
         );
         for Expert { gate, up, down } in &self.experts {
-            linears.extend([gate, up, down]);
+            linears.extend(gate);
+            linears.extend([up, down]);
         }
         linears
     }
@@ -93,7 +105,8 @@ impl ExpertsWeights {
         let shared = self.shared.iter_mut();
         linears.extend(shared.flat_map(|shared| shared.weights.linears_mut()));
         for Expert { gate, up, down } in &mut self.experts {
-            linears.extend([gate, up, down]);
+            linears.extend(gate);
+            linears.extend([up, down]);
         }
         linears
     }
@@ -150,12 +163,22 @@ impl ExpertsWeights {
             };
             let (gate, up) = (&mut gate[..rows * d_ff], &mut up[..rows * d_ff]);
             let expert = |part: usize| &self.experts[group.experts[part]];
-            ops.linear_parts(x, activations, group.ends, [&mut *gate, &mut *up], |part| {
-                [&expert(part).gate, &expert(part).up]
-            });
-            ops.gate(config.activation, gate, up);
+            let middle = if config.gated {
+                ops.linear_parts(x, activations, group.ends, [&mut *gate, &mut *up], |part| {
+                    let Expert { gate, up, .. } = expert(part);
+                    [gate.as_ref().expect("loaded with one"), up]
+                });
+                ops.gate(config.activation, gate, up);
+                gate
+            } else {
+                ops.linear_parts(x, activations, group.ends, [&mut *up], |part| {
+                    [&expert(part).up]
+                });
+                ops.activate(config.activation, up);
+                up
+            };
             let results = &mut gathered[..rows * d];
-            ops.linear_parts(gate, activations, group.ends, [&mut *results], |part| {
+            ops.linear_parts(middle, activations, group.ends, [&mut *results], |part| {
                 [&expert(part).down]
             });
             for (result, visit) in results.chunks_exact(d).zip(group.of) {

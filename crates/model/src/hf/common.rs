@@ -26,6 +26,10 @@ const SIZES: &[(&str, &str)] = &[
         "shared_expert_intermediate_size",
         "expert_shared_feed_forward_length",
     ),
+    (
+        "moe_shared_expert_intermediate_size",
+        "expert_shared_feed_forward_length",
+    ),
     ("n_shared_experts", "expert_shared_count"),
     ("first_k_dense_replace", "leading_dense_block_count"),
     ("n_group", "expert_group_count"),

@@ -228,6 +228,19 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Fails unless `key` is absent or a range from 0 without an end: infinity is the greatest number in files as Python
+    /// writes JSON (`formats::hf`), and an object in newer ones.
+    pub fn only_from_zero_on(&self, key: &str) -> Result<(), LoadError> {
+        let Some(range) = self.get(key) else {
+            return Ok(());
+        };
+        let endless = |x: &Json| x.as_f64() == Some(f64::MAX) || x["__float__"] == "Infinity";
+        match range.as_array().map(Vec::as_slice) {
+            Some([from, to]) if from.as_f64() == Some(0.0) && endless(to) => Ok(()),
+            _ => self.only(key, &[]),
+        }
+    }
+
     /// Elements of a head, as written or from the width.
     pub(super) fn head_dim(&self) -> Option<u32> {
         let heads = self.written("attention.head_count").filter(|&n| n > 0);

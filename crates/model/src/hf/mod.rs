@@ -6,6 +6,7 @@
 //! Llama's family) stays as it is, and the rotary embedding takes other pairs instead, see
 //! [`kernels::Pairing::HalfSplitToInterleaved`].
 
+mod apart;
 mod common;
 mod delta;
 mod explain;

@@ -40,6 +40,7 @@ pub(crate) enum MixerWeights {
     Wkv6(Box<Wkv6Weights>),
     Wkv7(Box<Wkv7Weights>),
     Both(Box<(AttentionWeights, HeadScanWeights)>),
+    None,
 }
 
 impl MixerWeights {
@@ -80,7 +81,13 @@ impl MixerWeights {
                 let scan = HeadScanWeights::load(both.1, model.d_model, layer, loader)?;
                 Self::Both(Box::new((attention, scan)))
             }
+            Mixer::None => Self::None,
         })
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
     }
 
     pub(crate) fn linears(&self) -> Vec<&Linear> {
@@ -98,6 +105,7 @@ impl MixerWeights {
                 linears.extend(both.1.linears());
                 linears
             }
+            Self::None => Vec::new(),
         }
     }
 
@@ -116,10 +124,11 @@ impl MixerWeights {
                 linears.extend(both.1.linears_mut());
                 linears
             }
+            Self::None => Vec::new(),
         }
     }
 
-    /// `delta = mixer(normed)`; keys, values and states go to `cache`.
+    /// `delta = mixer(normed)`, nothing if there is none; keys, values and states go to `cache`.
     pub(crate) fn forward(
         &self,
         ops: &Ops<'_>,
@@ -144,6 +153,7 @@ impl MixerWeights {
                 both.1.forward(ops, batch, cache.states(), w);
                 ops.add(&mut w.delta[..width], &w.both[..width]);
             }
+            Self::None => {}
         }
     }
 }

@@ -6,11 +6,18 @@ use serde_json::Value;
 use testkit::golden;
 
 /// Architectures whose defaults are refused, with a part of the message, and why that is right.
-const REFUSED: &[(&str, &str, &str)] = &[(
-    "Lfm2MoeForCausalLM",
-    "layer_types (config.json)",
-    "the class does not say which layers attend",
-)];
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "Lfm2MoeForCausalLM",
+        "layer_types (config.json)",
+        "the class does not say which layers attend",
+    ),
+    (
+        "NemotronHForCausalLM",
+        "letters M, *, and - or E",
+        "layers with and without experts, which no model has",
+    ),
+];
 
 #[test]
 fn every_key_of_every_config_class_is_accounted_for() {
