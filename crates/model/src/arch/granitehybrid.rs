@@ -4,7 +4,7 @@
 //! positions; some models have no experts but the network that every token goes through.
 
 use super::prelude::*;
-use super::{granite, granitemoe, llama, mamba, mamba2};
+use super::{granite, granitemoe, llama, mamba};
 use crate::decoder::head_scan;
 
 pub(super) const FAMILY: Family = Family {
