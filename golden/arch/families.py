@@ -177,6 +177,10 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
     "granitehybrid": ("GraniteMoeHybrid", dict(GRANITE_HYBRID, num_local_experts=0, shared_intermediate_size=40, intermediate_size=40), GRANITE_PARTS),
     "granitehybrid-moe": ("GraniteMoeHybrid", dict(GRANITE_HYBRID, num_local_experts=4, num_experts_per_tok=2, intermediate_size=8,
         shared_intermediate_size=12), GRANITE_PARTS),
+    "granite4": ("GraniteMoeHybrid", dict(GRANITE_HYBRID, hidden_size=64, num_attention_heads=4, num_key_value_heads=2, mamba_d_head=32,
+        num_local_experts=0, shared_intermediate_size=56, intermediate_size=56, position_embedding_type="rope",
+        layer_types=["full_attention", "full_attention"]), PERMUTED | dict(cache="config", config=dict(
+        layer_types=["attention", "attention"], num_experts_per_tok=0))),
     "jamba": ("Jamba", dict(hidden_size=32, intermediate_size=16, num_attention_heads=2, num_key_value_heads=1, num_hidden_layers=3,
         attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1, num_experts=4, num_experts_per_tok=2,
         mamba_d_state=16, mamba_dt_rank=3, use_mamba_kernels=False), dict(cache="config")),

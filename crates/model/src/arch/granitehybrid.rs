@@ -1,7 +1,8 @@
 //! Granite 4 (IBM 2025). Reference: transformers `modeling_granitemoehybrid.py`.
 //!
 //! Differs from Granite 3 MoE so: most layers have Mamba 2's state space model instead of attention, which has no
-//! positions; some models have no experts but the network that every token goes through.
+//! positions; some models have no experts but the network that every token goes through. Folders of models without the state
+//! space model have the same name: their attention has positions, and their GGUF files are Granite's.
 
 use super::prelude::*;
 use super::{granite, granitemoe, llama, mamba};
@@ -9,7 +10,7 @@ use crate::decoder::head_scan;
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "granitehybrid",
-    models: "Granite 4 H (Small, Tiny, Micro, 1B, 350M)",
+    models: "Granite 4 H (Small, Tiny, Micro, 1B, 350M), folders of Granite 4 (Micro, 1B, 350M)",
     config,
     hf: &[HuggingFace {
         architecture: "GraniteMoeHybridForCausalLM",
@@ -45,12 +46,13 @@ fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
         "mamba_chunk_size",
         "mamba_conv_bias",
         "mamba_proj_bias",
-        "rope_theta",
         "normalization_function",
     ] {
         fields.get(key);
     }
-    fields.only("position_embedding_type", &["nope"])?;
+    fields.only("position_embedding_type", &["nope", "rope"])?;
+    let turns = fields.text("position_embedding_type")? == Some("rope");
+    fields.set_own("turns", Value::Bool(turns));
     mamba::inner_size(fields, "mamba_expand")?;
     if let (Some(0) | None, Some(d_ff)) = (
         fields.size("num_local_experts")?,
@@ -69,6 +71,8 @@ fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError
     })?;
     granite::set_factors(&mut config, h)?;
     granitemoe::set_gating(&mut config);
-    config.set_unturned();
+    if !h.own("turns")?.unwrap_or(false) {
+        config.set_unturned();
+    }
     Ok(config)
 }
