@@ -12,7 +12,8 @@ GEMMA2 = dict(head_dim=20, intermediate_size=56, query_pre_attn_scalar=20, slidi
               final_logit_softcapping=6.0)
 # One of six layers sees all; positions of the other five turn by another base.
 GEMMA3 = dict(hidden_size=32, intermediate_size=32, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1, head_dim=20,
-              query_pre_attn_scalar=20, sliding_window=24)
+              query_pre_attn_scalar=20, sliding_window=24, rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=10000.0),
+              full_attention=dict(rope_type="linear", rope_theta=1e6, factor=8.0)))
 FALCON = dict(hidden_size=48, num_key_value_heads=None, intermediate_size=None, bias=False)
 DEEPSEEK = dict(intermediate_size=32, n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=8, n_shared_experts=2,
                 first_k_dense_replace=1, n_group=4, topk_group=2, norm_topk_prob=True, routed_scaling_factor=1.7)
@@ -95,7 +96,9 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         rope_theta=10000.0, short_factor=[1 + i / 8 for i in range(8)], long_factor=[1 + i / 2 for i in range(8)])), dict(ctx=128)),
     "olmo": ("Olmo", dict(clip_qkv=1.5), PERMUTED),
     "olmo2": ("Olmo2", dict()),
-    "olmo3": ("Olmo3", dict(sliding_window=24, layer_types=["sliding_attention", "full_attention"])),
+    "olmo3": ("Olmo3", dict(sliding_window=24, layer_types=["sliding_attention", "full_attention"], rope_parameters=dict(
+        sliding_attention=dict(rope_type="default", rope_theta=10000.0), full_attention=dict(rope_type="yarn", rope_theta=10000.0, factor=4.0,
+        original_max_position_embeddings=64, beta_fast=32.0, beta_slow=1.0)))),
     "olmoe": ("Olmoe", dict(hidden_size=48, num_experts=4, num_experts_per_tok=2, intermediate_size=16, num_key_value_heads=4)),
     "stablelm": ("StableLm", dict(use_qkv_bias=True, intermediate_size=64)),
     "stablelm-parallel": ("StableLm", dict(use_parallel_residual=True), PARALLEL),
@@ -200,6 +203,8 @@ FAMILIES = {  # name: (class without `ForCausalLM`, settings[, options])
         rope_parameters=MROPE | dict(mrope_interleaved=True)), SEES | dict(model_class="Qwen3VLMoeForConditionalGeneration",
         tensors=relabel.chain(relabel.hardly_seeing, relabel.transposed_experts),
         beside=dict(vision_config=SIGHT | dict(deepstack_visual_indexes=[0])))),
+    "glm4v": ("Glm4v", dict(head_dim=16, pad_token_id=0, rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5,
+        mrope_section=[2, 1, 1])), SEES | dict(halved=(16, 8), model_class="Glm4vForConditionalGeneration", beside=dict(vision_config=SIGHT))),
     "gemma3-vl": ("Gemma3", GEMMA3, dict(config_class="Gemma3TextConfig", gguf=False, tensors=relabel.beside_sight,
         part="Gemma3ForConditionalGeneration")),
     "mistral3-vl": ("Ministral3", MISTRAL3, PERMUTED | dict(gguf=False, tensors=relabel.beside_sight,

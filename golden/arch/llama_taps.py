@@ -55,7 +55,7 @@ WHY = {
     "qwen2vl": "does not read RMSNorm's epsilon: 0", "qwen25vl": "does not read RMSNorm's epsilon: 0",
     "deepseek2": "a group of experts counts by its two best, not by its best",
 } | dict.fromkeys(["bloom", "falcon", "falcon-40b", "gpt2", "gptneox", "mpt", "phi2", "starcoder", "starcoder2", "gemma", "gemma2",
-                   "gemma3"], TABLE_OF_GELU)
+                   "gemma3", "gemma3-vl"], TABLE_OF_GELU)
 
 
 def tensors_of(path):

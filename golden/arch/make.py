@@ -137,6 +137,10 @@ def make(name, class_name, settings, options):
         for tap in found:
             if tap.startswith(("Qcur", "Kcur")):
                 found[tap] = permute(found[tap], config)
+    if options.get("halved"):
+        for tap in found:
+            if tap.startswith(("Qcur", "Kcur")):
+                found[tap] = halve(found[tap], *options["halved"])
     write_taps(folder / "taps.gguf", tokens[0], found, options)
 
 
@@ -290,6 +294,13 @@ def permute(x, config):
     """Columns of heads from (i, i + dim / 2) to (2i, 2i + 1), the order of Llama's GGUF files."""
     dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return x.reshape(len(x), -1, 2, dim // 2).transpose(2, 3).reshape(len(x), -1)
+
+
+def halve(x, dim, part):
+    """The other way round, the first `part` of `dim` columns of each head."""
+    heads = x.reshape(len(x), -1, dim)
+    turned = heads[..., :part].reshape(*heads.shape[:2], part // 2, 2).transpose(2, 3).flatten(2)
+    return torch.cat([turned, heads[..., part:]], -1).reshape(len(x), -1)
 
 
 def write_taps(path, tokens, found, options):

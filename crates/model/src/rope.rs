@@ -92,13 +92,16 @@ fn scale(
     theta: f64,
     rope: &mut RopeConfig,
 ) -> Result<(), LoadError> {
-    // Files of 2023 write only `rope.scale_linear`; Phi-3's have lists and no type.
+    // Files of 2023 write only `rope.scale_linear`, or a factor without a type; Phi-3's have lists and no type.
     let kind = h.opt_str("rope.scaling.type")?;
     let has_lists = loader.has(Role::RopeLong, 0) || loader.has(Role::RopeShort, 0);
     match kind.as_deref() {
         None if has_lists => longrope(h, loader, rope),
         None => {
-            let factor = f64::from(h.positive_or("rope.scale_linear", 1.0)?);
+            let keys = ["rope.scaling.factor", "rope.scale_linear"];
+            let key = keys.into_iter().find(|key| h.has(key));
+            let factor = key.map_or(Ok(1.0), |key| h.positive(key))?;
+            let factor = f64::from(factor);
             rope.frequencies.iter_mut().for_each(|x| *x /= factor);
             Ok(())
         }

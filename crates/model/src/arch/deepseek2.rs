@@ -57,6 +57,11 @@ fn v3(fields: &mut Fields<'_>) -> Result<(), LoadError> {
 fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = llama::config(h, loader)?;
     set_latent(&mut config, h)?;
+    let temperature = h.opt::<f32>("attention.temperature_scale")?;
+    if temperature.is_some_and(|scale| scale != 0.0) {
+        let what = "latent attention whose scores grow with the position (Mistral Large 3)".into();
+        return Err(LoadError::Unsupported { what });
+    }
     // Files of GLM do not say what the bias for the choice does: the scores are sigmoids then.
     let biased = (0..config.layers.len()).any(|layer| loader.has_bias(Role::RouterBias, layer));
     let gating = (biased && !h.has("expert_gating_func")).then_some(Gating::Sigmoid);

@@ -27,6 +27,10 @@ pub(super) const FAMILY: Family = Family {
 pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
     let mut config = llama::config(h, loader)?;
     set_factors(&mut config, h)?;
+    // How files say that there are no positions.
+    if h.opt("rope.scaling.finetuned")? == Some(false) {
+        config.set_unturned();
+    }
     Ok(config)
 }
 

@@ -52,7 +52,7 @@ fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
     }
     fields.only("position_embedding_type", &["nope", "rope"])?;
     let turns = fields.text("position_embedding_type")? == Some("rope");
-    fields.set_own("turns", Value::Bool(turns));
+    fields.set("rope.scaling.finetuned", Value::Bool(turns));
     mamba::inner_size(fields, "mamba_expand")?;
     if let (Some(0) | None, Some(d_ff)) = (
         fields.size("num_local_experts")?,
@@ -71,7 +71,8 @@ fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError
     })?;
     granite::set_factors(&mut config, h)?;
     granitemoe::set_gating(&mut config);
-    if !h.own("turns")?.unwrap_or(false) {
+    // How files say whether there are positions.
+    if !h.opt("rope.scaling.finetuned")?.unwrap_or(false) {
         config.set_unturned();
     }
     Ok(config)

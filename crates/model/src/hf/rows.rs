@@ -17,6 +17,8 @@ pub enum Rows {
     Transposed,
     /// Query, key and value by KV head, `[n_kv_heads, group + 2, head_dim]`, instead of one after the other.
     ByHead,
+    /// Pairs that turn together as neighbours in each head, instead of in its two halves (of the part that turns).
+    Halved,
     /// Latent attention's `[n_heads, nope_dim + value_dim, kv_rank]`, instead of the first part transposed and the
     /// second.
     LatentB,
@@ -68,6 +70,10 @@ pub(super) fn convert(
         Some(Rows::Transposed) => tensors.push(transposed(tensor, place.gguf())?),
         Some(Rows::ByHead) => {
             let order = by_head(tensor, metadata)?;
+            tensors.push(reordered(tensor, place.gguf(), &order));
+        }
+        Some(Rows::Halved) => {
+            let order = halved(tensor, metadata)?;
             tensors.push(reordered(tensor, place.gguf(), &order));
         }
         Some(Rows::NegatedExp) => tensors.push(negated_exp(tensor, place.gguf())?),
@@ -161,6 +167,26 @@ fn by_head(tensor: &Tensor, metadata: &Metadata) -> Result<Vec<usize>, LoadError
         .into_iter()
         .flat_map(|parts| (0..n_kv_heads).flat_map(move |kv| parts.clone().map(move |p| (kv, p))));
     Ok(heads.flat_map(|(kv, part)| row(kv, part)).collect())
+}
+
+/// The order in which first of all pairs come first, then their second, then what does not turn; in each head.
+fn halved(tensor: &Tensor, metadata: &Metadata) -> Result<Vec<usize>, LoadError> {
+    let architecture = architecture(metadata)?;
+    let h = Hparams::new(metadata, &architecture);
+    let head_dim = h.head_dim(h.size("embedding_length")?, h.size("attention.head_count")?)?;
+    let turned = h.size_or("rope.dimension_count", head_dim)?.min(head_dim);
+    let rows = tensor.shape.first().copied().unwrap_or(0);
+    if !rows.is_multiple_of(head_dim) || !turned.is_multiple_of(2) {
+        let mut expected = tensor.shape.clone();
+        expected[0] = rows.next_multiple_of(head_dim);
+        return Err(wrong_shape(tensor, expected));
+    }
+    let pairs = (0..turned).step_by(2).chain((1..turned).step_by(2));
+    let in_head: Vec<usize> = pairs.chain(turned..head_dim).collect();
+    let heads = (0..rows).step_by(head_dim);
+    Ok(heads
+        .flat_map(|start| in_head.iter().map(move |row| start + row))
+        .collect())
 }
 
 /// `k_b` `[n_heads, kv_rank, nope_dim]` and `v_b` `[n_heads, value_dim, kv_rank]`; copies.
