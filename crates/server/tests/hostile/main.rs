@@ -1,6 +1,6 @@
 //! Clients that mean harm, or know no better: after all of them the server is what it was.
 //!
-//! Counts are small so that the test is quick; `INGLE_SOAK=N` multiplies them by N, and goes on for N rounds.
+//! One round of them is quick; `INGLE_SOAK=N` goes on for N seconds, and says what was held before and after.
 
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the other tests need the rest")]
@@ -22,9 +22,10 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn rounds() -> usize {
+/// How long rounds go on; there is one in any case.
+fn soak() -> Duration {
     let given = std::env::var("INGLE_SOAK").ok();
-    given.and_then(|text| text.parse().ok()).unwrap_or(1)
+    Duration::from_secs(given.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -118,6 +119,46 @@ fn vanish(address: SocketAddr, num: usize) {
     }
 }
 
+/// Who knows how to behave, in every dialect, a few tokens at a time.
+fn behave(server: &Fixture, num: usize) {
+    let chat = json!([{ "role": "user", "content": "Tell a story" }]);
+    let bodies = [
+        (
+            "/v1/completions",
+            json!({ "prompt": "One day", "max_tokens": 8 }),
+        ),
+        (
+            "/v1/chat/completions",
+            json!({ "messages": chat, "max_tokens": 8, "n": 2 }),
+        ),
+        (
+            "/v1/responses",
+            json!({ "input": "Tell a story", "max_output_tokens": 8 }),
+        ),
+        ("/v1/messages", json!({ "messages": chat, "max_tokens": 8 })),
+        (
+            "/api/chat",
+            json!({ "messages": chat, "stream": false, "options": { "num_predict": 8 } }),
+        ),
+        (
+            "/completion",
+            json!({ "prompt": ["One day", "A cat"], "n_predict": 8, "stream": true }),
+        ),
+        ("/v1/embeddings", json!({ "input": ["a cat", "a dog"] })),
+        ("/tokenize", json!({ "content": "One day" })),
+    ];
+    for i in 0..num {
+        let (path, body) = &bodies[i % bodies.len()];
+        let mut answer = server.post(path, body);
+        // There are more clients than places.
+        while answer.status == 429 {
+            std::thread::sleep(Duration::from_millis(50));
+            answer = server.post(path, body);
+        }
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
+}
+
 /// Every kind of malformed request; each must get an answer of the 4xx, or an end.
 fn malformed(address: SocketAddr, num: usize) {
     let bodies = [
@@ -189,21 +230,24 @@ fn whatever_clients_do_the_server_is_what_it_was() {
     settle(&server);
     let (threads, files) = held();
     let before = resident();
-    let begun = Instant::now();
-    for _ in 0..rounds() {
+    let (begun, mut rounds, mut slowest) = (Instant::now(), 0, Duration::ZERO);
+    while rounds == 0 || begun.elapsed() < soak() {
         std::thread::scope(|scope| {
+            let mut clients = Vec::new();
             for _ in 0..4 {
-                scope.spawn(|| vanish(address, 50));
-                scope.spawn(|| malformed(address, 500));
+                clients.push(scope.spawn(|| vanish(address, 50)));
+                clients.push(scope.spawn(|| malformed(address, 500)));
+                clients.push(scope.spawn(|| behave(&server, 8)));
             }
             // Somebody asks all the while whether it lives.
-            scope.spawn(|| {
-                for _ in 0..20 {
-                    assert_eq!(server.get("/health").status, 200);
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-            });
+            while !clients.iter().all(|client| client.is_finished()) {
+                let asked = Instant::now();
+                assert_eq!(server.get("/health").status, 200);
+                slowest = slowest.max(asked.elapsed());
+                std::thread::sleep(Duration::from_millis(10));
+            }
         });
+        rounds += 1;
     }
     settle(&server);
     let text = server
@@ -224,6 +268,14 @@ fn whatever_clients_do_the_server_is_what_it_was() {
             "files: {files} before, {open} after"
         );
         std::thread::sleep(Duration::from_millis(50));
+    }
+    if rounds > 1 {
+        println!(
+            "{rounds} rounds in {:?}: threads {threads}, then {after}; files {files}, then {}; \
+             {before} KiB, then {grown} more; /health within {slowest:?}",
+            begun.elapsed(),
+            held().1
+        );
     }
     assert!(
         after <= threads + 20,
