@@ -159,6 +159,11 @@ impl AnswerBuilder {
         }
     }
 
+    /// The arguments of each call, as the model wrote them.
+    pub fn call_texts(&self) -> Vec<String> {
+        self.calls.iter().map(|(_, _, text)| text.clone()).collect()
+    }
+
     /// The whole. A call whose arguments broke off keeps what there is of them as a string.
     pub fn finish(self, ending: Ending) -> Answer {
         let call = |(id, name, text): (String, String, String)| ToolCall {

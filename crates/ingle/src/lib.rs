@@ -26,6 +26,7 @@ pub mod dialogue;
 mod draft;
 mod embed;
 mod error;
+mod fields;
 pub mod limits;
 pub mod memory;
 mod open;
@@ -57,6 +58,7 @@ pub use engine::{
     TokenInfo, Usage,
 };
 pub use error::Error;
+pub use fields::sampler_fields;
 pub use formats::{Gguf, Value as GgufValue};
 pub use hub;
 pub use model::{self, BLOCK_TOKENS, KvType, Level};
@@ -64,7 +66,7 @@ pub use open::{ModelFiles, open, resolve};
 pub use parts::{Part, PartStream, Prepared};
 pub use pool::{Keep, Pool, PoolBuilder, PoolEntry};
 pub use prefix::{PrefixError, Prefixes};
-pub use reply::{AsyncReplyStream, Piece, Reply, ReplyStream};
+pub use reply::{AsyncReplyStream, Piece, Reply, ReplyStream, mean_logprob};
 pub use request::{MAX_CHOICES, Request};
 pub use rerank::Rerank;
 pub use sdk::{Model, ModelInfo};

@@ -27,19 +27,20 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Mean log-probability of the tokens; minus infinity if they were not asked for, or there are none.
     pub(crate) fn mean_logprob(&self) -> f32 {
-        // Those of the prompt come first, if it is echoed.
-        let echoed = self
-            .tokens
-            .len()
-            .saturating_sub(self.usage.generated_tokens);
-        let own = &self.tokens[echoed..];
-        let sum: f32 = own.iter().filter_map(|token| token.logprob).sum();
-        match own.len() {
-            0 => f32::NEG_INFINITY,
-            n => sum / n as f32,
-        }
+        mean_logprob(&self.tokens, &self.usage)
+    }
+}
+
+/// Mean log-probability of a reply's tokens, by which the best of several is chosen; minus infinity if log-probabilities
+/// were not asked for, or there are no tokens. An echoed prompt's are not among them.
+pub fn mean_logprob(tokens: &[TokenInfo], usage: &Usage) -> f32 {
+    let echoed = tokens.len().saturating_sub(usage.generated_tokens);
+    let own = &tokens[echoed..];
+    let sum: f32 = own.iter().filter_map(|token| token.logprob).sum();
+    match own.len() {
+        0 => f32::NEG_INFINITY,
+        n => sum / n as f32,
     }
 }
 

@@ -144,7 +144,7 @@ impl Request {
         self
     }
 
-    /// Whether a reply may hold several calls; it may.
+    /// Whether a reply may hold several calls; it may, [`MAX_CALLS`](crate::dialogue::MAX_CALLS) of them.
     pub fn parallel_tool_calls(mut self, parallel: bool) -> Self {
         self.tools.parallel = parallel;
         self

@@ -5,7 +5,7 @@
 (`cargo xtask ci --only clients` runs it) brings pinned packages by pip (into a virtual environment) and npm (into a folder) under the folder that INGLE_TEST_MODELS
 or the system's temporary folder names, and then
   - `ingle run` calls tools of PyPI's `mcp-server-time` and of npm's `server-filesystem` over stdio, and of npm's
-    `server-everything` over streamable HTTP; in place of a model that calls when it likes stands one that does as told;
+    `server-everything` over streamable HTTP, and asks first, at a terminal of ours; in place of a model that calls when it likes stands one that does as told;
   - PyPI's `mcp` client lists and calls what `ingle mcp` offers.
 """
 
@@ -13,6 +13,7 @@ import http.server
 import json
 import os
 import pathlib
+import pty
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,49 @@ def ask(program, host, servers, name, arguments, folder):
     return said.stdout
 
 
+def asked(program, host, servers, answers, folder):
+    """What the obedient model was told when a user at a terminal was asked for consent, and what the user saw."""
+    (folder / "mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    words = [program, "run", "--host", host, "go", "--mcp-config", folder / "mcp.json"]
+    ours, terminal = pty.openpty()
+    run = subprocess.Popen(words, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.close(terminal)
+    try:
+        shown = ""
+        for answer in answers:
+            # One question at a time, as a user would.
+            while not shown.endswith("[n]o: "):
+                letter = run.stderr.read(1)
+                assert letter, shown
+                shown += letter
+            os.write(ours, answer)
+            shown += "\n"
+        told, rest = run.communicate(timeout=120)
+        assert run.returncode == 0, shown + rest
+        return told, shown + rest
+    finally:
+        run.kill()
+        os.close(ours)
+
+
+def consent(program, host, clock, folder):
+    """Nothing is called that the user at the terminal did not let be called."""
+    Obedient.calls = ("get_current_time", {"timezone": "Europe/Oslo"})
+    refused = "error: the user did not allow this call"
+    for answer in [b"y\n", b"YES\n", b"a\n"]:
+        told, shown = asked(program, host, clock, [answer], folder)
+        assert json.loads(told)["timezone"] == "Europe/Oslo", told
+        assert "call `get_current_time` of `time` with" in shown and "Europe/Oslo" in shown, shown
+    # Whatever is no answer is asked again; the end of the input is no consent.
+    for answers in [[b"n\n"], [b"what\n", b"\n", b"no\n"], [b"\x04"]]:
+        told, _ = asked(program, host, clock, answers, folder)
+        assert told.strip() == refused, told
+    # Nobody is there to be asked.
+    words = [program, "run", "--host", host, "go", "--mcp-config", folder / "mcp.json"]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert said.stdout.strip() == refused and "--mcp-allow" in said.stderr, said
+
+
 def main(program, model):
     base = pathlib.Path(os.environ.get("INGLE_TEST_MODELS") or tempfile.gettempdir()) / "mcp-packages"
     base.mkdir(parents=True, exist_ok=True)
@@ -116,6 +160,7 @@ def main(program, model):
         assert json.loads(told)["timezone"] == "Europe/Oslo", told
         told = ask(program, host, clock, "get_current_time", {"timezone": "Mars/Base"}, folder)
         assert told.startswith("error: "), told
+        consent(program, host, clock, folder)
 
         (folder / "note.txt").write_text("a note of ours")
         files = {"files": {"command": str(programs / "mcp-server-filesystem"), "args": [str(folder)]}}
@@ -148,7 +193,7 @@ def main(program, model):
             everything.wait()
 
     subprocess.run([python, "-c", CLIENT, program, model], check=True, timeout=120)
-    print("mcp: 8 checks passed")
+    print("mcp: 15 checks passed")
 
 
 if __name__ == "__main__":

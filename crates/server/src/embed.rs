@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ingle::Model;
+use ingle::{Embed, Model};
 
 use crate::error::{ApiError, Outcome};
 use crate::fields::{Text, TextFields};
@@ -10,7 +10,7 @@ use crate::generate::off_thread;
 use crate::state::App;
 
 /// Most texts of one request, as OpenAI has it.
-const MAX_TEXTS: usize = 2048;
+pub(crate) const MAX_TEXTS: usize = 2048;
 
 /// Texts that are computed at a time, so that others come to their turn.
 const AT_A_TIME: usize = 32;
@@ -41,16 +41,43 @@ pub(crate) async fn embed(
     let num_tokens = tokens.iter().map(Vec::len).sum();
     let mut vectors = Vec::with_capacity(tokens.len());
     for some in tokens.chunks(AT_A_TIME) {
-        let mut embed = model.embed_tokens(some.to_vec()).normalize(false);
-        if let Some(pooling) = app.options.pooling {
-            embed = embed.pooling(pooling);
-        }
-        vectors.extend(embed.run_async().await?);
+        let embed = model.embed_tokens(some.to_vec()).normalize(false);
+        vectors.extend(pooled(app, embed).run_async().await?);
     }
     Ok(Embedded {
         vectors,
         num_tokens,
     })
+}
+
+/// Pooled as the server was told, or as the model is made.
+pub(crate) fn pooled(app: &App, embed: Embed) -> Embed {
+    match app.options.pooling {
+        Some(pooling) => embed.pooling(pooling),
+        None => embed,
+    }
+}
+
+/// How long vectors are to be: as is asked, or as the model makes them.
+///
+/// # Errors
+/// If the model's are shorter.
+pub(crate) fn dimensions(asked: Option<usize>, model: &Model) -> Outcome<usize> {
+    let width = model.model().config().d_model;
+    let dimensions = asked.unwrap_or(width);
+    match (1..=width).contains(&dimensions) {
+        true => Ok(dimensions),
+        false => {
+            let message = format!("`dimensions`: expected 1 to {width}, found {dimensions}");
+            Err(ApiError::field("dimensions", message))
+        }
+    }
+}
+
+/// The first elements of a vector, scaled to length 1.
+pub(crate) fn shorten(vector: &mut Vec<f32>, dimensions: usize) {
+    vector.truncate(dimensions);
+    normalize(vector, 2);
 }
 
 fn tokens(field: &str, texts: &[Text], model: &Model) -> Outcome<Vec<Vec<u32>>> {

@@ -56,7 +56,6 @@ pub(crate) async fn begin(
         let reply = |stream| Reply {
             stream: Some(stream),
             ending: None,
-            prompt_tokens: Vec::new(),
             seat: seat(),
             limit: None,
             watch: Watch {
@@ -91,7 +90,6 @@ pub(crate) struct Reply {
     /// None when it is over.
     stream: Option<PartStream>,
     ending: Option<Ending>,
-    prompt_tokens: Vec<TokenInfo>,
     seat: Seat,
     limit: Option<TimeLimit>,
     watch: Watch,
@@ -126,9 +124,6 @@ impl Reply {
             return Poll::Ready(None);
         };
         let part = ready!(stream.poll_part(context));
-        if self.prompt_tokens.is_empty() {
-            self.prompt_tokens = stream.prompt_tokens().to_vec();
-        }
         Poll::Ready(match part {
             Some(Ok(part)) => {
                 if part.usage.generated_tokens > 0 {
@@ -177,11 +172,6 @@ impl Reply {
         self.ending.as_ref()
     }
 
-    /// The prompt's tokens but the first, if their log-probabilities were asked for; known with the first piece.
-    pub(crate) fn prompt_tokens(&self) -> &[TokenInfo] {
-        &self.prompt_tokens
-    }
-
     /// All of it.
     ///
     /// # Errors
@@ -197,10 +187,10 @@ impl Reply {
         }
         let ending = self.ending().cloned().ok_or_else(gone)?;
         Ok(Whole {
+            call_texts: answer.call_texts(),
             answer: answer.finish(ending.clone()),
             ending,
             tokens,
-            prompt_tokens: self.prompt_tokens().to_vec(),
         })
     }
 }
@@ -262,9 +252,10 @@ impl Merged {
 /// A reply that has ended.
 pub(crate) struct Whole {
     pub(crate) answer: Answer,
+    /// The arguments of its calls, as the model wrote them.
+    pub(crate) call_texts: Vec<String>,
     pub(crate) ending: Ending,
     pub(crate) tokens: Vec<TokenInfo>,
-    pub(crate) prompt_tokens: Vec<TokenInfo>,
 }
 
 fn gone() -> ApiError {

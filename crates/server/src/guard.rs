@@ -207,7 +207,8 @@ pub(crate) async fn guard(
         Some(reason) if status == 503 && asks_health => {
             tracing::debug!(id = &*id, %method, path, status, ms, reason)
         }
-        Some(error) if status >= 500 && status != 503 => {
+        // Nor is what a server or a model does not do.
+        Some(error) if status >= 500 && status != 503 && status != 501 => {
             tracing::error!(id = &*id, %method, path, status, ms, error)
         }
         Some(error) => tracing::info!(id = &*id, %method, path, status, ms, error),

@@ -23,6 +23,7 @@ mod generate;
 mod guard;
 mod health;
 mod ids;
+mod infill;
 mod llamacpp;
 mod metrics;
 mod ollama;

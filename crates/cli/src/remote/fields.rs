@@ -1,7 +1,6 @@
 //! Settings as the fields of a request. Only what was asked for is sent: the rest is the server's to choose.
 
-use ingle::GrammarSpec;
-use ingle::sampler::{Mirostat, SamplerParams};
+use ingle::{GrammarSpec, SamplerParams, sampler_fields};
 use serde_json::{Map, Value, json};
 
 use crate::cmd::run::Settings;
@@ -52,45 +51,11 @@ pub(super) fn fields(settings: &Settings) -> Result<Map<String, Value>, Failure>
 
 fn sampler(settings: &Settings) -> Map<String, Value> {
     let all = |params: &SamplerParams| {
-        let samplers: Vec<_> = params.samplers.iter().map(|stage| stage.name()).collect();
-        let mirostat = match params.mirostat {
-            Mirostat::Off => 0,
-            Mirostat::V1 => 1,
-            Mirostat::V2 => 2,
-        };
-        json!({
-            "temperature": params.temp,
-            "top_k": params.top_k,
-            "top_p": params.top_p,
-            "min_p": params.min_p,
-            "typical_p": params.typ_p,
-            "top_n_sigma": params.top_n_sigma,
-            "xtc_probability": params.xtc_probability,
-            "xtc_threshold": params.xtc_threshold,
-            "repeat_last_n": params.repeat_last_n,
-            "repeat_penalty": params.repeat_penalty,
-            "presence_penalty": params.presence_penalty,
-            "frequency_penalty": params.frequency_penalty,
-            "dry_multiplier": params.dry_multiplier,
-            "dry_base": params.dry_base,
-            "dry_allowed_length": params.dry_allowed_length,
-            "dry_penalty_last_n": params.dry_penalty_last_n,
-            "dry_sequence_breakers": params.dry_sequence_breakers,
-            "dynatemp_range": params.dynatemp_range,
-            "dynatemp_exponent": params.dynatemp_exponent,
-            "mirostat": mirostat,
-            "mirostat_eta": params.mirostat_eta,
-            "mirostat_tau": params.mirostat_tau,
-            "min_keep": params.min_keep,
-            "samplers": samplers,
-            "logit_bias": params.logit_bias,
-        })
+        let mut fields = sampler_fields(params);
+        fields.insert("logit_bias".to_owned(), json!(params.logit_bias));
+        fields
     };
-    let (Value::Object(asked), Value::Object(usual)) =
-        (all(&settings.params), all(&SamplerParams::default()))
-    else {
-        return Map::new();
-    };
+    let (asked, usual) = (all(&settings.params), all(&SamplerParams::default()));
     let is_asked = |(name, value): &(String, Value)| {
         usual[name] != *value || settings.given.contains(&name.as_str())
     };

@@ -14,6 +14,9 @@ use thiserror::Error;
 use super::{CallFormat, Format, Tool};
 use formats::Shape;
 
+/// Most calls of a reply. Small models repeat one until something ends them.
+pub const MAX_CALLS: usize = 16;
+
 /// Whether the model calls a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ToolChoice {
@@ -68,8 +71,8 @@ pub enum ToolError {
 
 /// The grammar of replies that call `tools` as `format` has it; none if there is nothing to enforce.
 ///
-/// `prompt_tail` is the end of the prompt, as for [`ReplyParser::new`](super::ReplyParser::new). Without `parallel`
-/// there is one call at most.
+/// `prompt_tail` is the end of the prompt, as for [`ReplyParser::new`](super::ReplyParser::new). There are [`MAX_CALLS`]
+/// calls at most, without `parallel` one.
 ///
 /// # Errors
 /// If a call is required that cannot be enforced, or a tool is malformed. What a tool's schema says beyond what
@@ -168,7 +171,7 @@ fn required(format: &Format, shape: &Shape, parallel: bool, prompt_tail: &str) -
 fn calls(shape: &Shape, parallel: bool) -> String {
     // Without a mark a second call would be text to whoever reads it.
     let more = if parallel && !shape.mark.is_empty() {
-        format!("({} call)*", shape.between)
+        format!("({} call){{0,{}}}", shape.between, MAX_CALLS - 1)
     } else {
         String::new()
     };

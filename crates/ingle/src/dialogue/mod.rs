@@ -23,7 +23,7 @@ mod tools;
 mod typed;
 
 pub use format::{CallFormat, Format, Reasoning};
-pub use grammar::{ToolChoice, ToolError, tool_grammar};
+pub use grammar::{MAX_CALLS, ToolChoice, ToolError, tool_grammar};
 pub use parser::ReplyParser;
 pub use tools::{Tool, ToolCall};
 

@@ -121,6 +121,5 @@ fn block(step: Step) -> Bytes {
 
 /// An event has the name of its type.
 fn event(value: &Value) -> Bytes {
-    let name = value["type"].as_str().unwrap_or_default();
-    Bytes::from(format!("event: {name}\ndata: {value}\n\n"))
+    sse::named(value["type"].as_str().unwrap_or_default(), value)
 }

@@ -1,13 +1,12 @@
 //! `/infill`: what stands between two texts, for editors.
 //!
-//! The prompt is that of the paper "Efficient Training of Language Models to Fill in the Middle" (Bavarian et al.,
-//! 2022), prefix first; other files go before it as the makers of the models with a file separator have it.
+//! Other files go before the place as the makers of the models with a file separator have it.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use ingle::{Model, Tokenizer};
+use ingle::Model;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,6 +14,7 @@ use super::completion::Completion;
 use crate::body::Body;
 use crate::error::{ApiError, Kind, Outcome};
 use crate::generate::{self, off_thread};
+use crate::infill::{self, Marks};
 use crate::state::App;
 
 /// What goes around the place.
@@ -37,15 +37,6 @@ pub(crate) struct Extra {
     text: String,
 }
 
-/// Tokens that mark the parts.
-struct Marks {
-    prefix: u32,
-    suffix: u32,
-    middle: u32,
-    /// Before the project, and before each file.
-    files: Option<(u32, u32)>,
-}
-
 /// The file around the place, to models that want names.
 const FILE: &str = "filename";
 
@@ -64,7 +55,11 @@ pub(crate) async fn complete(State(app): State<Arc<App>>, mut body: Body) -> Out
         ));
     }
     let (named, model) = generate::model(&app, completion.fields.model.as_deref()).await?;
-    let marks = Marks::of(model.tokenizer())?;
+    let Some(marks) = Marks::of(model.tokenizer()) else {
+        let message =
+            "infill is not supported by this model: it has no tokens for prefix, suffix and middle";
+        return Err(ApiError::new(Kind::NotSupported, message));
+    };
     let room = model.info().ctx;
     let tokens = {
         let model = model.clone();
@@ -74,28 +69,6 @@ pub(crate) async fn complete(State(app): State<Arc<App>>, mut body: Body) -> Out
     completion
         .respond(&app, &named, &model, vec![prompt], is_cut)
         .await
-}
-
-impl Marks {
-    /// A vocabulary's.
-    ///
-    /// # Errors
-    /// If it has none.
-    fn of(tokenizer: &Tokenizer) -> Outcome<Self> {
-        let special = tokenizer.special();
-        match (special.fim_pre, special.fim_suf, special.fim_mid) {
-            (Some(prefix), Some(suffix), Some(middle)) => Ok(Self {
-                prefix,
-                suffix,
-                middle,
-                files: special.fim_rep.zip(special.fim_sep),
-            }),
-            _ => Err(ApiError::new(
-                Kind::NotSupported,
-                "infill is not supported by this model: it has no tokens for prefix, suffix and middle",
-            )),
-        }
-    }
 }
 
 impl InfillFields {
@@ -108,18 +81,14 @@ impl InfillFields {
             place.push(file);
             place.extend(encode(&format!("{FILE}\n")));
         }
-        place.push(marks.prefix);
-        place.extend(encode(self.input_prefix.as_deref().unwrap_or_default()));
-        place.extend(encode(self.prompt.as_deref().unwrap_or_default()));
-        place.push(marks.suffix);
-        place.extend(encode(self.input_suffix.as_deref().unwrap_or_default()));
-        place.push(marks.middle);
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let before = [text(&self.input_prefix), text(&self.prompt)];
+        let before = [before[0].as_str(), before[1].as_str()];
+        place.extend(marks.place(tokenizer, &before, &text(&self.input_suffix)));
         let room = (ctx / 2).saturating_sub(place.len());
         let (files, is_cut) = self.files(marks, room, encode);
         let mut prompt = Vec::with_capacity(files.len() + place.len() + 1);
-        if tokenizer.add_bos() {
-            prompt.extend(tokenizer.bos());
-        }
+        prompt.extend(infill::start(tokenizer));
         prompt.extend(files);
         prompt.extend(place);
         (prompt, is_cut)

@@ -1,60 +1,28 @@
 //! What a reply was made with, in llama.cpp's words (`generation_settings`).
 
-use ingle::SamplerParams;
-use ingle::sampler::{Mirostat, Stage};
+use ingle::{SamplerParams, sampler_fields};
 use serde_json::{Map, Value, json};
 
 /// How tokens are chosen.
 pub(crate) fn sampling(params: &SamplerParams) -> Map<String, Value> {
-    let mirostat = match params.mirostat {
-        Mirostat::Off => 0,
-        Mirostat::V1 => 1,
-        Mirostat::V2 => 2,
-    };
     let biases = params.logit_bias.iter().map(|&(token, bias)| {
         // JSON has no infinity; clients write false for it.
-        let bias = if bias.is_finite() {
-            json!(bias)
-        } else {
-            json!(false)
+        let bias = match bias.is_finite() {
+            true => json!(bias),
+            false => json!(false),
         };
         json!({ "token": token, "bias": bias })
     });
-    let stages = params.samplers.iter().map(|stage: &Stage| stage.name());
-    let settings = json!({
-        "seed": params.seed,
-        "temperature": params.temp,
-        "dynatemp_range": params.dynatemp_range,
-        "dynatemp_exponent": params.dynatemp_exponent,
-        "top_k": params.top_k,
-        "top_p": params.top_p,
-        "min_p": params.min_p,
-        "top_n_sigma": params.top_n_sigma,
-        "xtc_probability": params.xtc_probability,
-        "xtc_threshold": params.xtc_threshold,
-        "typical_p": params.typ_p,
-        "repeat_last_n": params.repeat_last_n,
-        "repeat_penalty": params.repeat_penalty,
-        "presence_penalty": params.presence_penalty,
-        "frequency_penalty": params.frequency_penalty,
-        "dry_multiplier": params.dry_multiplier,
-        "dry_base": params.dry_base,
-        "dry_allowed_length": params.dry_allowed_length,
-        "dry_penalty_last_n": params.dry_penalty_last_n,
-        "dry_sequence_breakers": params.dry_sequence_breakers,
-        "mirostat": mirostat,
-        "mirostat_tau": params.mirostat_tau,
-        "mirostat_eta": params.mirostat_eta,
-        "min_keep": params.min_keep,
-        "logit_bias": biases.collect::<Value>(),
-        "samplers": stages.collect::<Value>(),
-        "n_probs": params.logprobs.unwrap_or(0),
-        "lora": [],
-    });
-    match settings {
-        Value::Object(settings) => settings,
-        _ => Map::new(),
-    }
+    let mut settings = sampler_fields(params);
+    let more = [
+        ("seed", json!(params.seed)),
+        ("logit_bias", biases.collect()),
+        ("n_probs", json!(params.logprobs.unwrap_or(0))),
+        ("lora", json!([])),
+    ];
+    let more = more.into_iter();
+    settings.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    settings
 }
 
 /// The values at these paths (`timings/predicted_ms`), each by the last part of its path; what is not there is left

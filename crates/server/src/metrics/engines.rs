@@ -31,85 +31,54 @@ enum Value {
     Counter(fn(&EngineStats) -> u64),
 }
 
+const fn gauge(
+    ours: &'static str,
+    of_vllm: Option<&'static str>,
+    help: &'static str,
+    value: fn(&EngineStats) -> f64,
+) -> Figure {
+    let value = Value::Gauge(value);
+    Figure {
+        ours,
+        of_vllm,
+        help,
+        value,
+    }
+}
+
+const fn counter(
+    ours: &'static str,
+    of_vllm: Option<&'static str>,
+    help: &'static str,
+    value: fn(&EngineStats) -> u64,
+) -> Figure {
+    let value = Value::Counter(value);
+    Figure {
+        ours,
+        of_vllm,
+        help,
+        value,
+    }
+}
+
+/// Our name, vLLM's, what it says, where it stands.
+#[rustfmt::skip]
 const FIGURES: [Figure; 13] = [
-    Figure {
-        ours: "requests_running",
-        of_vllm: Some("num_requests_running"),
-        help: "Requests that are computed",
-        value: Value::Gauge(|stats| stats.num_running as f64),
-    },
-    Figure {
-        ours: "requests_waiting",
-        of_vllm: Some("num_requests_waiting"),
-        help: "Requests that wait to be computed",
-        value: Value::Gauge(|stats| stats.num_waiting as f64),
-    },
-    Figure {
-        ours: "kv_cache_usage_ratio",
-        of_vllm: Some("kv_cache_usage_perc"),
-        help: "KV blocks that requests hold, of all (1: all)",
-        value: Value::Gauge(|stats| stats.num_held_blocks as f64 / stats.num_blocks.max(1) as f64),
-    },
-    Figure {
-        ours: "steps",
-        of_vllm: None,
-        help: "Steps of the model",
-        value: Value::Counter(|stats| stats.num_steps),
-    },
-    Figure {
-        ours: "computed_tokens",
-        of_vllm: None,
-        help: "Tokens that were computed, guesses included",
-        value: Value::Counter(|stats| stats.num_computed_tokens),
-    },
-    Figure {
-        ours: "prompt_tokens",
-        of_vllm: Some("prompt_tokens"),
-        help: "Tokens of prompts",
-        value: Value::Counter(|stats| stats.prompt_tokens),
-    },
-    Figure {
-        ours: "generated_tokens",
-        of_vllm: Some("generation_tokens"),
-        help: "Tokens of replies that have ended",
-        value: Value::Counter(|stats| stats.generated_tokens),
-    },
-    Figure {
-        ours: "prefix_cache_queries",
-        of_vllm: Some("prefix_cache_queries"),
-        help: "Tokens of prompts that were looked for in the cache",
-        value: Value::Counter(|stats| stats.prompt_tokens),
-    },
-    Figure {
-        ours: "prefix_cache_hits",
-        of_vllm: Some("prefix_cache_hits"),
-        help: "Tokens of prompts that were found there",
-        value: Value::Counter(|stats| stats.cached_tokens),
-    },
-    Figure {
-        ours: "preemptions",
-        of_vllm: Some("num_preemptions"),
-        help: "Requests that had to give their blocks back for a while",
-        value: Value::Counter(|stats| stats.num_preemptions),
-    },
-    Figure {
-        ours: "drafted_tokens",
-        of_vllm: Some("spec_decode_num_draft_tokens"),
-        help: "Tokens that were guessed",
-        value: Value::Counter(|stats| stats.drafted_tokens),
-    },
-    Figure {
-        ours: "accepted_tokens",
-        of_vllm: Some("spec_decode_num_accepted_tokens"),
-        help: "Guesses that were right",
-        value: Value::Counter(|stats| stats.accepted_tokens),
-    },
-    Figure {
-        ours: "kv_cache_blocks",
-        of_vllm: None,
-        help: "KV blocks that there are",
-        value: Value::Gauge(|stats| stats.num_blocks as f64),
-    },
+    gauge("requests_running", Some("num_requests_running"), "Requests that are computed", |stats| stats.num_running as f64),
+    gauge("requests_waiting", Some("num_requests_waiting"), "Requests that wait to be computed", |stats| stats.num_waiting as f64),
+    gauge("kv_cache_usage_ratio", Some("kv_cache_usage_perc"), "KV blocks that requests hold, of all (1: all)", |stats| {
+        stats.num_held_blocks as f64 / stats.num_blocks.max(1) as f64
+    }),
+    gauge("kv_cache_blocks", None, "KV blocks that there are", |stats| stats.num_blocks as f64),
+    counter("steps", None, "Steps of the model", |stats| stats.num_steps),
+    counter("computed_tokens", None, "Tokens that were computed, guesses included", |stats| stats.num_computed_tokens),
+    counter("prompt_tokens", Some("prompt_tokens"), "Tokens of prompts", |stats| stats.prompt_tokens),
+    counter("generated_tokens", Some("generation_tokens"), "Tokens of replies that have ended", |stats| stats.generated_tokens),
+    counter("prefix_cache_queries", Some("prefix_cache_queries"), "Tokens of prompts that were looked for in the cache", |stats| stats.prompt_tokens),
+    counter("prefix_cache_hits", Some("prefix_cache_hits"), "Tokens of prompts that were found there", |stats| stats.cached_tokens),
+    counter("preemptions", Some("num_preemptions"), "Requests that had to give their blocks back for a while", |stats| stats.num_preemptions),
+    counter("drafted_tokens", Some("spec_decode_num_draft_tokens"), "Tokens that were guessed", |stats| stats.drafted_tokens),
+    counter("accepted_tokens", Some("spec_decode_num_accepted_tokens"), "Guesses that were right", |stats| stats.accepted_tokens),
 ];
 
 impl Collector for Engines {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use ingle::{Embed, Model};
+use ingle::Model;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use super::common::{LOADING, OptionFields};
 use super::lines::nanos;
 use super::{keep_alive, names};
 use crate::body::Body;
+use crate::embed::{self, MAX_TEXTS, pooled};
 use crate::error::{ApiError, Outcome};
 use crate::fields::OneOrMany;
 use crate::generate::off_thread;
@@ -44,9 +45,6 @@ pub(super) struct EmbeddingsFields {
     keep_alive: Option<Value>,
 }
 
-/// Most texts of a request.
-const MAX_TEXTS: usize = 2048;
-
 /// `POST /api/embed`.
 pub(super) async fn embed(State(app): State<Arc<App>>, mut body: Body) -> Outcome<Json<Value>> {
     let started = Instant::now();
@@ -67,13 +65,7 @@ pub(super) async fn embed(State(app): State<Arc<App>>, mut body: Body) -> Outcom
     }
     let place = (fields.model.as_deref(), &fields.options, &fields.keep_alive);
     let (named, model, load) = open(&app, place).await?;
-    let width = model.model().config().d_model;
-    if let Some(dimensions) = fields.dimensions
-        && !(1..=width).contains(&dimensions)
-    {
-        let message = format!("`dimensions`: expected 1 to {width}, found {dimensions}");
-        return Err(ApiError::field("dimensions", message));
-    }
+    let length = embed::dimensions(fields.dimensions, &model)?;
     let (shared, to_count) = (model.clone(), texts.clone());
     let count = off_thread(move || {
         let tokens = |text: &String| shared.tokenizer().encode(text, true, false).len();
@@ -92,10 +84,9 @@ pub(super) async fn embed(State(app): State<Arc<App>>, mut body: Body) -> Outcom
             embed.truncate(truncate).run_async().await?
         }
     };
-    if let Some(dimensions) = fields.dimensions {
-        vectors
-            .iter_mut()
-            .for_each(|vector| shorten(vector, dimensions));
+    if fields.dimensions.is_some() {
+        let vectors = vectors.iter_mut();
+        vectors.for_each(|vector| embed::shorten(vector, length));
     }
     Ok(Json(json!({
         "model": named.id,
@@ -138,23 +129,4 @@ async fn open(
     }
     keep_for(app, &named, keep);
     Ok((named, model, load))
-}
-
-fn pooled(app: &App, embed: Embed) -> Embed {
-    match app.options.pooling {
-        Some(pooling) => embed.pooling(pooling),
-        None => embed,
-    }
-}
-
-/// The first elements of a vector, scaled to length 1.
-fn shorten(vector: &mut Vec<f32>, dimensions: usize) {
-    vector.truncate(dimensions);
-    let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    if square > 0.0 {
-        let scale = 1.0 / square.sqrt();
-        vector
-            .iter_mut()
-            .for_each(|x| *x = (f64::from(*x) * scale) as f32);
-    }
 }

@@ -18,6 +18,7 @@ use super::names;
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
 use crate::generate;
+use crate::infill::{self, Marks};
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -133,16 +134,6 @@ impl GenerateFields {
 /// The prompt whose continuation goes between two texts, if the vocabulary has the marks for it.
 fn middle(model: &Model, prefix: &str, suffix: &str) -> Option<Vec<u32>> {
     let tokenizer = model.tokenizer();
-    let special = tokenizer.special();
-    let (before, after, here) = (special.fim_pre?, special.fim_suf?, special.fim_mid?);
-    let mut tokens: Vec<u32> = match tokenizer.add_bos() {
-        true => tokenizer.bos().into_iter().collect(),
-        false => Vec::new(),
-    };
-    tokens.push(before);
-    tokens.extend(tokenizer.encode(prefix, false, false));
-    tokens.push(after);
-    tokens.extend(tokenizer.encode(suffix, false, false));
-    tokens.push(here);
-    Some(tokens)
+    let place = Marks::of(tokenizer)?.place(tokenizer, &[prefix], suffix);
+    Some(infill::start(tokenizer).into_iter().chain(place).collect())
 }

@@ -312,7 +312,8 @@ pub(super) fn choice(model: &Model, index: usize, whole: &Whole, with_logprobs: 
         "refusal": null,
     });
     if has_calls {
-        message["tool_calls"] = answer.tool_calls.iter().map(tools::call).collect();
+        let calls = answer.tool_calls.iter().zip(&whole.call_texts);
+        message["tool_calls"] = calls.map(|(call, text)| tools::call(call, text)).collect();
         if answer.content.is_empty() {
             message["content"] = Value::Null;
         }

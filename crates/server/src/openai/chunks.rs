@@ -27,8 +27,6 @@ pub(crate) struct Chunks {
     created: u64,
     is_chat: bool,
     with_logprobs: bool,
-    /// What goes before the reply, of each prompt.
-    echo: Vec<String>,
 }
 
 impl Chunks {
@@ -46,7 +44,6 @@ impl Chunks {
             created: ids::unix_time(),
             is_chat: true,
             with_logprobs,
-            echo: Vec::new(),
         }
     }
 
@@ -55,12 +52,10 @@ impl Chunks {
         model: &Model,
         limits: &LimitFields,
         with_logprobs: bool,
-        echo: Vec<String>,
     ) -> Self {
         Self {
             id: ids::new("cmpl-"),
             is_chat: false,
-            echo,
             ..Self::chat(named, model, limits, with_logprobs)
         }
     }
@@ -68,9 +63,6 @@ impl Chunks {
     /// The events of all replies, as they come.
     pub(crate) fn respond(self, app: &Arc<App>, prompted: Vec<Prompted>) -> Response {
         let prompt_tokens: usize = prompted.iter().map(|prompted| prompted.prompt.len()).sum();
-        let per_prompt = prompted
-            .first()
-            .map_or(1, |prompted| prompted.replies.len());
         let replies: Vec<_> = prompted
             .into_iter()
             .flat_map(|prompted| prompted.replies)
@@ -79,7 +71,7 @@ impl Chunks {
         let mut merged = Merged::new(replies);
         let events = stream! {
             for index in 0..progress.len() {
-                if let Some(first) = self.first(index, per_prompt) {
+                if let Some(first) = self.first(index) {
                     yield first;
                 }
             }
@@ -132,13 +124,11 @@ impl Chunks {
         }
     }
 
-    /// What comes before the first token.
-    pub(super) fn first(&self, index: usize, per_prompt: usize) -> Option<Bytes> {
-        let said = match self.is_chat {
-            true => Said::Delta(Turn::first()),
-            false => Said::Text(self.echo.get(index / per_prompt)?),
-        };
-        Some(sse::data(&self.chunk(&[open(index, said)])))
+    /// What comes before the first token of a chat.
+    pub(super) fn first(&self, index: usize) -> Option<Bytes> {
+        let said = Said::Delta(Turn::first());
+        self.is_chat
+            .then(|| sse::data(&self.chunk(&[open(index, said)])))
     }
 
     /// The chunks of a piece: one for each delta, and the tokens with the first of them.

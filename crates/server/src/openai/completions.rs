@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use ingle::{Model, Request, TokenInfo};
+use ingle::{Model, Request, mean_logprob};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -64,53 +64,30 @@ pub(crate) async fn complete(State(app): State<Arc<App>>, mut body: Body) -> Out
     let echo = fields.echo.unwrap_or(false);
     let best_of = fields.best_of(&limits)?;
     let spec = format.spec()?;
-    let prompts = fields.prompts()?;
-    let request = |prompt: &Prompt| -> Outcome<Request> {
+    let request = |prompt: Prompt| -> Outcome<Request> {
         let request = match prompt {
-            Prompt::Text(text) => model.complete(text.clone()),
-            Prompt::Tokens(tokens) => model.complete_tokens(tokens.clone()),
+            Prompt::Text(text) => model.complete(text),
+            Prompt::Tokens(tokens) => model.complete_tokens(tokens),
         };
-        let mut request = limits
-            .apply(&app, request.sampler(params.clone()))?
-            .n(best_of);
+        let request = limits.apply(&app, request.sampler(params.clone()))?;
+        let mut request = request.echo(echo).best_of(best_of);
         if let Some(spec) = &spec {
             request = request.grammar(spec.clone());
         }
         if let Some(top) = fields.logprobs {
             request = request.logprobs(top);
-            if echo {
-                request = request.prompt_logprobs(top);
-            }
-        } else if best_of > limits.num_choices() {
-            request = request.logprobs(0);
         }
         Ok(request)
     };
-    let requests: Vec<Request> = prompts.iter().map(request).collect::<Outcome<_>>()?;
+    let requests = fields.prompts()?.into_iter().map(request);
+    let requests: Vec<Request> = requests.collect::<Outcome<_>>()?;
     let begun = generate::begin(&app, &named, requests, best_of).await?;
-    let echoed = |(prompt, begun): (&Prompt, &Prompted)| match prompt {
-        Prompt::Text(text) => text.clone(),
-        Prompt::Tokens(_) => model.tokenizer().decode(&begun.prompt, false),
-    };
-    let echoes: Vec<String> = match echo {
-        true => prompts.iter().zip(&begun).map(echoed).collect(),
-        false => Vec::new(),
-    };
+    let with_logprobs = fields.logprobs.is_some();
     if limits.streams() {
-        let with_logprobs = fields.logprobs.is_some();
-        let chunks = Chunks::completion(&named, &model, &limits, with_logprobs, echoes);
+        let chunks = Chunks::completion(&named, &model, &limits, with_logprobs);
         return Ok(chunks.respond(&app, begun));
     }
-    let with_logprobs = fields.logprobs.is_some();
-    whole(
-        &named,
-        &model,
-        begun,
-        &echoes,
-        limits.num_choices(),
-        with_logprobs,
-    )
-    .await
+    whole(&named, &model, begun, limits.num_choices(), with_logprobs).await
 }
 
 impl CompletionFields {
@@ -154,12 +131,11 @@ async fn whole(
     named: &Named,
     model: &Model,
     begun: Vec<Prompted>,
-    echoes: &[String],
     num_choices: usize,
     with_logprobs: bool,
 ) -> Outcome<Response> {
     let (mut choices, mut usages, mut prompt_tokens) = (Vec::new(), Vec::new(), 0);
-    for (at, prompted) in begun.into_iter().enumerate() {
+    for prompted in begun {
         prompt_tokens += prompted.prompt.len();
         let mut wholes = Vec::new();
         for reply in prompted.replies {
@@ -167,20 +143,12 @@ async fn whole(
         }
         usages.extend(wholes.iter().map(|whole| whole.ending.usage));
         if wholes.len() > num_choices {
-            wholes.sort_by(|a, b| mean(&b.tokens).total_cmp(&mean(&a.tokens)));
+            let mean = |whole: &Whole| mean_logprob(&whole.tokens, &whole.ending.usage);
+            wholes.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
             wholes.truncate(num_choices);
         }
-        let echo = echoes.get(at);
         for whole in &wholes {
-            let first = prompted.prompt.first().copied();
-            choices.push(choice(
-                model,
-                choices.len(),
-                whole,
-                echo,
-                first,
-                with_logprobs,
-            ));
+            choices.push(choice(model, choices.len(), whole, with_logprobs));
         }
     }
     let usages: Vec<_> = usages.iter().collect();
@@ -197,39 +165,12 @@ async fn whole(
     Ok(Json(body).into_response())
 }
 
-fn mean(tokens: &[TokenInfo]) -> f32 {
-    let sum: f32 = tokens.iter().filter_map(|token| token.logprob).sum();
-    match tokens.len() {
-        0 => f32::NEG_INFINITY,
-        n => sum / n as f32,
-    }
-}
-
-fn choice(
-    model: &Model,
-    index: usize,
-    whole: &Whole,
-    echo: Option<&String>,
-    first: Option<u32>,
-    with_logprobs: bool,
-) -> Value {
-    let mut tokens = Vec::new();
-    if echo.is_some() {
-        // Nothing comes before the first token, so it has no probability.
-        let first = first.map(|id| TokenInfo {
-            id,
-            logprob: None,
-            top_logprobs: Vec::new(),
-        });
-        tokens.extend(first);
-        tokens.extend_from_slice(&whole.prompt_tokens);
-    }
-    tokens.extend_from_slice(&whole.tokens);
-    let logprobs = with_logprobs.then(|| logprobs::of_completion(model.tokenizer(), &tokens, 0));
-    let text = &whole.answer.content;
+fn choice(model: &Model, index: usize, whole: &Whole, with_logprobs: bool) -> Value {
+    let tokenizer = model.tokenizer();
+    let logprobs = with_logprobs.then(|| logprobs::of_completion(tokenizer, &whole.tokens, 0));
     json!({
         "index": index,
-        "text": echo.map_or_else(|| text.clone(), |echo| format!("{echo}{text}")),
+        "text": whole.answer.content,
         "finish_reason": finish_reason(whole.ending.reason, false),
         "logprobs": logprobs,
     })

@@ -48,12 +48,7 @@ pub(crate) async fn embeddings(
         }
     };
     let (named, model) = generate::model(&app, fields.model.as_deref()).await?;
-    let width = model.model().config().d_model;
-    let dimensions = fields.dimensions.unwrap_or(width);
-    if !(1..=width).contains(&dimensions) {
-        let message = format!("`dimensions`: expected 1 to {width}, found {dimensions}");
-        return Err(ApiError::field("dimensions", message));
-    }
+    let dimensions = embed::dimensions(fields.dimensions, &model)?;
     let mut embedded = embed::embed(&app, &model, "input", &fields.input).await?;
     for vector in &mut embedded.vectors {
         vector.truncate(dimensions);

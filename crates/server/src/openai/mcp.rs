@@ -130,8 +130,10 @@ impl Rounds {
             }
             reply = self.begin().await?;
         };
-        let is_ours = |call: &ToolCall| self.is_ours(&call.name);
-        whole.answer.tool_calls.retain(|call| !is_ours(call));
+        let calls = std::mem::take(&mut whole.answer.tool_calls).into_iter();
+        let texts = std::mem::take(&mut whole.call_texts);
+        let is_shown = |(call, _): &(ToolCall, String)| !self.is_ours(&call.name);
+        (whole.answer.tool_calls, whole.call_texts) = calls.zip(texts).filter(is_shown).unzip();
         let mut choice = choice(&self.model, 0, &whole, self.chat.with_logprobs());
         choice["message"]["mcp_calls"] = json!(self.calls);
         let usages: Vec<_> = self.usages.iter().collect();
@@ -159,7 +161,7 @@ impl Rounds {
         let events = stream! {
             let mut reply = first;
             let mut progress = Progress::default();
-            if let Some(first) = chunks.first(0, 1) {
+            if let Some(first) = chunks.first(0) {
                 yield first;
             }
             loop {

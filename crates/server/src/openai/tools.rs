@@ -116,19 +116,11 @@ pub(crate) fn check_format(model: &Model, tools: &[Tool]) -> Outcome<()> {
     }
 }
 
-/// A call in a whole reply.
-pub(crate) fn call(call: &ToolCall) -> Value {
+/// A call in a whole reply, its arguments as the model wrote them: so they are the same text as in a stream.
+pub(crate) fn call(call: &ToolCall, arguments: &str) -> Value {
     json!({
         "id": call.id,
         "type": "function",
-        "function": { "name": call.name, "arguments": arguments(call) },
+        "function": { "name": call.name, "arguments": arguments },
     })
-}
-
-/// A call's arguments as text; what broke off stands there as it is.
-pub(crate) fn arguments(call: &ToolCall) -> String {
-    match &call.arguments {
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
-    }
 }

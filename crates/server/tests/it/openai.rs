@@ -86,6 +86,22 @@ fn calls_of_tools_have_the_form_of_their_schema() {
     let arguments = call["function"]["arguments"]
         .as_str()
         .expect("JSON as text");
+    // A stream gives the same text, blank for blank.
+    body["seed"] = json!(5);
+    let whole = server.post("/v1/chat/completions", &body).ok();
+    let mut streamed = body.clone();
+    streamed["stream"] = json!(true);
+    let events = server.events("/v1/chat/completions", &streamed);
+    let pieces = events.iter().filter_map(|(_, data)| {
+        let chunk: Value = serde_json::from_str(data).ok()?;
+        let call = &chunk["choices"][0]["delta"]["tool_calls"][0];
+        Some(call["function"]["arguments"].as_str()?.to_owned())
+    });
+    let call = &whole["choices"][0]["message"]["tool_calls"][0];
+    assert_eq!(
+        call["function"]["arguments"],
+        pieces.collect::<String>().as_str()
+    );
     let arguments: Value = serde_json::from_str(arguments).expect("JSON");
     assert!(arguments["open"].is_boolean(), "{arguments}");
     // And the conversation goes on with the tool's answer.
