@@ -1,10 +1,10 @@
 //! What the engine is worth on this machine: many requests together, a common start, guesses.
 //!
-//! `cargo run --release -p ingle --example throughput -- MODEL [SEQUENCES]`
+//! `cargo run --release -p ingle --example throughput -- MODEL [SEQUENCES [DRAFT]]`
 //!
 //! Prints tokens a second of one request and of several together (128 tokens each), the time to the first token of the
 //! first and the second user of a long system prompt, and tokens a second with and without guesses where the reply
-//! repeats the prompt and where it does not. Each figure is the median of three.
+//! repeats the prompt and where it does not, also with a draft model. Each figure is the median of three.
 
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
@@ -23,6 +23,7 @@ fn main() -> Result<(), Error> {
         let builder = Model::builder(&name).ctx(4096).kv_tokens(16_384);
         builder.parallel(count).speculate(speculate).load()
     };
+    let draft = arguments.next();
     let plain = model(false)?;
     let one = median(|round| together(&plain, 1, round))?;
     let many = median(|round| together(&plain, count, round))?;
@@ -44,6 +45,11 @@ fn main() -> Result<(), Error> {
     );
 
     let guessing = model(true)?;
+    let drafting = draft.map(|name_of_draft| {
+        let builder = Model::builder(&name).ctx(4096).kv_tokens(16_384);
+        builder.parallel(count).draft(name_of_draft).load()
+    });
+    let drafting = drafting.transpose()?;
     for (what, prompt) in [
         ("repeats the prompt", edit()),
         ("does not", "Tell me a story.".into()),
@@ -54,8 +60,25 @@ fn main() -> Result<(), Error> {
             "a reply that {what}: {without:.1} tokens/s, with guesses {with:.1}, {:.2} x",
             with / without
         );
+        if let Some(drafting) = &drafting {
+            let with = median(|round| alone(drafting, &prompt, round))?;
+            println!(
+                "  with a draft model {with:.1} tokens/s, {:.2} x; {} so far",
+                with / without,
+                guesses(drafting)?
+            );
+        }
     }
     Ok(())
+}
+
+/// How many guesses were made, and how many were right.
+fn guesses(model: &Model) -> Result<String, Error> {
+    let stats = model.stats()?;
+    Ok(format!(
+        "{} of {} guesses right",
+        stats.accepted_tokens, stats.drafted_tokens
+    ))
 }
 
 fn median(mut figure: impl FnMut(usize) -> Result<f64, Error>) -> Result<f64, Error> {

@@ -147,7 +147,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     any(&["--slot-prompt-similarity", "-sps"], "", KEPT),
     any(&["--ctx-checkpoints", "--swa-checkpoints", "-ctxcp"], "LLAMA_ARG_CTX_CHECKPOINTS", KEPT),
     any(&["--checkpoint-min-step", "-cms"], "LLAMA_ARG_CHECKPOINT_MIN_SPACING_NT", KEPT),
-    only(&["--swa-full"], "LLAMA_ARG_SWA_FULL", Same(KEPT)),
+    only(&["--swa-full"], "LLAMA_ARG_SWA_FULL", Same("windows keep the ends of texts; what is missing elsewhere is computed again")),
     any(&["--defrag-thold", "-dt"], "LLAMA_ARG_DEFRAG_THOLD", KEPT),
     one_of(&["--load-mode", "-lm"], "LLAMA_ARG_LOAD_MODE", &["auto", "mmap"], MAPPED),
     only(&["--mlock"], "LLAMA_ARG_MLOCK", Side::Lacks(MAPPED)),

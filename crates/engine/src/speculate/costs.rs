@@ -25,6 +25,8 @@ const SUPPOSED_MODEL_RIGHT: f64 = 0.7;
 const SUPPOSED_MODEL_TIME: f64 = 0.2;
 /// By how much what was learnt is forgotten whenever no guess is made, so that it is tried again some day.
 const FORGET: f64 = 0.0005;
+/// A draft model may always have something to say: after so many steps with its guesses, one is timed without.
+const MOST_GUESSED: u32 = 32;
 
 /// Means of what was measured.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Costs {
     model_times: [Option<f64>; MAX_TIMED + 1],
     /// How often its guess is right.
     model_right: f64,
+    /// Steps with its guesses since the last one without.
+    num_guessed: u32,
 }
 
 impl Default for Costs {
@@ -45,6 +49,7 @@ impl Default for Costs {
             right: SUPPOSED_RIGHT,
             model_times: [None; MAX_TIMED + 1],
             model_right: SUPPOSED_MODEL_RIGHT,
+            num_guessed: 0,
         }
     }
 }
@@ -115,6 +120,11 @@ impl Costs {
         if texts == 0 || most == 0 {
             return 0;
         }
+        // What a step takes without is compared with, and must be known.
+        if self.times[tokens.min(MAX_TIMED)].is_none() || self.num_guessed >= MOST_GUESSED {
+            self.num_guessed = 0;
+            return 0;
+        }
         // A text has one token to read in each step, two in the first: the nearest that was timed.
         let nearest = texts.min(MAX_TIMED)..=(2 * texts).min(MAX_TIMED);
         let known = self.model_times[nearest].iter().flatten().next().copied();
@@ -131,7 +141,9 @@ impl Costs {
                 (best, rate) = (drafts, found);
             }
         }
+        self.num_guessed += 1;
         if best == 0 {
+            self.num_guessed = 0;
             self.model_right += FORGET * (SUPPOSED_MODEL_RIGHT - self.model_right);
         }
         best
@@ -143,9 +155,13 @@ impl Costs {
         if let Some(time) = self.times[tokens] {
             return time;
         }
+        let more = |tokens: usize| 1.0 + SUPPOSED * tokens as f64;
         let below = (1..tokens).rev().find_map(|n| Some((n, self.times[n]?)));
-        let (n, time) = below.unwrap_or((1, 1.0));
-        time * (1.0 + SUPPOSED * (tokens - n) as f64)
+        if let Some((n, time)) = below {
+            return time * more(tokens - n);
+        }
+        let above = (tokens..=MAX_TIMED).find_map(|n| Some((n, self.times[n]?)));
+        above.map_or(more(tokens - 1), |(n, time)| time / more(n - tokens))
     }
 }
 
@@ -213,6 +229,35 @@ mod tests {
         let tried = |costs: &mut Costs| costs.model_draft_len(1, 15, 1, 1.0) > 0;
         let pause = (0..9000).take_while(|_| !tried(&mut cheap)).count();
         assert!((5..5000).contains(&pause), "{pause}");
+    }
+
+    /// However often guesses of a draft model are made, what they are compared with is known.
+    #[test]
+    fn steps_without_guesses_are_timed() {
+        let ms = |ms: f64| Duration::from_secs_f64(ms / 1000.0);
+        let mut costs = Costs::default();
+        let mut drafted = 0;
+        for _ in 0..200 {
+            let len = costs.model_draft_len(1, 15, 1, 1.0);
+            costs.record_step(1 + len, ms(30.0 + len as f64));
+            if len > 0 {
+                costs.record_model_step(1, ms(14.0));
+                costs.record_model_guesses(len, 0);
+            }
+            drafted += len;
+        }
+        assert!((1..20).contains(&drafted), "{drafted} in vain");
+        // One that is always right is made use of in nearly every step.
+        let mut costs = Costs::default();
+        let guessed = (0..200).filter(|_| {
+            let len = costs.model_draft_len(1, 15, 1, 1.0);
+            costs.record_step(1 + len, ms(30.0 + len as f64));
+            costs.record_model_step(1, ms(5.0));
+            costs.record_model_guesses(len, len);
+            len > 0
+        });
+        let guessed = guessed.count();
+        assert!((190..200).contains(&guessed), "{guessed}");
     }
 
     #[test]
