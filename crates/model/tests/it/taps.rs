@@ -1,6 +1,7 @@
 //! Every intermediate result of F32 models against the f64 oracle, tap by tap.
 
 use formats::Gguf;
+use formats::gguf::{Metadata, Value};
 use model::config::Mixer;
 use tensor::DType;
 use testkit::distance::relative_rms;
@@ -229,4 +230,31 @@ fn stories260k() {
         .map(|row| testkit::distance::best(row).0 as u32)
         .collect();
     assert_eq!(best, golden::tokens(&golden["tokens"]));
+}
+
+/// The same factor under each of the names that files have for it.
+#[test]
+fn a_linear_factor_needs_no_type() {
+    let tiny = TinyModel {
+        rope_linear: Some(4.0),
+        ..TinyModel::default()
+    };
+    let run = |gguf: &Gguf| logits(&load(gguf, level(), 1), &[3, 1, 4, 1, 5], 5);
+    let typed = tiny.build();
+    let expected = run(&typed);
+    let key = |name: &str| format!("llama.rope.{name}");
+    for kept in [Some("scaling.factor"), Some("scale_linear"), None] {
+        let (metadata, tensors) = typed.clone().into_parts();
+        let mut other = Metadata::new();
+        for (name, value) in metadata.iter() {
+            if !name.starts_with(&key("scal")) {
+                other.insert(name, value.clone());
+            }
+        }
+        if let Some(kept) = kept {
+            other.insert(&key(kept), Value::F32(4.0));
+        }
+        let other = Gguf::from_parts(other, tensors).expect("sound");
+        assert_eq!(run(&other) == expected, kept.is_some(), "{kept:?}");
+    }
 }
