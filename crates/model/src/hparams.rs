@@ -92,12 +92,8 @@ impl<'a> Hparams<'a> {
             self.check(key, count, "a number from 1 to 16777216", sane)?;
             return Ok(vec![count; n_layers]);
         }
-        let mut sizes = self.metadata.require::<Vec<usize>>(&self.key(key))?;
-        // Layers that guess further tokens have their numbers behind the others.
-        let extra = self.opt::<usize>("nextn_predict_layers")?.unwrap_or(0);
-        if sizes.len() == n_layers.saturating_add(extra) {
-            sizes.truncate(n_layers);
-        }
+        let sizes = self.metadata.require(&self.key(key))?;
+        let sizes: Vec<usize> = self.own_layers(sizes, n_layers)?;
         let len = sizes.len();
         self.check(
             key,
@@ -108,6 +104,15 @@ impl<'a> Hparams<'a> {
         let ok = sizes.iter().all(|&size| size <= MAX_WIDTH);
         self.check(key, format!("{sizes:?}"), "numbers from 1 to 16777216", ok)?;
         Ok(sizes)
+    }
+
+    /// A list without what layers that guess further tokens have behind the others.
+    fn own_layers<T>(&self, mut list: Vec<T>, n_layers: usize) -> Result<Vec<T>, LoadError> {
+        let extra = self.opt::<usize>("nextn_predict_layers")?.unwrap_or(0);
+        if list.len() == n_layers.saturating_add(extra) {
+            list.truncate(n_layers);
+        }
+        Ok(list)
     }
 
     /// What [`Hparams::count_per_layer`] gave for a layer that cannot do without.
@@ -257,7 +262,8 @@ impl<'a> Hparams<'a> {
         if !self.has(key) {
             return Ok(all_but_last(n_layers, period));
         }
-        let layers: Vec<bool> = self.metadata.require(&self.key(key))?;
+        let layers = self.metadata.require(&self.key(key))?;
+        let layers: Vec<bool> = self.own_layers(layers, n_layers)?;
         let (found, expected) = (layers.len(), format!("{n_layers} truth values"));
         self.check(key, found, &expected, found == n_layers)?;
         Ok(layers)

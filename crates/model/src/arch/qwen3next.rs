@@ -71,11 +71,8 @@ pub(super) fn config(
     grouped: bool,
 ) -> Result<ModelConfig, LoadError> {
     let net = delta_net(h, grouped)?;
-    let (n, interval) = (
-        h.size("block_count")?,
-        h.size_or("full_attention_interval", 4)?,
-    );
-    let recurrent = h.layers("attention.recurrent_layers", n, interval)?;
+    let interval = h.size_or("full_attention_interval", 4)?;
+    let recurrent = h.layers("attention.recurrent_layers", h.n_layers()?, interval)?;
     let mut config = llama::hybrid(h, loader, |layer, _| {
         Ok(recurrent[layer].then_some(Mixer::DeltaNet(net)))
     })?;

@@ -4,6 +4,7 @@ mod blocks;
 mod configs;
 mod families;
 mod folders;
+mod further;
 mod invariance;
 mod placement;
 mod quantized;
