@@ -189,6 +189,8 @@ pub enum Role {
     Router,
     /// `[n_experts]`: for the choice, not the weight.
     RouterBias,
+    /// `[n_experts, 2 * d_ff, d_model]`: gates and what they multiply in one.
+    ExpertGateUps,
     /// `[n_experts, d_ff, d_model]`.
     ExpertGates,
     /// `[n_experts, d_ff, d_model]`.

@@ -30,7 +30,6 @@ pub(super) const FAMILY: Family = Family {
         ],
         metadata,
         rows: &[
-            (Role::ExpertGates, Rows::ExpertsInOne(granitemoe::GATE_UP)),
             (Role::ScanDecay, Rows::NegatedExp),
             (Role::ScanGroupNorm, Rows::InRows("ssm.group_count")),
         ],

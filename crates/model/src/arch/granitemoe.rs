@@ -6,8 +6,6 @@
 use super::granite;
 use super::prelude::*;
 
-pub(super) const GATE_UP: &[Role] = &[Role::ExpertGates, Role::ExpertUps];
-
 pub(super) const FAMILY: Family = Family {
     gguf_name: "granitemoe",
     models: "Granite 3 MoE",
@@ -30,7 +28,6 @@ pub(super) const FORM: HuggingFace = HuggingFace {
             "expert_shared_feed_forward_length",
         )
     },
-    rows: &[(Role::ExpertGates, Rows::ExpertsInOne(GATE_UP))],
     permuted: true,
     ..HuggingFace::new("GraniteMoeForCausalLM")
 };
@@ -41,7 +38,7 @@ const NAMES: &[(Role, &str)] = &[
         "model.layers.{i}.block_sparse_moe.router.layer",
     ),
     (
-        Role::ExpertGates,
+        Role::ExpertGateUps,
         "model.layers.{i}.block_sparse_moe.input_linear",
     ),
     (

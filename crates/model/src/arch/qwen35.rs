@@ -27,10 +27,6 @@ pub(super) const FORM: HuggingFace = HuggingFace {
 };
 
 const ROWS: &[(Role, Rows)] = &[
-    (
-        Role::ExpertGates,
-        Rows::ExpertsInOne(&[Role::ExpertGates, Role::ExpertUps]),
-    ),
     (Role::ScanDecay, Rows::DeltaApartDecay),
     (Role::AttentionQkv, Rows::DeltaApart),
     (Role::DeltaGate, Rows::DeltaApart),

@@ -24,10 +24,6 @@ pub(super) const FORM: HuggingFace = HuggingFace {
             Role::AttentionQkv,
             "model.layers.{i}.linear_attn.in_proj_qkv",
         ),
-        (
-            Role::ExpertGates,
-            "model.layers.{i}.mlp.experts.gate_up_proj",
-        ),
         (Role::ScanConv, "model.layers.{i}.linear_attn.conv1d"),
         (Role::ScanStep, "model.layers.{i}.linear_attn.dt_bias"),
         (Role::ScanDecay, "model.layers.{i}.linear_attn.A_log"),

@@ -11,15 +11,8 @@ pub(super) const FAMILY: Family = Family {
     config: qwen3::config,
     hf: &[HuggingFace {
         architecture: "Qwen3VLMoeForConditionalGeneration",
-        names: &[(
-            Role::ExpertGates,
-            "model.layers.{i}.mlp.experts.gate_up_proj",
-        )],
         rows: &[
-            (
-                Role::ExpertGates,
-                Rows::ExpertsInOneTransposed(&[Role::ExpertGates, Role::ExpertUps]),
-            ),
+            (Role::ExpertGateUps, Rows::Transposed),
             (Role::ExpertDowns, Rows::Transposed),
         ],
         ..qwen3vl::FORM

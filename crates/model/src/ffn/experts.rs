@@ -3,6 +3,8 @@
 //! Tokens of a batch are gathered by expert ([`Visits`]), so that each expert's weights are read once in a step, and
 //! all experts' matrices are one job. A token's sum goes by ascending expert whatever it was batched with.
 
+use std::ops::Range;
+
 use crate::LoadError;
 use crate::config::{ExpertsConfig, Ffn, Gating};
 use crate::hparams::MAX_GROUPS;
@@ -44,12 +46,22 @@ impl ExpertsWeights {
         loader: &Loader<'_>,
     ) -> Result<Self, LoadError> {
         let (n, d_ff) = (config.n_experts, config.d_ff);
-        let gates = match config.gated {
-            true => loader.experts((Role::ExpertGates, Role::ExpertGate), layer, (n, d_ff, d))?,
-            false => Vec::new(),
+        let in_one = (Role::ExpertGateUps, Role::ExpertUp);
+        let (gates, ups) = if config.gated && loader.has(in_one.0, layer) {
+            let both = loader.experts(in_one, layer, (n, 2 * d_ff, d))?;
+            let rows = |rows: Range<usize>| both.iter().map(|it| it.rows(rows.clone())).collect();
+            (rows(0..d_ff), rows(d_ff..2 * d_ff))
+        } else {
+            let gates = match config.gated {
+                true => {
+                    loader.experts((Role::ExpertGates, Role::ExpertGate), layer, (n, d_ff, d))?
+                }
+                false => Vec::new(),
+            };
+            let ups = loader.experts((Role::ExpertUps, Role::ExpertUp), layer, (n, d_ff, d))?;
+            (gates, ups)
         };
         let mut gates = gates.into_iter();
-        let ups = loader.experts((Role::ExpertUps, Role::ExpertUp), layer, (n, d_ff, d))?;
         let downs = loader.experts((Role::ExpertDowns, Role::ExpertDown), layer, (n, d, d_ff))?;
         let experts = ups.into_iter().zip(downs).map(|(up, down)| {
             let gate = gates.next();

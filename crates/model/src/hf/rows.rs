@@ -34,10 +34,6 @@ pub enum Rows {
     UnitsIf(&'static str),
     /// A vector as this many rows, which metadata has under the key.
     InRows(&'static str),
-    /// `[n_experts, …]` in one tensor, where each expert has several roles one after the other in equal parts.
-    ExpertsInOne(&'static [Role]),
-    /// The same as `[n_experts, in, out]`.
-    ExpertsInOneTransposed(&'static [Role]),
     /// `[n_experts, in, out]`, or `[n_experts, out, in]` where weights are in blocks; outputs belong to several roles in
     /// turn.
     ExpertsTransposed(&'static [Role]),
@@ -103,11 +99,6 @@ pub(super) fn convert(
         }
         Some(Rows::LatentB) => tensors.extend(latent_b(tensor, place, metadata)?),
         Some(Rows::ExpertsTransposed(roles)) => in_turn(tensor, place, roles, tensors)?,
-        Some(Rows::ExpertsInOne(roles)) => split(tensor, place, roles, 1, tensors)?,
-        Some(Rows::ExpertsInOneTransposed(roles)) => {
-            let rows = transposed(tensor, tensor.name.clone())?;
-            split(&rows, place, roles, 1, tensors)?;
-        }
     }
     Ok(())
 }
@@ -269,45 +260,6 @@ fn transposed(tensor: &Tensor, name: String) -> Result<Tensor, LoadError> {
         shape: [stack, &[cols, rows]].concat(),
         data: data.into(),
     })
-}
-
-/// Cuts dimension `axis` into equal parts, one for each role; copies only parts that do not lie together.
-fn split(
-    tensor: &Tensor,
-    place: &Place,
-    roles: &[Role],
-    axis: usize,
-    tensors: &mut Vec<Tensor>,
-) -> Result<(), LoadError> {
-    let whole = tensor.shape.get(axis).copied().unwrap_or(0);
-    if whole == 0 || !whole.is_multiple_of(roles.len()) {
-        let mut expected = tensor.shape.clone();
-        expected.resize(expected.len().max(axis + 1), 0);
-        expected[axis] = whole.next_multiple_of(roles.len()).max(roles.len());
-        return Err(wrong_shape(tensor, expected));
-    }
-    let mut shape = tensor.shape.clone();
-    shape[axis] = whole / roles.len();
-    let outer: usize = tensor.shape[..axis].iter().product();
-    let part_bytes = tensor.data.len() / outer.max(1) / roles.len();
-    for (i, &role) in roles.iter().enumerate() {
-        let start = |outer: usize| (outer * roles.len() + i) * part_bytes;
-        let data = if outer == 1 {
-            let range = start(0)..start(0) + part_bytes;
-            tensor.data.slice(range).expect("parts of the tensor")
-        } else {
-            let parts = (0..outer).flat_map(|o| &tensor.data[start(o)..][..part_bytes]);
-            parts.copied().collect::<Vec<u8>>().into()
-        };
-        let place = Place { role, ..*place };
-        tensors.push(Tensor {
-            name: place.gguf(),
-            dtype: tensor.dtype,
-            shape: shape.clone(),
-            data,
-        });
-    }
-    Ok(())
 }
 
 /// Rows of experts that belong to `roles` in turn, `[n_experts, out / n_roles, in]` each; copies.

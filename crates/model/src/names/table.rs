@@ -432,6 +432,11 @@ pub const NAMES: &[(Role, &str, &str)] = &[
         "model.layers.{i}.mlp.gate.e_score_correction_bias",
     ),
     (
+        Role::ExpertGateUps,
+        "blk.{i}.ffn_gate_up_exps",
+        "model.layers.{i}.mlp.experts.gate_up_proj",
+    ),
+    (
         Role::ExpertGates,
         "blk.{i}.ffn_gate_exps",
         "model.layers.{i}.mlp.experts.gate_proj",

@@ -5,6 +5,7 @@ mod configs;
 mod families;
 mod folders;
 mod further;
+mod fused;
 mod invariance;
 mod placement;
 mod quantized;
