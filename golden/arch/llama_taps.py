@@ -46,8 +46,10 @@ WANTS = {
     "phi3-longrope-short": {"set": {"rope.scaling.original_context_length": 256}},
     "qwen35": SECTIONS, "qwen35moe": SECTIONS, "qwen35-vl": SECTIONS, "qwen35moe-vl": SECTIONS,
 }
-# Its converter leaves out what makes these what they are.
-NOT_CONVERTED = {"mistral-window": "windows", "ministral": "windows", "bitnet": "scales"}
+WINDOWS = "llama.cpp's converter leaves out the windows"
+NOT_CONVERTED = {"mistral-window": WINDOWS, "ministral": WINDOWS, "bitnet": "llama.cpp's converter leaves out the scales",
+                 "smolvlm": "a folder of which llama.cpp's converter makes what it makes of llama",
+                 "lfm2-vl": "a folder of which llama.cpp's converter makes what it makes of lfm2"}
 TABLE_OF_GELU = "GELU out of a table in f16"
 WHY = {
     "gpt-oss": "rounds the ends of YaRN's ramp, which `truncate: false` forbids",
@@ -178,7 +180,7 @@ def note(name):
 def row(name):
     """A row of the table; each in a process of its own, as llama.cpp aborts if it does not like what it gets."""
     if name in NOT_CONVERTED:
-        return f"| {name} | – | | llama.cpp's converter leaves out its {NOT_CONVERTED[name]} |"
+        return f"| {name} | – | | {NOT_CONVERTED[name]} |"
     run = subprocess.run([sys.executable, __file__, "show", name], capture_output=True, text=True)
     found = [line.split()[1:] for line in run.stdout.splitlines() if line.startswith(f"{name} ")]
     if run.returncode or not found:

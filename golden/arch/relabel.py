@@ -94,8 +94,9 @@ def without(part):
 
 def hardly_seeing(tensors):
     """Leaves out all of what sees, but one tensor that is to be passed over."""
-    kept = "visual.blocks.0.norm1.weight"
-    return {name: tensor for name, tensor in tensors.items() if "visual." not in name or name.endswith(kept)}
+    sees = [name for name in tensors if re.search(r"\b(visual|vision_model|vision_tower|connector|multi_modal_projector)\.", name)]
+    kept = min(sees, key=lambda name: tensors[name].numel())
+    return {name: tensor for name, tensor in tensors.items() if name not in sees or name == kept}
 
 
 def transposed_experts(tensors):

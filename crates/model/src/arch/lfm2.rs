@@ -10,14 +10,24 @@ use Role::*;
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "lfm2",
-    models: "LFM2, LFM2.5",
+    models: "LFM2, LFM2.5, LFM2-VL (text)",
     config,
-    hf: &[HuggingFace {
-        names: NAMES,
-        keys: KEYS,
-        metadata,
-        ..HuggingFace::new("Lfm2ForCausalLM")
-    }],
+    hf: &[
+        FORM,
+        HuggingFace {
+            architecture: "Lfm2VlForConditionalGeneration",
+            text_part: true,
+            ignored: SIGHT,
+            ..FORM
+        },
+    ],
+};
+
+const FORM: HuggingFace = HuggingFace {
+    names: NAMES,
+    keys: KEYS,
+    metadata,
+    ..HuggingFace::new("Lfm2ForCausalLM")
 };
 
 pub(super) const NAMES: &[(Role, &str)] = &[

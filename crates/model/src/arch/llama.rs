@@ -29,7 +29,7 @@ pub(super) const MIXTRAL_EXPERTS: &[(Role, &str)] = &[
 
 pub(super) const FAMILY: Family = Family {
     gguf_name: "llama",
-    models: "Llama 2, 3, 3.1, 3.2, 3.3, Mistral, Ministral 2410, Mixtral, Yi, SmolLM, TinyLlama",
+    models: "Llama 2, 3, 3.1, 3.2, 3.3, Mistral, Ministral 2410, Mixtral, Yi, SmolLM, SmolVLM (text), InternLM 3, TinyLlama",
     config,
     hf: &[
         HuggingFace {
@@ -43,6 +43,17 @@ pub(super) const FAMILY: Family = Family {
         HuggingFace {
             permuted: true,
             ..HuggingFace::new("MinistralForCausalLM")
+        },
+        HuggingFace {
+            permuted: true,
+            ..HuggingFace::new("InternLM3ForCausalLM")
+        },
+        HuggingFace {
+            permuted: true,
+            text_part: true,
+            spelled: &[("text_model.", "")],
+            ignored: &["model.vision_model.", "model.connector."],
+            ..HuggingFace::new("SmolVLMForConditionalGeneration")
         },
         HuggingFace {
             names: MIXTRAL_EXPERTS,
