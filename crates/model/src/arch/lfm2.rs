@@ -55,13 +55,12 @@ pub(super) const KEYS: &[(&str, &str)] = &[
 ];
 
 fn metadata(fields: &mut Fields<'_>) -> Result<(), LoadError> {
-    let d_ff = fields.size("block_ff_dim")?;
-    let d_ff = d_ff.or(fields.size("intermediate_size")?).unwrap_or(0);
+    let other = fields.size("intermediate_size")?;
+    let d_ff = fields.size("block_ff_dim")?.or(other).unwrap_or(0);
     let factor = f64::from(fields.float("block_ffn_dim_multiplier")?.unwrap_or(1.0));
     let step = fields.size("block_multiple_of")?.unwrap_or(256).max(1);
     if fields.flag("block_auto_adjust_ff_dim")?.unwrap_or(true) {
-        let two_thirds = (2 * u64::from(d_ff) / 3) as f64;
-        let d_ff = (factor * two_thirds) as u32;
+        let d_ff = (factor * (2 * u64::from(d_ff) / 3) as f64) as u32;
         let d_ff = d_ff.div_ceil(step).saturating_mul(step);
         fields.set("feed_forward_length", Value::U32(d_ff));
     }
@@ -78,10 +77,11 @@ pub(super) fn layers(fields: &mut Fields<'_>) -> Result<(), LoadError> {
 }
 
 pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
-    let conv = ShortConvConfig {
-        channels: h.size("embedding_length")?,
-        width: h.conv_width("shortconv.l_cache")?,
-    };
+    let (channels, width) = (
+        h.size("embedding_length")?,
+        h.conv_width("shortconv.l_cache")?,
+    );
+    let conv = ShortConvConfig { channels, width };
     let mut config = llama::hybrid(h, loader, |_, n_kv_heads| {
         Ok((n_kv_heads == 0).then_some(Mixer::ShortConv(conv)))
     })?;
