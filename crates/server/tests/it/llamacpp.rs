@@ -1,8 +1,10 @@
 //! llama.cpp's dialect.
 
+use std::io::{BufRead, BufReader};
+
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, options};
+use crate::support::{Fixture, agent, options, stories};
 
 const TEXT: &str = ", a little girl named Lily went to the park with her mom. She";
 
@@ -123,6 +125,40 @@ fn time_is_bounded_once_there_is_a_line() {
 }
 
 #[test]
+fn what_becomes_of_models_is_told() {
+    let path = std::path::PathBuf::from(stories());
+    let mut many = options();
+    (many.model, many.models_dir) = (None, path.parent().map(Into::into));
+    let server = Fixture::start(many);
+    let url = server.url("/models/sse");
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let response = agent().get(url).call().expect("an answer");
+        let lines = BufReader::new(response.into_body().into_reader()).lines();
+        // The first line says that somebody listens.
+        let _ = tell.send(String::new());
+        for line in lines.map_while(Result::ok) {
+            let _ = tell.send(line);
+        }
+    });
+    told.recv().expect("it answers");
+    let wait_for = |status: &str| {
+        let event = json!({ "model": NAME, "event": "model_status", "data": { "status": status } });
+        let wanted = format!("data: {event}");
+        while told.recv().expect("it goes on") != wanted {}
+    };
+    const NAME: &str = "stories260K-f32";
+    let which = json!({ "model": NAME });
+    server.post("/models/load", &which).ok();
+    wait_for("loaded");
+    let listed = server.get(&format!("/v1/models/{NAME}")).ok();
+    assert_eq!(listed["status"]["value"], "loaded");
+    assert_eq!(listed["size"], path.metadata().expect("it is there").len());
+    server.post("/models/unload", &which).ok();
+    wait_for("unloaded");
+}
+
+#[test]
 fn what_is_wrong_has_llama_cpp_s_shape() {
     let server = Fixture::new();
     let wrong = [
@@ -188,7 +224,7 @@ fn slots_show_what_is_under_way() {
     assert_eq!(server.get("/slots?fail_on_no_slot=1").status, 200);
     let long =
         json!({ "prompt": "One", "stream": true, "ignore_eos": true, "n": 3, "temperature": 0.5 });
-    let request = crate::support::agent().post(server.url("/completion"));
+    let request = agent().post(server.url("/completion"));
     let running = request.send(long.to_string()).expect("it begins");
     let slots = busy(&server);
     if slots.len() == 2 {

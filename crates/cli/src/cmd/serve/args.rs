@@ -66,7 +66,7 @@ pub(crate) struct Args {
     pub(super) cache_type_k: Option<KvType>,
     #[arg(long, value_name = "TYPE", hide = true, value_parser = load::kv_type())]
     pub(super) cache_type_v: Option<KvType>,
-    /// Where guesses come from: none, or ngram-… (the text so far)
+    /// Where guesses come from: none, or ngram-… (the text so far); draft-simple is `--draft`
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub(super) spec_type: Vec<String>,
     /// Most tokens that are guessed in a row, as far as that pays; 0 is none

@@ -133,9 +133,11 @@ fn load_settings(
         match kind.as_str() {
             "none" => load.no_speculation = true,
             kind if kind.starts_with("ngram-") => {}
+            // Both guess where there is a draft model.
+            "draft-simple" if load.draft.is_some() => {}
             other => {
                 return Err(Failure::Usage(format!(
-                    "`--spec-type`: expected `none` or `ngram-…`, found `{other}`"
+                    "`--spec-type`: expected `none`, `ngram-…` or, with `--draft`, `draft-simple`, found `{other}`"
                 )));
             }
         }
