@@ -17,14 +17,18 @@ pub(crate) fn routes() -> Routes {
         .get(
             &["/health", "/v1/health", "/readyz"],
             ready,
-            about("Whether requests can be answered"),
+            about("Whether requests can be answered").gives(&[("status", "string")]),
         )
         .get(
             &["/livez"],
             alive,
-            about("Whether the process answers at all"),
+            about("Whether the process answers at all").gives(&[("status", "string")]),
         )
-        .get(&["/version"], version, about("Which version this is"))
+        .get(
+            &["/version"],
+            version,
+            about("Which version this is").gives(&[("version", "string")]),
+        )
         .get(
             &["/metrics"],
             metrics,

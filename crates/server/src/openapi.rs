@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::error::Dialect;
-use crate::routes::Entry;
+use crate::routes::{Entry, Fields};
 
 /// The description of a table of routes; `prefix` goes before every path.
 pub(crate) fn describe(entries: &[Entry], prefix: &str) -> Value {
@@ -90,8 +90,12 @@ fn parameters(entry: &Entry, path: &str, generator: &mut SchemaGenerator) -> Vec
 /// What may come back. Every path can find the server locked, busy, starting or ending.
 fn responses(entry: &Entry, path: &str) -> Value {
     let answers = entry.about.answers.iter();
+    let schema = |name: &str| match (name, entry.about.fields) {
+        ("application/json", fields @ [_, ..]) => answer_schema(fields),
+        _ => json!({}),
+    };
     let content: Map<String, Value> = answers
-        .map(|&name| (name.to_owned(), json!({ "schema": {} })))
+        .map(|&name| (name.to_owned(), json!({ "schema": schema(name) })))
         .collect();
     let mut responses = Map::new();
     responses.insert(
@@ -120,6 +124,16 @@ fn responses(entry: &Entry, path: &str) -> Value {
         responses.insert(status.to_string(), response);
     }
     Value::Object(responses)
+}
+
+/// An object that has these fields.
+fn answer_schema(fields: Fields) -> Value {
+    let types = fields.iter();
+    let types: Map<String, Value> = types
+        .map(|&(name, kind)| (name.to_owned(), json!({ "type": kind })))
+        .collect();
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    json!({ "type": "object", "properties": types, "required": names })
 }
 
 fn error_name(dialect: Dialect) -> &'static str {

@@ -37,7 +37,12 @@ pub(crate) struct About {
     pub(crate) query: Option<SchemaOf>,
     /// What an answer is: the first, or the second if the body asks for a stream.
     pub(crate) answers: Vec<&'static str>,
+    /// Fields that an answer in JSON has, if it is an object.
+    pub(crate) fields: Fields,
 }
+
+/// Names of fields that are always there, and JSON's types of them.
+pub(crate) type Fields = &'static [(&'static str, &'static str)];
 
 /// A handler that answers JSON.
 pub(crate) fn about(summary: &'static str) -> About {
@@ -46,6 +51,7 @@ pub(crate) fn about(summary: &'static str) -> About {
         bodies: Vec::new(),
         query: None,
         answers: vec!["application/json"],
+        fields: &[],
     }
 }
 
@@ -67,6 +73,12 @@ impl About {
         let mut about = self;
         about.answers.push(content_type);
         about
+    }
+
+    /// It answers an object with these fields, and perhaps more.
+    pub(crate) fn gives(mut self, fields: Fields) -> Self {
+        self.fields = fields;
+        self
     }
 
     /// It answers text and the like.

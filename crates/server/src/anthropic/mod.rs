@@ -12,7 +12,7 @@ use ingle::{Ending, FinishReason, StopCause, Usage};
 use serde_json::{Value, json};
 
 use crate::fields::SamplingFields;
-use crate::routes::{Routes, about};
+use crate::routes::{Fields, Routes, about};
 
 /// Its paths.
 pub(crate) fn routes() -> Routes {
@@ -25,14 +25,25 @@ pub(crate) fn routes() -> Routes {
         .post(
             &["/v1/messages"],
             messages::create,
-            messages("Answers a conversation").streams("text/event-stream"),
+            messages("Answers a conversation")
+                .gives(MESSAGE)
+                .streams("text/event-stream"),
         )
         .post(
             &["/v1/messages/count_tokens"],
             messages::count_tokens,
-            messages("How many tokens a conversation is"),
+            messages("How many tokens a conversation is").gives(&[("input_tokens", "integer")]),
         )
 }
+
+const MESSAGE: Fields = &[
+    ("id", "string"),
+    ("type", "string"),
+    ("role", "string"),
+    ("model", "string"),
+    ("content", "array"),
+    ("usage", "object"),
+];
 
 /// Counts of tokens. What was cached is not part of `input_tokens`.
 fn usage(usage: &Usage) -> Value {

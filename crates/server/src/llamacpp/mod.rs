@@ -15,7 +15,7 @@ mod watch;
 use crate::fields::{FormatFields, LimitFields, SamplingFields};
 use crate::openai::chat::chat_about;
 use crate::rerank::{RerankFields, rerank};
-use crate::routes::{About, Routes, about};
+use crate::routes::{About, Fields, Routes, about};
 
 /// Its paths.
 pub(crate) fn routes() -> Routes {
@@ -47,27 +47,33 @@ pub(crate) fn routes() -> Routes {
         .post(
             &["/tokenize"],
             tokens::tokenize,
-            about("Text in tokens").body::<tokens::TokenizeFields>(),
+            about("Text in tokens")
+                .body::<tokens::TokenizeFields>()
+                .gives(&[("tokens", "array")]),
         )
         .post(
             &["/detokenize"],
             tokens::detokenize,
-            about("Tokens as text").body::<tokens::DetokenizeFields>(),
+            about("Tokens as text")
+                .body::<tokens::DetokenizeFields>()
+                .gives(&[("content", "string")]),
         )
         .post(
             &["/apply-template"],
             template::apply,
-            chat_about("A chat as the model sees it"),
+            chat_about("A chat as the model sees it").gives(&[("prompt", "string")]),
         )
         .post(
             &counts,
             template::count,
-            chat_about("How many tokens a chat is"),
+            chat_about("How many tokens a chat is").gives(&[("input_tokens", "integer")]),
         )
         .get(
             &["/props"],
             props::show,
-            about("A model, and what requests to it start from").query::<props::Which>(),
+            about("A model, and what requests to it start from")
+                .query::<props::Which>()
+                .gives(PROPS),
         )
         .post(&["/props"], props::change, about("Changes nothing yet"))
         .get(
@@ -107,6 +113,14 @@ pub(crate) fn routes() -> Routes {
             about("Which models are loaded and let go, as it happens").answers("text/event-stream"),
         )
 }
+
+const PROPS: Fields = &[
+    ("default_generation_settings", "object"),
+    ("total_slots", "integer"),
+    ("model_path", "string"),
+    ("chat_template", "string"),
+    ("build_info", "string"),
+];
 
 fn completing(summary: &'static str) -> About {
     about(summary)

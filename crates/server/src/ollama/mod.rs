@@ -26,44 +26,66 @@ use serde_json::Value;
 
 use self::common::CommonFields;
 use crate::error::{ApiError, Kind, Outcome};
-use crate::routes::{Routes, about};
+use crate::routes::{Fields, Routes, about};
 
 /// Its paths.
 pub(crate) fn routes() -> Routes {
     let name = |summary| about(summary).body::<models::NameFields>();
     let common = |summary| about(summary).body::<CommonFields>().streams(LINES);
+    let models: Fields = &[("models", "array")];
+    const REPLY: Fields = &[
+        ("model", "string"),
+        ("created_at", "string"),
+        ("done", "boolean"),
+    ];
     Routes::default()
         .post(
             &["/api/generate"],
             generate::generate,
-            common("Goes on from a prompt").body::<generate::GenerateFields>(),
+            common("Goes on from a prompt")
+                .body::<generate::GenerateFields>()
+                .gives(REPLY),
         )
         .post(
             &["/api/chat"],
             chat::chat,
-            common("Answers a conversation").body::<chat::ChatFields>(),
+            common("Answers a conversation")
+                .body::<chat::ChatFields>()
+                .gives(REPLY),
         )
         .post(
             &["/api/embed"],
             embed::embed,
-            about("Texts as vectors").body::<embed::EmbedFields>(),
+            about("Texts as vectors")
+                .body::<embed::EmbedFields>()
+                .gives(&[("model", "string"), ("embeddings", "array")]),
         )
         .post(
             &["/api/embeddings"],
             embed::embeddings,
-            about("A text as a vector").body::<embed::EmbeddingsFields>(),
+            about("A text as a vector")
+                .body::<embed::EmbeddingsFields>()
+                .gives(&[("embedding", "array")]),
         )
-        .get(&["/api/tags"], models::tags, about("Models on the disk"))
+        .get(
+            &["/api/tags"],
+            models::tags,
+            about("Models on the disk").gives(models),
+        )
         .post(
             &["/api/show"],
             models::show,
             name("Facts about a model").body::<models::ShowFields>(),
         )
-        .get(&["/api/ps"], models::ps, about("Models in memory"))
+        .get(
+            &["/api/ps"],
+            models::ps,
+            about("Models in memory").gives(models),
+        )
         .get(
             &["/api/version"],
             crate::health::version,
-            about("Which version this is"),
+            about("Which version this is").gives(&[("version", "string")]),
         )
         .post(
             &["/api/pull"],

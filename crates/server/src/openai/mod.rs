@@ -18,7 +18,7 @@ pub(crate) use usage::{PromptProgress, Timings, usage};
 use ingle::FinishReason;
 
 use crate::fields::{FormatFields, LimitFields, ReasoningFields, SamplingFields};
-use crate::routes::{Routes, about};
+use crate::routes::{Fields, Routes, about};
 
 /// Its paths.
 pub(crate) fn routes() -> Routes {
@@ -27,16 +27,18 @@ pub(crate) fn routes() -> Routes {
         let about = responses().body::<SamplingFields>().body::<LimitFields>();
         let about = about.body::<ReasoningFields>();
         if streams {
-            about.streams(EVENTS)
+            about.gives(RESPONSE).streams(EVENTS)
         } else {
-            about
+            about.gives(&[("input_tokens", "integer")])
         }
     };
     Routes::default()
         .post(
             &["/v1/chat/completions", "/chat/completions"],
             chat::complete,
-            chat::chat_about("Answers a conversation").streams(EVENTS),
+            chat::chat_about("Answers a conversation")
+                .gives(REPLIES)
+                .streams(EVENTS),
         )
         .post(
             &["/v1/completions"],
@@ -46,6 +48,7 @@ pub(crate) fn routes() -> Routes {
                 .body::<SamplingFields>()
                 .body::<LimitFields>()
                 .body::<FormatFields>()
+                .gives(REPLIES)
                 .streams(EVENTS),
         )
         .post(
@@ -61,17 +64,57 @@ pub(crate) fn routes() -> Routes {
         .post(
             &["/v1/embeddings"],
             embeddings::embeddings,
-            about("Texts as vectors").body::<embeddings::EmbeddingFields>(),
+            about("Texts as vectors")
+                .body::<embeddings::EmbeddingFields>()
+                .gives(VECTORS),
         )
         .get(
             &["/v1/models", "/models"],
             models::list,
-            about("Models that can be asked for"),
+            about("Models that can be asked for").gives(&[("object", "string"), ("data", "array")]),
         )
-        .get(&["/v1/models/{*id}"], models::show, about("One of them"))
+        .get(
+            &["/v1/models/{*id}"],
+            models::show,
+            about("One of them").gives(MODEL),
+        )
 }
 
 const EVENTS: &str = "text/event-stream";
+
+const REPLIES: Fields = &[
+    ("id", "string"),
+    ("object", "string"),
+    ("created", "integer"),
+    ("model", "string"),
+    ("choices", "array"),
+    ("usage", "object"),
+];
+
+const RESPONSE: Fields = &[
+    ("id", "string"),
+    ("object", "string"),
+    ("created_at", "integer"),
+    ("status", "string"),
+    ("model", "string"),
+    ("output", "array"),
+    ("usage", "object"),
+];
+
+const VECTORS: Fields = &[
+    ("object", "string"),
+    ("data", "array"),
+    ("model", "string"),
+    ("usage", "object"),
+];
+
+const MODEL: Fields = &[
+    ("id", "string"),
+    ("object", "string"),
+    ("created", "integer"),
+    ("owned_by", "string"),
+    ("status", "object"),
+];
 
 /// What identifies this program in responses.
 pub(crate) const FINGERPRINT: &str = concat!("ingle-", env!("CARGO_PKG_VERSION"));

@@ -21,7 +21,7 @@ CHECKS = [
 # One goes on as long as somebody listens, one fetches what it is told to, one removes it.
 LEFT_OUT = ["/models/sse", "/api/pull", "/api/delete"]
 
-SECONDS = 45
+SECONDS = 60
 
 
 @schemathesis.check
