@@ -77,10 +77,8 @@ pub(super) fn layers(fields: &mut Fields<'_>) -> Result<(), LoadError> {
 }
 
 pub(super) fn config(h: &Hparams<'_>, loader: &Loader<'_>) -> Result<ModelConfig, LoadError> {
-    let (channels, width) = (
-        h.size("embedding_length")?,
-        h.conv_width("shortconv.l_cache")?,
-    );
+    let channels = h.size("embedding_length")?;
+    let width = h.conv_width("shortconv.l_cache")?;
     let conv = ShortConvConfig { channels, width };
     let mut config = llama::hybrid(h, loader, |_, n_kv_heads| {
         Ok((n_kv_heads == 0).then_some(Mixer::ShortConv(conv)))
