@@ -57,8 +57,9 @@ fn main() -> Result<(), Error> {
         let without = median(|round| alone(&plain, &prompt, round))?;
         let with = median(|round| alone(&guessing, &prompt, round))?;
         println!(
-            "a reply that {what}: {without:.1} tokens/s, with guesses {with:.1}, {:.2} x",
-            with / without
+            "a reply that {what}: {without:.1} tokens/s, with guesses {with:.1}, {:.2} x; {} so far",
+            with / without,
+            guesses(&guessing)?
         );
         if let Some(drafting) = &drafting {
             let with = median(|round| alone(drafting, &prompt, round))?;

@@ -295,7 +295,7 @@ impl ModelBuilder {
         let backend = ModelBackend::new(
             model.clone(),
             kv_type,
-            (room.num_blocks(model.config()), room.texts),
+            (room.num_blocks(model.config()), room.states),
             room.step_tokens,
             room.max_outputs,
         );
@@ -311,7 +311,7 @@ impl ModelBuilder {
             engine = engine.with_draft(backend);
         }
         if let Some(bytes) = self.prefix_cache {
-            let (blocks, states) = saved.within(bytes, room.texts);
+            let (blocks, states) = saved.within(bytes, room.states);
             engine = engine.with_cache_limit(blocks, states);
         }
         let (commands, latest) = worker::start(engine)?;

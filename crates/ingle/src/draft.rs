@@ -98,8 +98,8 @@ impl Draft {
         model.set_ctx(own_ctx);
         let room = Room {
             kv_tokens: if own_ctx < ctx { own_ctx } else { kv_tokens },
-            texts: Room::of_requests(own_ctx, parallel, kv_tokens).texts,
-            frees_windows: true,
+            states: 0,
+            windows: Room::of_requests(own_ctx, parallel, kv_tokens).windows,
             step_tokens: MAX_STEP_TOKENS.min(own_ctx).max(parallel),
             max_outputs: parallel,
         };

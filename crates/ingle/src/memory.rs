@@ -108,10 +108,10 @@ pub struct Estimate {
 pub struct Room {
     /// Tokens of all keys and values.
     pub kv_tokens: usize,
-    /// Texts of which is kept what there is one of for each: a state, or the window of layers that see no more.
-    pub texts: usize,
-    /// Whether layers with a window let go of what they do not see.
-    pub frees_windows: bool,
+    /// States, of models that keep one for each sequence.
+    pub states: usize,
+    /// Texts whose windows are kept, for layers that see no more.
+    pub windows: usize,
     /// Tokens of a step.
     pub step_tokens: usize,
     /// Rows of logits of a step.
@@ -130,8 +130,8 @@ impl Room {
         let step_tokens = MAX_STEP_TOKENS.min(ctx).max(parallel);
         Self {
             kv_tokens,
-            texts: parallel + KEPT_TEXTS,
-            frees_windows: true,
+            states: parallel + KEPT_TEXTS,
+            windows: parallel.max(kv_tokens / ctx.max(1)) + KEPT_TEXTS,
             step_tokens,
             max_outputs: (parallel + GUESSED_ROWS).min(step_tokens),
         }
@@ -142,8 +142,8 @@ impl Room {
     pub fn of_one(ctx: usize, max_outputs: usize) -> Self {
         Self {
             kv_tokens: ctx,
-            texts: 1,
-            frees_windows: false,
+            states: 1,
+            windows: usize::MAX,
             step_tokens: MAX_STEP_TOKENS.min(ctx),
             max_outputs,
         }
@@ -152,9 +152,8 @@ impl Room {
     /// KV blocks. Layers with a window need no more than it for each text, and what a step computes.
     pub fn num_blocks(&self, config: &ModelConfig) -> NumBlocks {
         let all = KvCache::blocks_for(self.kv_tokens);
-        let window = KvCache::window_of(config).filter(|_| self.frees_windows);
-        let most = window.map_or(all, |len| {
-            let texts = self.texts.saturating_mul(Window::blocks_per_text(len));
+        let most = KvCache::window_of(config).map_or(all, |len| {
+            let texts = self.windows.saturating_mul(Window::blocks_per_text(len));
             texts.saturating_add(KvCache::blocks_for(self.step_tokens))
         });
         let window = most.min(all);
@@ -173,7 +172,7 @@ impl Estimate {
         Self {
             weights,
             kv,
-            state: (KvCache::state_bytes(config) as u64).saturating_mul(room.texts as u64),
+            state: (KvCache::state_bytes(config) as u64).saturating_mul(room.states as u64),
             workspace: Workspace::size_bytes(config, step, outputs) as u64,
             // An entry of 8 bytes for every page.
             process: PROCESS + weights.saturating_add(kv) / 512,
