@@ -225,9 +225,14 @@ pub(crate) const FAMILIES: &[Family] = &[
         traits: WHOLE_WORDS_BOS,
     },
     Family {
-        names: &["dbrx", "smaug-bpe", "glm4", "chatglm-bpe"],
+        names: &["dbrx", "smaug-bpe", "chatglm-bpe"],
         splits: &[LLAMA3],
         traits: PLAIN,
+    },
+    Family {
+        names: &["glm4", "glm5"],
+        splits: &[LLAMA3],
+        traits: WHOLE_WORDS,
     },
     Family {
         names: &["jais-2"],
