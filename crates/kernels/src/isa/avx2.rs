@@ -109,11 +109,6 @@ fn f16_half(a: __m256i) -> __m256 {
 }
 
 #[inline(always)]
-fn bf16_half(x: __m128i) -> __m256 {
-    unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(x))) }
-}
-
-#[inline(always)]
 fn load_pair(x: &[u8; 64]) -> V {
     unsafe {
         [
@@ -144,6 +139,7 @@ macro_rules! lanewise {
 
 impl<const VNNI: bool> Isa for Avx2<VNNI> {
     type Plain = Self;
+    type Bf16 = Self;
     type F32 = F;
     type I32 = V;
     type B64 = V;
@@ -247,15 +243,6 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
             [
                 _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast())),
                 _mm256_cvtph_ps(_mm_loadu_si128(x[16..].as_ptr().cast())),
-            ]
-        }
-    }
-    #[inline(always)]
-    fn bf16_bytes(self, x: &[u8; 32]) -> F {
-        unsafe {
-            [
-                bf16_half(_mm_loadu_si128(x.as_ptr().cast())),
-                bf16_half(_mm_loadu_si128(x[16..].as_ptr().cast())),
             ]
         }
     }

@@ -1,4 +1,4 @@
-//! AVX-512 F, BW, DQ and VL, alone, with VNNI, or with VNNI, VBMI and GFNI: one register per vector.
+//! AVX-512 F, BW, DQ and VL, alone, with VNNI, with VNNI, VBMI and GFNI, or with VNNI and BF16: one register per vector.
 //!
 //! Soundness: a token exists only if `new` saw every feature used here, so each intrinsic may run;
 //! every load and store goes through a reference to an array of the right size; no pointer outlives a call.
@@ -19,11 +19,11 @@ use std::arch::x86_64::*;
 use super::{Isa, Op, Rows, gathered};
 use crate::quant::codebook::Codebook;
 
-/// Proof of AVX-512 F, BW, DQ, VL, FMA and F16C, of VNNI if `VNNI`, of VBMI and GFNI if `GFNI`.
+/// Proof of AVX-512 F, BW, DQ, VL, FMA and F16C, of VNNI if `VNNI`, of VBMI and GFNI if `GFNI`, of BF16 if `BF16`.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512<const VNNI: bool, const GFNI: bool>(());
+pub(crate) struct Avx512<const VNNI: bool, const GFNI: bool, const BF16: bool = false>(());
 
-impl<const VNNI: bool, const GFNI: bool> Avx512<VNNI, GFNI> {
+impl<const VNNI: bool, const GFNI: bool, const BF16: bool> Avx512<VNNI, GFNI, BF16> {
     pub(crate) fn new() -> Option<Self> {
         let base = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -35,7 +35,10 @@ impl<const VNNI: bool, const GFNI: bool> Avx512<VNNI, GFNI> {
         let vnni = !VNNI || is_x86_feature_detected!("avx512vnni");
         let gfni =
             !GFNI || is_x86_feature_detected!("avx512vbmi") && is_x86_feature_detected!("gfni");
-        (base && vnni && gfni && (VNNI || !GFNI)).then_some(Self(()))
+        let bf16 = !BF16 || is_x86_feature_detected!("avx512bf16");
+        // The combinations that there is a function for.
+        let is_made = VNNI && !(GFNI && BF16) || !GFNI && !BF16;
+        (base && vnni && gfni && bf16 && is_made).then_some(Self(()))
     }
 }
 
@@ -53,6 +56,11 @@ fn enter_vnni<O: Op>(token: Avx512<true, false>, op: O) -> O::Output {
     enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,gfni,avx2,fma,f16c"
 )]
 fn enter_gfni<O: Op>(token: Avx512<true, true>, op: O) -> O::Output {
+    op.eval(token)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,f16c")]
+fn enter_bf16<O: Op>(token: Avx512<true, false, true>, op: O) -> O::Output {
     op.eval(token)
 }
 
@@ -94,9 +102,11 @@ macro_rules! lanewise {
     )*};
 }
 
-impl<const VNNI: bool, const GFNI: bool> Isa for Avx512<VNNI, GFNI> {
+impl<const VNNI: bool, const GFNI: bool, const BF16: bool> Isa for Avx512<VNNI, GFNI, BF16> {
     // Attention and most formats have no use for VBMI and GFNI.
     type Plain = Avx512<VNNI, false>;
+    // Zen 4 and Sapphire Rapids have it, Ice Lake has not. (So has Cooper Lake, without GFNI: it goes without.)
+    type Bf16 = Avx512<VNNI, false, GFNI>;
     type F32 = __m512;
     type I32 = __m512i;
     type B64 = __m512i;
@@ -127,10 +137,11 @@ impl<const VNNI: bool, const GFNI: bool> Isa for Avx512<VNNI, GFNI> {
     }
     #[inline(always)]
     fn run<O: Op>(self, op: O) -> O::Output {
-        match (VNNI, GFNI) {
-            (false, _) => unsafe { enter(Avx512(()), op) },
-            (true, false) => unsafe { enter_vnni(Avx512(()), op) },
-            (true, true) => unsafe { enter_gfni(Avx512(()), op) },
+        match (VNNI, GFNI, BF16) {
+            (false, ..) => unsafe { enter(Avx512(()), op) },
+            (true, false, false) => unsafe { enter_vnni(Avx512(()), op) },
+            (true, true, _) => unsafe { enter_gfni(Avx512(()), op) },
+            (true, false, true) => unsafe { enter_bf16(Avx512(()), op) },
         }
     }
 
@@ -166,19 +177,25 @@ impl<const VNNI: bool, const GFNI: bool> Isa for Avx512<VNNI, GFNI> {
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(x.as_ptr().cast())) }
     }
     #[inline(always)]
-    fn bf16_bytes(self, x: &[u8; 32]) -> __m512 {
-        unsafe {
-            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(x.as_ptr().cast()));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
-        }
-    }
-    #[inline(always)]
     fn abs(self, a: __m512) -> __m512 {
         unsafe { _mm512_abs_ps(a) }
     }
     #[inline(always)]
     fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn dot_bf16(self, acc: __m512, w: __m512i, x: __m512i) -> __m512 {
+        if BF16 {
+            return unsafe {
+                let (w, x) = (core::mem::transmute(w), core::mem::transmute(x));
+                _mm512_dpbf16_ps(acc, w, x)
+            };
+        }
+        let high = |a| self.as_f32(self.and_i32(a, self.splat_i32(!0xffff)));
+        let low = |a| self.as_f32(self.shl_i32::<16>(a));
+        let acc = self.mul_add(high(w), high(x), acc);
+        self.mul_add(low(w), low(x), acc)
     }
     #[inline(always)]
     fn round(self, a: __m512) -> __m512 {

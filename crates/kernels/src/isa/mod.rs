@@ -58,6 +58,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     const TOKENS: usize;
     /// The level for what this one has no better instructions for: itself, or one below.
     type Plain: Isa;
+    /// The level with instructions for bf16 that CPUs of this one may have; else as `Plain`.
+    type Bf16: Isa;
 
     /// The token, if this CPU has the level.
     fn get() -> Option<Self>;
@@ -68,10 +70,9 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn splat(self, x: f32) -> Self::F32;
     fn load(self, x: &[f32; 16]) -> Self::F32;
     fn store(self, x: Self::F32, out: &mut [f32; 16]);
-    /// 16 little-endian f32, f16 or bf16 to f32.
+    /// 16 little-endian f32 or f16 to f32.
     fn f32_bytes(self, x: &[u8; 64]) -> Self::F32;
     fn f16_bytes(self, x: &[u8; 32]) -> Self::F32;
-    fn bf16_bytes(self, x: &[u8; 32]) -> Self::F32;
     /// 16 f16 to f32.
     fn load_f16(self, x: &[u16; 16]) -> Self::F32;
     /// Rounds to f16, ties to even.
@@ -85,6 +86,15 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn abs(self, a: Self::F32) -> Self::F32;
     /// `a * b + c`, rounded once.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// `acc`, plus the product of the high halves, plus that of the low ones, which are bf16: products are exact, sums
+    /// rounded one by one. Numbers below 2^-126 may be taken for zero.
+    #[inline(always)]
+    fn dot_bf16(self, acc: Self::F32, w: Self::I32, x: Self::I32) -> Self::F32 {
+        let high = |a| self.as_f32(self.and_i32(a, self.splat_i32(!0xffff)));
+        let low = |a| self.as_f32(self.shl_i32::<16>(a));
+        let acc = self.mul_add(high(w), high(x), acc);
+        self.mul_add(low(w), low(x), acc)
+    }
     /// Nearest integer, ties to even.
     fn round(self, a: Self::F32) -> Self::F32;
     /// `2^n` for lanes holding whole numbers in -126..=127.

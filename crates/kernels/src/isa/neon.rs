@@ -108,6 +108,7 @@ fn of_row() -> uint8x16_t {
 
 impl<const DOT: u8> Isa for Arm<DOT> {
     type Plain = Self;
+    type Bf16 = Self;
     type F32 = F;
     type I32 = V;
     type B64 = B;
@@ -172,13 +173,6 @@ impl<const DOT: u8> Isa for Arm<DOT> {
     #[inline(always)]
     fn f16_bytes(self, x: &[u8; 32]) -> F {
         quarters!(I => unsafe { f16(vreinterpret_u16_u8(vld1_u8(x.as_ptr().add(8 * I)))) })
-    }
-    #[inline(always)]
-    fn bf16_bytes(self, x: &[u8; 32]) -> F {
-        quarters!(I => unsafe {
-            let four = vreinterpret_u16_u8(vld1_u8(x.as_ptr().add(8 * I)));
-            vreinterpretq_f32_u32(vshll_n_u16::<16>(four))
-        })
     }
     // x86's rule for both: the second operand unless the first is greater, or less.
     #[inline(always)]

@@ -28,6 +28,7 @@ fn bytes2(a: [u8; 64], b: [u8; 64], f: impl Fn(u8, u8) -> u8) -> [u8; 64] {
 
 impl Isa for Scalar {
     type Plain = Self;
+    type Bf16 = Self;
     type F32 = [f32; LANES];
     type I32 = [i32; LANES];
     type B64 = [u8; 64];
@@ -72,11 +73,6 @@ impl Isa for Scalar {
     fn f16_bytes(self, x: &[u8; 32]) -> Self::F32 {
         let pairs = x.as_chunks::<2>().0;
         std::array::from_fn(|i| half::f16::from_le_bytes(pairs[i]).to_f32())
-    }
-    #[inline(always)]
-    fn bf16_bytes(self, x: &[u8; 32]) -> Self::F32 {
-        let pairs = x.as_chunks::<2>().0;
-        std::array::from_fn(|i| half::bf16::from_le_bytes(pairs[i]).to_f32())
     }
     #[inline(always)]
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32 {

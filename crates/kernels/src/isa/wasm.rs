@@ -141,6 +141,7 @@ fn dot_quarter(acc: v128, w: V, x: V) -> v128 {
 
 impl Isa for Simd128 {
     type Plain = Self;
+    type Bf16 = Self;
     type F32 = V;
     type I32 = V;
     type B64 = V;
@@ -212,16 +213,6 @@ impl Isa for Simd128 {
             f16(u32x4_extend_high_u16x8(low)),
             f16(u32x4_extend_low_u16x8(high)),
             f16(u32x4_extend_high_u16x8(high)),
-        ]
-    }
-    #[inline(always)]
-    fn bf16_bytes(self, x: &[u8; 32]) -> V {
-        let (low, high) = (load(x, 0), load(x, 1));
-        [
-            i32x4_shl(u32x4_extend_low_u16x8(low), 16),
-            i32x4_shl(u32x4_extend_high_u16x8(low), 16),
-            i32x4_shl(u32x4_extend_low_u16x8(high), 16),
-            i32x4_shl(u32x4_extend_high_u16x8(high), 16),
         ]
     }
     // x86's rule for both: the second operand unless the first is greater, or less.

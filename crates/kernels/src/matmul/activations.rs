@@ -1,8 +1,9 @@
-//! Activations in the forms that weights want them: int8 blocks with f32 scales, and their sums.
+//! Activations in the forms that weights want them: int8 blocks with f32 scales, and their sums; or bf16.
 //!
 //! As in ggml, formats of 32 weights take a scale per 32 activations and formats of 256 weights one per
 //! 256. Unlike ggml, scales stay f32. `q = round(x / d)` to even, `d = max|x| / 127`.
 
+use super::bf16;
 use crate::Context;
 use crate::isa::{Isa, Op, dispatch};
 use crate::quant::STEP;
@@ -12,16 +13,19 @@ use crate::quant::STEP;
 pub enum XKind {
     /// f32 as they are.
     F32,
+    /// bf16.
+    Bf16,
     /// int8 with a scale per 32.
     Per32,
     /// int8 with a scale per 256.
     Per256,
 }
 
-/// Int8 forms of a matrix `[m, k]`, in buffers made at load.
+/// Forms of a matrix `[m, k]`, in buffers made at load.
 pub struct Activations {
     per32: Int8,
     per256: Int8,
+    bf16: bf16::Rows,
 }
 
 /// A token's int8 values for one step of `k`, with everything that products need of them.
@@ -89,18 +93,20 @@ impl Activations {
         Self {
             per32: new(32),
             per256: new(256),
+            bf16: bf16::Rows::new(max_tokens, max_k),
         }
     }
 
     /// Bytes that [`Activations::new`] takes.
     pub fn size_bytes(max_tokens: usize, max_k: usize) -> usize {
-        2 * padded(max_tokens) * max_k.div_ceil(STEP) * size_of::<XStep>()
+        let int8 = padded(max_tokens) * max_k.div_ceil(STEP) * size_of::<XStep>();
+        2 * int8 + bf16::Rows::size_bytes(max_tokens, max_k)
     }
 
     /// Brings `x` `[m, k]` into each of the forms `kinds`; forms not named are gone.
     ///
     /// # Panics
-    /// If `x` is no whole rows, or `k` does not suit a form (a multiple of 32 or 256).
+    /// If `x` is no whole rows, or `k` does not suit an int8 form (a multiple of 32 or 256).
     pub fn quantize(
         &mut self,
         context: &Context,
@@ -108,10 +114,16 @@ impl Activations {
         k: usize,
         kinds: impl Iterator<Item = XKind>,
     ) {
-        (self.per32.m, self.per256.m) = (0, 0);
+        (self.per32.m, self.per256.m, self.bf16.m) = (0, 0, 0);
         for kind in kinds {
             let form = match kind {
                 XKind::F32 => continue,
+                XKind::Bf16 => {
+                    if self.bf16.m == 0 {
+                        self.bf16.fill(context, x, k);
+                    }
+                    continue;
+                }
                 XKind::Per32 => &mut self.per32,
                 XKind::Per256 => &mut self.per256,
             };
@@ -129,11 +141,20 @@ impl Activations {
         }
     }
 
+    /// Row `row` in bf16.
+    #[inline(always)]
+    pub(super) fn bf16_row(&self, row: usize) -> &[i32] {
+        self.bf16.row(row)
+    }
+
     pub(super) fn assert_holds(&self, kind: XKind, m: usize, k: usize) {
-        if kind != XKind::F32 {
-            let form = self.form(kind);
-            assert_eq!((form.m, form.k), (m, k), "activations hold x as {kind:?}");
-        }
+        let held = match kind {
+            XKind::F32 => return,
+            XKind::Bf16 => (self.bf16.m, self.bf16.k),
+            XKind::Per32 => (self.per32.m, self.per32.k),
+            XKind::Per256 => (self.per256.m, self.per256.k),
+        };
+        assert_eq!(held, (m, k), "activations hold x as {kind:?}");
     }
 }
 

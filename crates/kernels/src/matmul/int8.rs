@@ -165,22 +165,21 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
         for step in 0..num_steps {
             let (len, at) = (self.task.len(step), step * row_step);
             let scales = &mut strips[0].scales;
-            // A strip is a stretch of memory: ask for the same part of the next one, line after line.
+            // A strip is a stretch of memory: ask for the same part of the next one, line after line; if columns are
+            // used as they are made, bit by bit between products (see `Source::ask`): a core waits while more lines are
+            // asked for than it can have under way.
             // (Asking for a strip's own rows a little ahead does not help: sixteen streams are slow.)
-            let step_bytes = LANES * row_step;
-            prefetch(
-                isa,
-                rows.data(),
-                strip_bytes + step * step_bytes,
-                step_bytes,
-            );
+            let ahead = strip_bytes + step * LANES * row_step;
+            if F::STORE_COLUMNS || F::WHOLE {
+                prefetch(isa, rows.data(), ahead, LANES * row_step);
+            }
             let x = &x.step(step)[first..];
             // Where a column is used once or twice, that is cheaper than storing it.
             if F::STORE_COLUMNS || F::WHOLE && m > 1 {
                 transpose::<I, F>(isa, &rows, at, len, columns);
-                products::<I, F>(isa, &rows, at, len, Some(columns), scales, m, x, y);
+                products::<I, F>(isa, &rows, (at, 0), len, Some(columns), scales, m, x, y);
             } else {
-                products::<I, F>(isa, &rows, at, len, None, scales, m, x, y);
+                products::<I, F>(isa, &rows, (at, ahead), len, None, scales, m, x, y);
             }
         }
     }
@@ -251,12 +250,12 @@ fn prefetch<I: Isa>(isa: I, data: &[u8], at: usize, len: usize) {
     }
 }
 
-/// One step of few tokens.
+/// One step of few tokens; `ahead` is asked for on the way, if columns are not stored.
 #[inline(always)]
 fn products<I: Isa, F: QuantFormat>(
     isa: I,
     rows: &Rows<'_>,
-    at: usize,
+    (at, ahead): (usize, usize),
     len: usize,
     columns: Option<&Columns>,
     scales: &mut Scales,
@@ -266,13 +265,14 @@ fn products<I: Isa, F: QuantFormat>(
 ) {
     read_scales::<I, F>(isa, rows, at, len, columns, scales);
     let scales = &*scales;
-    let source = &Packed::<F>::new(rows, at, columns, &scales.tables);
+    let packed = Packed::<F>::new(rows, at, columns, &scales.tables);
+    let source = &Packed { ahead, ..packed };
     if F::CHEAP {
         each_group::<I, F::Shape, _>(isa, source, len, scales, m, x, y);
     } else {
         let (x, y) = (x.first_chunk(), y.first_chunk_mut());
         let (x, y) = (x.expect("one token"), y.expect("one token"));
-        product::<I, F::Shape, _, 1>(isa, source, len, scales, x, y);
+        product::<I, F::Shape, _, 1>(isa, source, len, scales, true, x, y);
     }
 }
 
@@ -329,6 +329,8 @@ struct Packed<'a, F> {
     at: usize,
     columns: Option<&'a Columns>,
     tables: &'a Tables,
+    /// Where what will be needed next begins.
+    ahead: usize,
     format: PhantomData<F>,
 }
 
@@ -345,6 +347,7 @@ impl<'a, F: QuantFormat> Packed<'a, F> {
             at,
             columns,
             tables,
+            ahead: 0,
             format: PhantomData,
         }
     }
@@ -378,6 +381,18 @@ impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
     #[inline(always)]
     fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4] {
         F::together(isa, self.block(span), self.tables)
+    }
+
+    #[inline(always)]
+    fn ask(&self, isa: I, i: usize) {
+        if self.columns.is_some() {
+            return;
+        }
+        // Bytes of 16 weights of 16 rows.
+        let size = const { LANES * 16 * F::BLOCK_BYTES / F::BLOCK_LEN };
+        for line in 0..size.div_ceil(64) {
+            isa.prefetch(self.rows.data(), self.ahead + i * size + 64 * line);
+        }
     }
 
     const WHOLE: bool = F::WHOLE;

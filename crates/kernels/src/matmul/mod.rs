@@ -1,10 +1,11 @@
 //! `y[M,N] = x[M,K] * w[N,K]^T` for weights of every type, as they lie in the file.
 //!
 //! Quantised weights meet activations in int8 (see [`crate::quant`] for the arithmetic), plain floats
-//! meet them in f32. The result is the same bits for one token or many, any number of threads and
+//! meet them in f32, bf16 meets them in bf16. The result is the same bits for one token or many, any number of threads and
 //! every level: each output element is a fixed sequence of float operations, whatever shares its tile.
 
 mod activations;
+mod bf16;
 mod float;
 mod int8;
 mod sums;
@@ -50,13 +51,13 @@ impl MatmulKernel {
 
     fn at<I: Isa>(dtype: DType, level: Level) -> Option<Self> {
         macro_rules! float {
-            ($format:ty, $name:literal) => {
+            ($format:ty, $name:literal, $run:expr) => {
                 Some(Self {
                     format: $name,
                     level,
                     dtype,
-                    x_kind: XKind::F32,
-                    run: float::task::<I::Plain, $format>,
+                    x_kind: <$format as float::FloatFormat>::X_KIND,
+                    run: $run,
                 })
             };
         }
@@ -76,9 +77,12 @@ impl MatmulKernel {
             };
         }
         match dtype {
-            DType::F32 => float!(float::F32, "f32"),
-            DType::F16 => float!(float::F16, "f16"),
-            DType::BF16 => float!(float::Bf16, "bf16"),
+            DType::F32 => float!(float::F32, "f32", float::task::<I::Plain, float::F32>),
+            DType::F16 => float!(float::F16, "f16", float::task::<I::Plain, float::F16>),
+            DType::BF16 if I::Bf16::get().is_some() => {
+                float!(float::Bf16, "bf16", float::task::<I::Bf16, float::Bf16>)
+            }
+            DType::BF16 => float!(float::Bf16, "bf16", float::task::<I::Plain, float::Bf16>),
             _ => with_format!(dtype, int8, None),
         }
     }

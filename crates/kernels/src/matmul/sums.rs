@@ -18,6 +18,9 @@ pub(super) trait Source<I: Isa> {
     fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4];
     /// Whether [`Source::whole`] is the better way for one token.
     const WHOLE: bool = false;
+    /// Asks for a share of what will be needed next, while sixteen `i` of a step is computed.
+    #[inline(always)]
+    fn ask(&self, _: I, _i: usize) {}
     /// `Σ (code - BIAS)·q` over a step of a group of its own.
     fn whole(&self, isa: I, x: &XStep) -> I::I32;
 }
@@ -65,7 +68,7 @@ pub(super) fn each_group<I: Isa, S: CodeShape, C: Source<I>>(
             ($tokens:literal) => {{
                 let x = x[first..].first_chunk().expect("tokens are padded");
                 let y = y[first..].first_chunk_mut().expect("tokens are padded");
-                product::<I, S, C, $tokens>(isa, source, len, scales, x, y);
+                product::<I, S, C, $tokens>(isa, source, len, scales, first == 0, x, y);
                 $tokens
             }};
         }
@@ -89,6 +92,7 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     source: &C,
     len: usize,
     scales: &Scales,
+    asks: bool,
     x: &[XStep; T],
     y: &mut [[f32; LANES]; T],
 ) {
@@ -117,6 +121,9 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
                     None => source.sixteen::<$s>(isa, span),
                 };
                 let sixteen = span * (C::SPAN / 16) + $s;
+                if asks {
+                    source.ask(isa, sixteen);
+                }
                 sums.sixteen::<S, $s>(isa, codes, sixteen, x, scales);
             };
         }

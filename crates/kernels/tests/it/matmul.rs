@@ -73,6 +73,7 @@ fn products_are_near_an_f64_oracle() {
                 let steps: f64 = w.iter().map(|&w| f64::from(w).abs() / 254.0).sum();
                 let bound = match kernel.x_kind() {
                     XKind::F32 => size * 1e-6,
+                    XKind::Bf16 => size / 512.0,
                     // Errors of 512 steps are independent: their sum stays far below the worst case.
                     _ => steps / 3.0 + size * 1e-6,
                 };
@@ -211,6 +212,7 @@ fn parts_with_weights_of_their_own_are_as_if_each_were_alone() {
             DType::IQ2_XXS,
             DType::TQ1_0,
             DType::F16,
+            DType::BF16,
         ];
         let kernels =
             types.map(|dtype| MatmulKernel::new(dtype, Level::best()).expect("a weight type"));
@@ -245,6 +247,35 @@ fn parts_with_weights_of_their_own_are_as_if_each_were_alone() {
                 assert_eq!(alone, joint[start * n..end * n], "part {part} of {ends:?}");
             }
             start = end;
+        }
+    }
+}
+
+#[test]
+fn activations_in_bf16_are_rounded_to_the_nearest() {
+    // Weights that pick an activation each, of a row with a tail.
+    let k = 19;
+    let mut weights = vec![0; k * k * 2];
+    for i in 0..k {
+        weights[2 * (i * k + i)..][..2].copy_from_slice(&half::bf16::ONE.to_le_bytes());
+    }
+    let mut random = Random(3);
+    let mut x = random.floats(k);
+    // Ties, to either side, and what carries into the exponent.
+    x[0] = f32::from_bits(0x3f80_8000);
+    x[1] = f32::from_bits(0x3f81_8000);
+    x[2] = f32::from_bits(0xbfff_ffff);
+    x[3] = 3.0e38;
+    for level in Level::available() {
+        let y = product(level, 1, DType::BF16, (&weights, k, k), &x, 1);
+        for (x, y) in x.iter().zip(y) {
+            assert_eq!(y, half::bf16::from_f32(*x).to_f32(), "{x} at {level:?}");
+        }
+        for odd in [f32::NAN, f32::INFINITY] {
+            let mut x = x.clone();
+            x[5] = odd;
+            let y = product(level, 1, DType::BF16, (&weights, k, k), &x, 1);
+            assert!(y.iter().all(|y| !y.is_finite()), "{odd} is no number");
         }
     }
 }
