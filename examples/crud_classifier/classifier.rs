@@ -13,16 +13,16 @@ pub(crate) const LABELS: [&str; 5] = ["create", "read", "update", "delete", "oth
 /// What the model is told.
 pub(crate) const INSTRUCTIONS: &str = "\
 You label database statements, program code, HTTP requests and plain sentences by what they do to data.
-create: new data or new objects appear (insert, import, add, book, sign up, create anything, POST).
-read: data is looked at and nothing changes (select, show, find, list, export, describe, questions about data, GET, HEAD).
-update: what exists is changed and stays (update, alter anything, rename, set, move, turn on or off, PUT, PATCH).
+create: new data or new objects appear (insert, import, load, add, book, sign up, create anything, POST).
+read: data is looked at or copied out and nothing changes (select, show, find, list, export, unload, describe, explain, help, questions about data, GET, HEAD).
+update: what exists is changed and stays (update, alter anything, comment on, rename, set, reset, expire, move, turn on or off, PUT, PATCH).
 delete: what exists goes away (delete, drop anything, truncate, remove, clear, flush, cancel, DELETE).
-other: anything else (transactions, permissions, connections, session settings, maintenance, headers, small talk, general knowledge).
+other: nothing of this (transactions, grants, connections, session settings, locks, maintenance, headers, small talk, general knowledge).
 What matters is the action, not words in names or in quoted text.
 Answer with one word: create, read, update, delete or other.";
 
 /// Statements with their labels, shown to the model as earlier turns. None of them is in the labelled set.
-pub(crate) const EXAMPLES: [(&str, &str); 15] = [
+pub(crate) const EXAMPLES: [(&str, &str); 25] = [
     (
         "INSERT INTO planets (name, moons) VALUES ('Mars', 2)",
         "create",
@@ -40,6 +40,19 @@ pub(crate) const EXAMPLES: [(&str, &str); 15] = [
     ("db.planets.insertOne({ name: \"Ceres\" })", "create"),
     ("PATCH /planets/4 {\"moons\": 3}", "update"),
     ("OPTIONS /planets", "other"),
+    ("DROP TRIGGER count_moons ON planets", "delete"),
+    ("EXPORT planets TO 'planets.parquet'", "read"),
+    ("client = MongoClient(uri)", "other"),
+    ("SET planets.cache = off", "other"),
+    ("REINDEX planets", "other"),
+    ("HEXISTS planet:4 moons", "read"),
+    ("COMMENT ON VIEW inner_planets IS 'up to Mars'", "update"),
+    ("DROP DOMAIN mass", "delete"),
+    (
+        "SELECT * INTO far_planets FROM planets WHERE au > 9",
+        "create",
+    ),
+    ("PERSIST planet:4", "update"),
     ("Which planet is the largest one in the table?", "read"),
     ("Write down a new planet named Vulcan.", "create"),
     ("GRANT UPDATE ON planets TO astronomer", "other"),
@@ -94,7 +107,8 @@ impl Classifier {
     /// If the model fails, or spells a label in another way than its tokenizer.
     pub(crate) fn classify(&self, statement: &str) -> Result<Answer, Box<dyn std::error::Error>> {
         let mut sampler = SamplerParams::greedy();
-        sampler.logprobs = Some(TOP);
+        sampler.logprobs = Some(0);
+        sampler.logprob_tokens = self.tokens.to_vec();
         let request = self.model.chat(Chat(prompt(statement)));
         let reply = request
             .choice(LABELS)
@@ -103,11 +117,8 @@ impl Classifier {
             .run()?;
         let first = reply.tokens.first().ok_or("the model said nothing")?;
         let logprob = |token: &u32| {
-            let chosen = (first.id == *token).then_some(first.logprob).flatten();
             let found = first.top_logprobs.iter().find(|(id, _)| id == token);
-            chosen
-                .or(found.map(|&(_, logprob)| logprob))
-                .unwrap_or(f32::NEG_INFINITY)
+            found.map_or(f32::NEG_INFINITY, |&(_, logprob)| logprob)
         };
         let logprobs = self.tokens.each_ref().map(logprob);
         // Softmax over the labels alone.
@@ -115,7 +126,8 @@ impl Classifier {
         if largest == f32::NEG_INFINITY {
             return Err(format!("`{}` is not the first token of a label", reply.text).into());
         }
-        let weights = logprobs.map(|logprob| (logprob - largest).exp());
+        let mut weights = logprobs.map(|logprob| (logprob - largest).exp());
+        weights[LABELS.len() - 1] *= OTHER;
         let sum: f32 = weights.iter().sum();
         let best = (0..LABELS.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]));
         Ok(Answer {
@@ -125,8 +137,9 @@ impl Classifier {
     }
 }
 
-/// How many of the best tokens are looked through for the labels.
-const TOP: usize = 100;
+/// What the probability of `other`, the last label, is multiplied with: a small model takes for it what it does not know.
+/// In the middle of the values (0.4 to 0.8) that do best over `development.tsv`.
+const OTHER: f32 = 0.6;
 
 /// Tokens of instructions, examples and a statement together: keys and values for more would only take memory.
 const CTX: usize = 2_048;

@@ -21,7 +21,11 @@ pub(crate) struct Report {
     times_ms: Vec<f64>,
 }
 
-pub(crate) fn evaluate(classifier: &Classifier) -> Result<Report, Box<dyn std::error::Error>> {
+/// The statements of a table like `statements.tsv`, or of that.
+pub(crate) fn evaluate(
+    classifier: &Classifier,
+    table: Option<&str>,
+) -> Result<Report, Box<dyn std::error::Error>> {
     // The first request computes the instructions; it is counted nowhere.
     classifier.classify("SELECT 1")?;
     let mut report = Report {
@@ -30,15 +34,15 @@ pub(crate) fn evaluate(classifier: &Classifier) -> Result<Report, Box<dyn std::e
         wrong: Vec::new(),
         times_ms: Vec::new(),
     };
-    for line in STATEMENTS.lines().skip(1) {
+    for line in table.unwrap_or(STATEMENTS).lines().skip(1) {
         let mut fields = line.splitn(3, '\t');
         let (Some(label), Some(kind), Some(statement)) =
             (fields.next(), fields.next(), fields.next())
         else {
-            return Err(format!("statements.tsv: expected three fields, found `{line}`").into());
+            return Err(format!("expected three fields, found `{line}`").into());
         };
         let truth = LABELS.iter().position(|&known| known == label);
-        let truth = truth.ok_or_else(|| format!("statements.tsv: unknown label `{label}`"))?;
+        let truth = truth.ok_or_else(|| format!("unknown label `{label}`"))?;
         let start = Instant::now();
         let answer = classifier.classify(statement)?;
         report.times_ms.push(start.elapsed().as_secs_f64() * 1e3);

@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release -p ingle --example crud_classifier -- --model NAME "DROP TABLE users"
 //! … --model NAME --json FILE        a statement a line; without FILE or statement, of stdin
-//! … --model NAME --evaluate         accuracy and confusion matrix over statements.tsv
+//! … --model NAME --evaluate         accuracy and confusion matrix over statements.tsv, or a FILE like it
 //! ```
 
 #![allow(
@@ -63,7 +63,8 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let classifier = Classifier::new(&options.model)?;
     if options.evaluate {
-        let report = evaluate::evaluate(&classifier)?;
+        let table = options.input.as_ref().map(std::fs::read_to_string);
+        let report = evaluate::evaluate(&classifier, table.transpose()?.as_deref())?;
         if options.json {
             println!("{}", report.json());
         } else {

@@ -71,3 +71,16 @@ fn the_model_is_not_told_the_answers() {
     let labels: BTreeSet<&str> = EXAMPLES.iter().map(|&(_, label)| label).collect();
     assert_eq!(labels.len(), LABELS.len(), "an example for each label");
 }
+
+#[test]
+fn what_the_prompt_was_tuned_on_is_not_what_it_is_measured_on() {
+    let development = include_str!("../../../examples/crud_classifier/development.tsv");
+    let measured: BTreeSet<String> = rows().iter().map(|row| row[2].to_lowercase()).collect();
+    for line in development.lines().skip(1) {
+        let [label, _, statement] = line.splitn(3, '\t').collect::<Vec<_>>()[..] else {
+            panic!("expected three fields, found `{line}`");
+        };
+        assert!(LABELS.contains(&label), "{label}");
+        assert!(!measured.contains(&statement.to_lowercase()), "{statement}");
+    }
+}
