@@ -187,10 +187,9 @@ impl<const VNNI: bool, const GFNI: bool, const BF16: bool> Isa for Avx512<VNNI, 
     #[inline(always)]
     fn dot_bf16(self, acc: __m512, w: __m512i, x: __m512i) -> __m512 {
         if BF16 {
-            return unsafe {
-                let (w, x) = (core::mem::transmute(w), core::mem::transmute(x));
-                _mm512_dpbf16_ps(acc, w, x)
-            };
+            // The same bits by another name.
+            let bf16 = |a| unsafe { core::mem::transmute::<__m512i, __m512bh>(a) };
+            return unsafe { _mm512_dpbf16_ps(acc, bf16(w), bf16(x)) };
         }
         let high = |a| self.as_f32(self.and_i32(a, self.splat_i32(!0xffff)));
         let low = |a| self.as_f32(self.shl_i32::<16>(a));
