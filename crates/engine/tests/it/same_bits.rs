@@ -235,23 +235,19 @@ fn two_hundred_prompts_alone_and_among_thirty_two() {
         setup(10, 7, 4),
         setup(200, 1, 1),
     ];
-    let quantized = TinyModel::quantized(DType::Q4_K);
-    let windows = |architecture, window| TinyModel {
-        architecture,
-        window: Some(window),
-        ..quantized.clone()
+    // Every layer sees a window, and every other one.
+    let windows = TinyModel {
+        window: Some(70),
+        ..TinyModel::default()
+    };
+    let some_windows = TinyModel {
+        window: Some(30),
+        ..TinyModel::gemma2()
     };
     let models = [
-        ("plain", quantized.clone()),
-        // Every layer, and every other layer.
-        ("windows", windows("llama", 70)),
-        (
-            "some windows",
-            TinyModel {
-                window: Some(30),
-                ..TinyModel::gemma2()
-            },
-        ),
+        ("plain", TinyModel::quantized(DType::Q4_K)),
+        ("windows", windows),
+        ("some windows", some_windows),
     ];
     for (name, tiny) in models {
         let model = load(&tiny);
