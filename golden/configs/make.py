@@ -26,7 +26,7 @@ def kinds_of(name, classes):
 def main():
     names = set()
     for file in ARCH.glob("*.rs"):
-        names |= set(re.findall(r'(?:HuggingFace::new\(|architecture: )"(\w+)"', file.read_text()))
+        names |= set(re.findall(r'(?:HuggingFace::new\(|within\(|architecture: )"(\w+)"', file.read_text()))
     found, lacking = {}, []
     for name in sorted(names):
         kinds = kinds_of(name, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)

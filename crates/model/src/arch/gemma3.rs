@@ -16,9 +16,6 @@ pub(super) const FAMILY: Family = Family {
     hf: &[
         FORM,
         HuggingFace {
-            architecture: "Gemma3ForConditionalGeneration",
-            text_part: true,
-            ignored: SIGHT,
             metadata: |fields| {
                 // Configs of models that see say little of what is as in the class, `Gemma3TextConfig`.
                 fields.defaults(&[
@@ -32,7 +29,7 @@ pub(super) const FAMILY: Family = Family {
                 ]);
                 gemma::query_width(fields)
             },
-            ..FORM
+            ..FORM.within("Gemma3ForConditionalGeneration")
         },
     ],
 };

@@ -17,7 +17,6 @@ pub(super) const FAMILY: Family = Family {
     hf: &[
         FORM,
         HuggingFace {
-            architecture: "Glm4vForConditionalGeneration",
             metadata: |fields| {
                 let older = fields.sizes("rope_scaling.mrope_section")?;
                 let sections = fields.sizes("rope_parameters.mrope_section")?.or(older);
@@ -30,9 +29,7 @@ pub(super) const FAMILY: Family = Family {
                 (Role::AttentionQ, Rows::Halved),
                 (Role::AttentionK, Rows::Halved),
             ],
-            text_part: true,
-            ignored: &["model.visual."],
-            ..FORM
+            ..FORM.within("Glm4vForConditionalGeneration")
         },
     ],
 };

@@ -12,15 +12,7 @@ pub(super) const FAMILY: Family = Family {
     gguf_name: "lfm2",
     models: "LFM2, LFM2.5, LFM2-VL (text)",
     config,
-    hf: &[
-        FORM,
-        HuggingFace {
-            architecture: "Lfm2VlForConditionalGeneration",
-            text_part: true,
-            ignored: SIGHT,
-            ..FORM
-        },
-    ],
+    hf: &[FORM, FORM.within("Lfm2VlForConditionalGeneration")],
 };
 
 const FORM: HuggingFace = HuggingFace {

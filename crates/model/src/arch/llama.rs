@@ -52,7 +52,6 @@ pub(super) const FAMILY: Family = Family {
             permuted: true,
             text_part: true,
             spelled: &[("text_model.", "")],
-            ignored: &["model.vision_model.", "model.connector."],
             ..HuggingFace::new("SmolVLMForConditionalGeneration")
         },
         HuggingFace {

@@ -14,12 +14,7 @@ pub(super) const FAMILY: Family = Family {
     hf: &[
         FORM,
         // What is published sees, too.
-        HuggingFace {
-            architecture: "Mistral3ForConditionalGeneration",
-            text_part: true,
-            ignored: SIGHT,
-            ..FORM
-        },
+        FORM.within("Mistral3ForConditionalGeneration"),
     ],
 };
 

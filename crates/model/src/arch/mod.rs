@@ -114,7 +114,8 @@ pub struct HuggingFace {
     pub spelled: &'static [(&'static str, &'static str)],
     /// Matrices whose rows stand in another order or place than in GGUF.
     pub rows: &'static [(Role, Rows)],
-    /// Whether the text model is a part: its config is `text_config`, and its tensors are under `language_model`.
+    /// Whether the text model is a part: its config is `text_config`, its tensors are under `language_model`, and what sees
+    /// is left out.
     pub text_part: bool,
     /// Names that are no weights: what contains one of these is left out.
     pub ignored: &'static [&'static str],
@@ -137,6 +138,15 @@ impl HuggingFace {
         }
     }
 
+    /// The same inside of a model that sees.
+    pub const fn within(self, architecture: &'static str) -> Self {
+        Self {
+            architecture,
+            text_part: true,
+            ..self
+        }
+    }
+
     /// What a role's tensor is called, numbers as `{i}` and `{e}`.
     pub(crate) fn name_of(&self, role: Role) -> &'static str {
         let own = self.names.iter().find(|(other, _)| *other == role);
@@ -149,7 +159,7 @@ mod prelude {
     pub(super) use formats::gguf::Value;
     pub(super) use kernels::{Activation, Pairing};
 
-    pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS, SIGHT};
+    pub(super) use super::{Family, HuggingFace, SHARED_EXPERTS};
     pub(super) use crate::LoadError;
     pub(super) use crate::config::{Ffn, Gating, Mixer, ModelConfig, NormConfig, QkNormOver};
     pub(super) use crate::decoder::set_rms_norms;
@@ -174,9 +184,6 @@ const SHARED_EXPERTS: &[(Role, &str)] = &[
         "model.layers.{i}.mlp.shared_experts.down_proj",
     ),
 ];
-
-/// Parts of models that see, which nothing here reads.
-const SIGHT: &[&str] = &["vision_tower.", "multi_modal_projector."];
 
 /// What folders call the scaling of Llama 3.1's rotary positions.
 pub(crate) const DIVIDED_WAVES: &str = "llama3";

@@ -27,6 +27,5 @@ const FORM: HuggingFace = HuggingFace {
         Ok(())
     },
     text_part: true,
-    ignored: &["visual."],
     ..HuggingFace::new("Qwen2VLForConditionalGeneration")
 };

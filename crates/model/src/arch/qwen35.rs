@@ -10,14 +10,7 @@ pub(super) const FAMILY: Family = Family {
     gguf_name: "qwen35",
     models: "Qwen3.5 0.8B to 27B (text)",
     config: |h, loader| qwen3next::config(h, loader, false),
-    hf: &[
-        FORM,
-        HuggingFace {
-            architecture: "Qwen3_5ForConditionalGeneration",
-            text_part: true,
-            ..FORM
-        },
-    ],
+    hf: &[FORM, FORM.within("Qwen3_5ForConditionalGeneration")],
 };
 
 pub(super) const FORM: HuggingFace = HuggingFace {

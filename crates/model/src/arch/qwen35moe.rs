@@ -14,10 +14,6 @@ pub(super) const FAMILY: Family = Family {
             architecture: "Qwen3_5MoeForCausalLM",
             ..qwen35::FORM
         },
-        HuggingFace {
-            architecture: "Qwen3_5MoeForConditionalGeneration",
-            text_part: true,
-            ..qwen35::FORM
-        },
+        qwen35::FORM.within("Qwen3_5MoeForConditionalGeneration"),
     ],
 };

@@ -43,8 +43,8 @@ pub(super) const FORM: HuggingFace = HuggingFace {
         (Role::ScanDecay, Rows::NegatedExp),
         (Role::AttentionQkv, Rows::DeltaByHead),
     ],
-    // Models that see, and that guess further tokens.
-    ignored: &["model.visual.", "mtp."],
+    // What guesses further tokens.
+    ignored: &["mtp."],
     ..HuggingFace::new("Qwen3NextForCausalLM")
 };
 

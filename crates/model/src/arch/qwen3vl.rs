@@ -14,6 +14,5 @@ pub(super) const FAMILY: Family = Family {
 
 pub(super) const FORM: HuggingFace = HuggingFace {
     text_part: true,
-    ignored: &["model.visual."],
     ..HuggingFace::new("Qwen3VLForConditionalGeneration")
 };

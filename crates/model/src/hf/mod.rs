@@ -47,8 +47,9 @@ pub fn to_gguf(folder: &Folder) -> Result<Gguf, LoadError> {
     let tied = whole_tied.and_then(Json::as_bool).or(part_tied);
     for weight in folder.weights() {
         let name = &weight.tensor.name;
-        let ignored = IGNORED.iter().chain(form.ignored);
-        if ignored.into_iter().any(|part| name.contains(part)) {
+        let sight = if form.text_part { SIGHT } else { &[] };
+        let mut ignored = IGNORED.iter().chain(form.ignored).chain(sight);
+        if ignored.any(|part| name.contains(part)) {
             continue;
         }
         let mut spelled = name.clone();
@@ -120,6 +121,15 @@ fn read_config<'a>(
 
 /// Tables that are computed, not learned.
 const IGNORED: &[&str] = &["rotary_emb.inv_freq", "rotary_pos_emb.inv_freq"];
+
+/// What sees, beside a text model.
+const SIGHT: &[&str] = &[
+    "visual.",
+    "vision_tower.",
+    "vision_model.",
+    "multi_modal_projector.",
+    "connector.",
+];
 
 /// Which role has which name in this form, numbers as `{i}` and `{e}`.
 fn patterns(form: &HuggingFace) -> HashMap<&'static str, Role> {
