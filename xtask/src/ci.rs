@@ -177,9 +177,9 @@ fn run_step(root: &Path, step: Step, tally: &mut Tally) -> Result<(), Failure> {
 /// Crates whose tests compute with kernels and do not go through the levels themselves.
 const ABOVE_KERNELS: [&str; 3] = ["model", "engine", "ingle"];
 
-/// Name, or a part of it, of the tests that run a real model. Without vector instructions they take
+/// Names, or parts of them, of the tests that run a real model, or many requests. Without vector instructions they take
 /// minutes, and what they would show is shown: the tests of `kernels` compare the levels bit for bit.
-const REAL_MODEL: &str = "smollm2";
+const LONG: [&str; 2] = ["smollm2", "two_hundred_prompts"];
 
 /// Test programs above the kernels that compute nothing with them, and a part of other such tests' names.
 const NO_KERNELS: [&str; 2] = ["grammar", "dialogue"];
@@ -200,7 +200,7 @@ fn test_levels(root: &Path, tally: &mut Tally) -> Result<(), Failure> {
             command.current_dir(&program.folder).env("INGLE_ISA", level);
             command.args(["--skip", SIMULATION]);
             if level == "scalar" {
-                command.args(["--skip", REAL_MODEL]);
+                command.args(LONG.iter().flat_map(|name| ["--skip", name]));
             }
             if let Err(failure) = exec::test(test_environment(&mut command)?, tally) {
                 failures.push(format!("INGLE_ISA={level}: {failure}"));
