@@ -417,7 +417,13 @@ impl Request {
         }
         // A prompt that is echoed would be taken for a part of the reply.
         let is_chat = matches!(self.prompt, Prompt::Chat { .. }) && !self.request.echo;
-        is_chat.then(|| ReplyParser::new(&format, prompt_tail, &self.tools.tools, seed))
+        let tools = match self.tools.choice {
+            ToolChoice::None => &[],
+            _ => self.tools.tools.as_slice(),
+        };
+        is_chat.then(|| {
+            ReplyParser::new(&format, prompt_tail, tools, seed).parallel(self.tools.parallel)
+        })
     }
 
     /// What the reply must look like: what the caller says, or the form of the calls that tools allow.

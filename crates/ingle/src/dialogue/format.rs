@@ -15,7 +15,8 @@ pub struct Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallFormat {
-    /// `<tool_call>{"name": "N", "arguments": {…}}</tool_call>`: Hermes, Qwen 2.5 and 3, SmolLM3.
+    /// `<tool_call>{"name": "N", "arguments": {…}}</tool_call>`: Hermes, Qwen 2.5 and 3, SmolLM3. A reply that begins with
+    /// such an object is a call without its mark, as is one in a block of code.
     TaggedJson,
     /// `<tool_call><function=N><parameter=K>V</parameter></function></tool_call>`: Qwen3-Coder.
     TaggedXml,

@@ -26,6 +26,8 @@ pub struct ReplyParser {
     /// Blanks at the front of what follows are dropped.
     trim: bool,
     harmony: Option<Harmony>,
+    /// Whether a call may follow another.
+    parallel: bool,
     out: Out,
 }
 
@@ -72,8 +74,15 @@ impl ReplyParser {
             },
             trim: opened,
             harmony: is_harmony.then(Harmony::default),
+            parallel: true,
             out: Out::new(Ids::new(format.id_style(), seed)),
         }
+    }
+
+    /// Whether a call may follow another without a mark of its own; else what follows the first is text.
+    pub fn parallel(mut self, parallel: bool) -> Self {
+        self.parallel = parallel;
+        self
     }
 
     /// More of the reply; what is sure now.
@@ -137,9 +146,7 @@ impl ReplyParser {
         }
         match look.peek() {
             Err(Stop::More) => return false,
-            Ok('{')
-                if self.format.calls == Some(CallFormat::BareJson) && !self.tools.is_empty() =>
-            {
+            Ok(first @ ('{' | '`')) if self.may_call_with(first) => {
                 self.state = State::Head {
                     blanks,
                     mark: Some(0),
@@ -148,6 +155,16 @@ impl ReplyParser {
             _ => self.state = State::Text,
         }
         true
+    }
+
+    /// Whether a reply that begins so may be a call without a mark.
+    fn may_call_with(&self, first: char) -> bool {
+        let calls = match self.format.calls {
+            Some(CallFormat::BareJson) => first == '{',
+            Some(CallFormat::TaggedJson) => true,
+            _ => false,
+        };
+        calls && !self.tools.is_empty()
     }
 
     fn reasoning(&mut self, ended: bool) -> bool {
@@ -310,16 +327,17 @@ impl ReplyParser {
         let mut look = Look::new(&self.text, ended);
         let result = calls::tail(format, &mut look, *inside);
         let used = look.at;
+        let goes_on = result == Ok(Next::Call) && self.parallel;
         self.state = match result {
             Err(Stop::More) => return false,
             // Only when that is a call has this one's end been followed by another.
-            Ok(Next::Call) => State::Head {
+            Ok(Next::Call) if goes_on => State::Head {
                 blanks: used,
                 mark: None,
             },
-            Ok(Next::Text) | Err(Stop::Bad) => State::Text,
+            Ok(_) | Err(Stop::Bad) => State::Text,
         };
-        if result == Ok(Next::Text) {
+        if result.is_ok() && !goes_on {
             self.text.drain(..used);
             self.trim = true;
         }

@@ -126,6 +126,20 @@ fn ids_are_what_templates_want() {
 }
 
 #[test]
+fn one_call_is_followed_by_text_if_there_may_be_one() {
+    let call = "{\"name\": \"now\", \"arguments\": {}}";
+    let format = format("Qwen-Qwen2.5-7B-Instruct");
+    let reply = format!("```json\n{call}\n{call}\n```");
+    assert_eq!(parse(&format, "", &reply, &[]).calls.len(), 2);
+    let mut parser = ReplyParser::new(&format, "", &tools(), 7).parallel(false);
+    let mut whole = Whole::default();
+    whole.add(parser.push(&reply));
+    whole.add(parser.finish());
+    assert_eq!(whole.calls().len(), 1);
+    assert_eq!(whole.content, format!("{call}\n```"));
+}
+
+#[test]
 fn without_tools_nothing_is_a_call() {
     let reply = "<think>Hm</think><tool_call>{\"name\": \"now\", \"arguments\": {}}</tool_call>";
     let mut parser = ReplyParser::new(&format("Qwen-Qwen3-0.6B"), "", &[], 7);

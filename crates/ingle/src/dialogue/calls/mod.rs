@@ -88,7 +88,16 @@ pub(super) fn tail(format: CallFormat, look: &mut Look<'_>, inside: bool) -> Res
         object::rest(look)?;
     }
     match format {
-        CallFormat::TaggedJson | CallFormat::TaggedXml | CallFormat::TaggedKeys => {
+        CallFormat::TaggedJson => {
+            if !look.take_after_blanks("</tool_call>")? {
+                if object::follows(look)? {
+                    return Ok(Next::Call);
+                }
+                look.take_after_blanks("```")?;
+            }
+            Ok(Next::Text)
+        }
+        CallFormat::TaggedXml | CallFormat::TaggedKeys => {
             look.take_after_blanks("</tool_call>")?;
             Ok(Next::Text)
         }

@@ -16,7 +16,11 @@ pub(super) fn head(
     let is_known = |name: &str| tools.iter().any(|tool| tool.name == name);
     if is_first {
         match format {
-            CallFormat::TaggedJson => look.expect("<tool_call>")?,
+            CallFormat::TaggedJson => {
+                if !look.take("<tool_call>")? {
+                    return unmarked(look, tools);
+                }
+            }
             CallFormat::BracketList => return brackets(look, tools),
             CallFormat::MarkedList => {
                 look.expect("<|tool_call|>")?;
@@ -37,10 +41,40 @@ pub(super) fn head(
     }
     let head = object(look)?;
     // Without a mark any JSON would be a call; with one the caller decides about unknown tools.
-    if format == CallFormat::BareJson && !is_known(&head.name) {
+    let is_unmarked =
+        format == CallFormat::BareJson || format == CallFormat::TaggedJson && !is_first;
+    if is_unmarked && !is_known(&head.name) {
         return Err(Stop::Bad);
     }
     Ok(head)
+}
+
+/// A call without its mark, alone or in a block of code: Qwen2.5-Coder writes most of its calls so. Only a tool's name
+/// with arguments after it is one, since any other JSON is an answer.
+fn unmarked(look: &mut Look<'_>, tools: &[Tool]) -> Result<Head, Stop> {
+    if look.take("```")? {
+        look.take("json")?;
+        look.blanks();
+    }
+    let name = in_order(look)?.ok_or(Stop::Bad)?;
+    if !tools.iter().any(|tool| tool.name == name) {
+        return Err(Stop::Bad);
+    }
+    Ok(Head {
+        name,
+        id: None,
+        arguments: Arguments::Json { inside: true },
+    })
+}
+
+/// Whether another call comes next that has no mark either. Nothing is taken.
+pub(super) fn follows(look: &Look<'_>) -> Result<bool, Stop> {
+    let mut ahead = *look;
+    ahead.blanks();
+    match in_order(&mut ahead) {
+        Err(Stop::More) => Err(Stop::More),
+        found => Ok(matches!(found, Ok(Some(_)))),
+    }
 }
 
 /// Either of Mistral's two ways: some models use the one that their template does not show.
