@@ -117,11 +117,19 @@ impl Body {
         };
         let fields = serde_ignored::Deserializer::new(&self.object, &mut note);
         let value = serde_path_to_error::deserialize(fields).map_err(|error| {
-            let path = error.path().to_string();
-            let message = format!("`{path}`: {}", error.inner());
-            match path.as_str() {
-                "." => ApiError::new(Kind::Invalid, error.inner().to_string()),
-                _ => ApiError::field(path, message),
+            let (path, inner) = (error.path().to_string(), error.inner().to_string());
+            match (path.as_str(), missing(&inner)) {
+                (".", Some(name)) => ApiError::field(name, format!("`{name}` is missing")),
+                (_, Some(name)) => {
+                    let path = format!("{path}.{name}");
+                    let message = format!("`{path}` is missing");
+                    ApiError::field(path, message)
+                }
+                (".", None) => ApiError::new(Kind::Invalid, inner),
+                (_, None) => {
+                    let message = format!("`{path}`: {inner}");
+                    ApiError::field(path, message)
+                }
             }
         })?;
         self.unknown = Some(match self.unknown.take() {
@@ -158,6 +166,13 @@ impl Body {
         Ok(())
     }
 
+    /// Whether no type that was read so far has known it.
+    pub(crate) fn is_unknown(&self, name: &str) -> bool {
+        self.unknown
+            .as_ref()
+            .is_some_and(|unknown| unknown.contains(name))
+    }
+
     /// A field that is known, and says nothing that would change the reply.
     pub(crate) fn known(&mut self, name: &str) {
         if let Some(unknown) = &mut self.unknown {
@@ -182,6 +197,11 @@ impl Body {
             .unwrap_or_else(PoisonError::into_inner);
         ignored.extend(unknown.filter(|path| !null(path)));
     }
+}
+
+/// The field that is missing, if that is what serde complains of.
+fn missing(error: &str) -> Option<&str> {
+    error.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
 /// Paths that neither type knew: one may have passed over a field as a whole where the other knew some of it.
@@ -285,6 +305,31 @@ mod tests {
             "{}",
             error.message()
         );
+    }
+
+    #[test]
+    fn what_is_missing_is_named_by_its_path() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "what is missing is never read")]
+        struct Needs {
+            a: i32,
+            list: Option<Vec<Item>>,
+        }
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "likewise")]
+        struct Item {
+            x: i32,
+        }
+        let cases = [
+            (r#"{"list": []}"#, "a"),
+            (r#"{"a": 1, "list": [{"x": 1}, {}]}"#, "list[1].x"),
+        ];
+        for (text, param) in cases {
+            let error = body(text).read::<Needs>().expect_err("it is missing");
+            assert_eq!(error.message(), format!("`{param}` is missing"));
+            let error = error.body(crate::error::Dialect::OpenAi);
+            assert_eq!(error["error"]["param"], param);
+        }
     }
 
     #[test]

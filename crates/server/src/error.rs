@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingle::RequestError;
+use ingle::dialogue::ToolError;
 use serde_json::{Map, Value, json};
 
 /// Why a server cannot be started, or ended.
@@ -149,6 +150,15 @@ impl ApiError {
         let mut error = Self::new(Kind::NotFound, message).code("model_not_found");
         error.0.param = Some("model".into());
         error
+    }
+
+    /// The same, which is about the field `param` if it is about a reply's form: what compiles that does not know who
+    /// asked for it.
+    pub(crate) fn of_form(mut self, param: Option<&str>) -> Self {
+        if self.0.code == Some(BAD_FORM) && self.0.param.is_none() {
+            self.0.param = param.map(Into::into);
+        }
+        self
     }
 
     pub(crate) fn code(mut self, code: &'static str) -> Self {
@@ -310,12 +320,15 @@ impl From<RequestError> for ApiError {
                 Self::field(public_name(field), message)
             }
             RequestError::Sampler(error) => Self::field(public_name(error.field), message),
-            RequestError::Grammar(_) => Self::new(Kind::Invalid, message),
+            RequestError::Grammar(_) => Self::new(Kind::Invalid, message).code(BAD_FORM),
             RequestError::Busy { .. } => Self::new(Kind::Busy, message),
             _ => Self::new(Kind::Server, message),
         }
     }
 }
+
+/// OpenAI's finer word for a form of replies that cannot be enforced.
+const BAD_FORM: &str = "unsupported_grammar";
 
 /// What requests call a field of ours.
 fn public_name(field: &'static str) -> &'static str {
@@ -333,7 +346,10 @@ impl From<ingle::Error> for ApiError {
         let message = error.to_string();
         match error {
             Error::Request(error) => error.into(),
-            Error::Grammar(_) => Self::new(Kind::Invalid, message).code("unsupported_grammar"),
+            Error::Grammar(_) => Self::new(Kind::Invalid, message).code(BAD_FORM),
+            Error::Tools(ToolError::Unknown { .. } | ToolError::NoTools) => {
+                Self::field("tool_choice", message)
+            }
             Error::Tools(_) => Self::field("tools", message),
             Error::Template(_) | Error::NoChatTemplate { .. } | Error::NothingToContinue => {
                 Self::field("messages", message)

@@ -3,7 +3,9 @@
 //! The prompt is that of the paper "Efficient Training of Language Models to Fill in the Middle" (Bavarian et al., 2022),
 //! prefix first.
 
-use ingle::Tokenizer;
+use ingle::{Model, Tokenizer};
+
+use crate::error::{ApiError, Outcome};
 
 /// Tokens that mark the parts.
 pub(crate) struct Marks {
@@ -42,4 +44,18 @@ impl Marks {
 /// The token that texts begin with, where the tokenizer adds one.
 pub(crate) fn start(tokenizer: &Tokenizer) -> Option<u32> {
     tokenizer.bos().filter(|_| tokenizer.add_bos())
+}
+
+/// The prompt whose continuation goes between two texts.
+///
+/// # Errors
+/// If the vocabulary has no marks for it.
+pub(crate) fn between(model: &Model, prefix: &str, suffix: &str) -> Outcome<Vec<u32>> {
+    let tokenizer = model.tokenizer();
+    let marks = Marks::of(tokenizer).ok_or_else(|| {
+        let message = "`suffix`: this model has no tokens to fill in the middle with";
+        ApiError::field("suffix", message)
+    })?;
+    let place = marks.place(tokenizer, &[prefix], suffix);
+    Ok(start(tokenizer).into_iter().chain(place).collect())
 }

@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::Value;
 
-use crate::error::{ApiError, Outcome};
+use crate::error::{ApiError, Kind, Outcome};
 use crate::guard::guard;
 use crate::state::App;
 use crate::{anthropic, health, llamacpp, ollama, openai, openapi, page};
@@ -48,6 +48,7 @@ async fn nothing(request: Request) -> Outcome<()> {
 
 async fn other_method(request: Request) -> Outcome<()> {
     let (method, path) = (request.method(), request.uri().path());
-    let error = ApiError::not_found(format!("`{path}` does not take {method}"));
+    let message = format!("`{path}` does not take {method}");
+    let error = ApiError::new(Kind::Invalid, message);
     Err(error.with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED))
 }

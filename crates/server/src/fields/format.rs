@@ -88,6 +88,19 @@ impl FormatFields {
 }
 
 impl FormatFields {
+    /// The field that asks for a form, if one does.
+    pub(crate) fn field(&self) -> Option<&'static str> {
+        let fields = [
+            ("response_format", self.response_format.is_some()),
+            ("json_schema", self.json_schema.is_some()),
+            ("grammar", self.grammar.is_some()),
+            ("structured_outputs", self.structured_outputs.is_some()),
+        ];
+        fields
+            .into_iter()
+            .find_map(|(name, is_given)| is_given.then_some(name))
+    }
+
     /// The form as llama.cpp reports it.
     pub(crate) fn settings(&self) -> Map<String, Value> {
         let grammar = self.grammar.clone().unwrap_or_default();

@@ -8,13 +8,13 @@ use axum::response::Response;
 use ingle::{Model, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answers::Answers;
 use super::settings;
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
-use crate::fields::{FormatFields, LimitFields, SamplingFields, Text, TextFields};
+use crate::fields::{FormatFields, LimitFields, SamplingFields, Text, TextFields, refuse_foreign};
 use crate::generate::{self, Prompted, off_thread};
 use crate::registry::Named;
 use crate::state::App;
@@ -48,16 +48,6 @@ pub(crate) struct CompletionFields {
     n_cache_reuse: Option<i64>,
 }
 
-/// Fields of llama.cpp's that ask for what there is not.
-const UNSUPPORTED: [&str; 6] = [
-    "n_indent",
-    "lora",
-    "grammar_lazy",
-    "grammar_triggers",
-    "preserved_tokens",
-    "multimodal_data",
-];
-
 /// Most prompts of one request.
 const MAX_PROMPTS: usize = 256;
 
@@ -87,12 +77,7 @@ impl Completion {
             limits: body.read()?,
             format: body.read()?,
         };
-        body.refuse(&UNSUPPORTED, |_, value| match value {
-            Value::Bool(value) => !value,
-            Value::Array(list) => list.is_empty(),
-            Value::Number(number) => number.as_f64() == Some(0.0),
-            _ => false,
-        })?;
+        refuse_foreign(body)?;
         body.refuse(&["verbose"], |_, value| *value == json!(false))?;
         body.refuse(&["adaptive_target"], |_, value| {
             value.as_f64().is_some_and(|target| target < 0.0)
@@ -188,7 +173,8 @@ impl Completion {
             json!(self.fields.after_sampling()),
         );
         let num_choices = self.limits.num_choices();
-        let mut begun = generate::begin(app, named, requests, num_choices).await?;
+        let begun = generate::begin(app, named, requests, num_choices).await;
+        let mut begun = begun.map_err(|error| error.of_form(self.format.field()))?;
         if let Some(ms) = self.fields.t_max_predict_ms
             && let Ok(ms @ 1..) = u64::try_from(ms)
         {

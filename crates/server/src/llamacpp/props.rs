@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::settings;
 use crate::body::{self, Body};
 use crate::error::{ApiError, Kind, Outcome};
-use crate::openai::FINGERPRINT;
+use crate::openai::{FINGERPRINT, tools};
 use crate::params::Params;
 use crate::state::App;
 
@@ -65,6 +65,7 @@ fn of_no_model(app: &App) -> Value {
         "model_path": "none",
         "modalities": { "vision": false, "audio": false },
         "chat_template": "",
+        "chat_template_caps": {},
         "bos_token": "",
         "eos_token": "",
         "build_info": FINGERPRINT,
@@ -95,6 +96,12 @@ fn describe(app: &App, model: &Model, props: &mut Value) {
         props["model_path"] = json!(path);
     }
     props["chat_template"] = json!(info.chat_template.as_deref().unwrap_or_default());
+    let has_calls = tools::can_call(info.chat_template.as_deref());
+    props["chat_template_caps"] = json!({
+        "supports_string_content": true,
+        "supports_tools": has_calls,
+        "supports_tool_calls": has_calls,
+    });
     props["bos_token"] = text(tokenizer.bos());
     props["eos_token"] = text(tokenizer.eos());
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::common::{Common, can_call};
+use super::common::Common;
 use super::lines::Lines;
 use super::names;
 use crate::body::Body;
@@ -77,7 +77,7 @@ pub(super) async fn chat(State(app): State<Arc<App>>, mut body: Body) -> Outcome
     let conversation = messages(turns)?;
     let tools = tools::tools(fields.tools.unwrap_or_default())?;
     let (named, model, load) = names::open(&app, common.fields.model.as_deref()).await?;
-    if !tools.is_empty() && !can_call(model.info().chat_template.as_deref()) {
+    if !tools.is_empty() && !tools::can_call(model.info().chat_template.as_deref()) {
         let message = format!("`tools`: \"{}\" does not support tools", named.id);
         return Err(ApiError::field("tools", message));
     }

@@ -194,10 +194,8 @@ impl Common {
             },
         };
         if !can_think(model.info().chat_template.as_deref()) {
-            let message = format!(
-                "`think`: \"{}\" does not support thinking",
-                model.info().name
-            );
+            let name = self.fields.model.as_deref().unwrap_or("this model");
+            let message = format!("`think`: \"{name}\" does not support thinking");
             return Err(ApiError::field("think", message));
         }
         let request = request.template_variable("enable_thinking", json!(true));
@@ -248,9 +246,4 @@ impl OptionFields {
 pub(super) fn can_think(template: Option<&str>) -> bool {
     let template = template.unwrap_or_default();
     Format::detect(template).reasoning.is_some() || template.contains("reasoning_effort")
-}
-
-/// Whether a chat template has calls of tools.
-pub(super) fn can_call(template: Option<&str>) -> bool {
-    Format::detect(template.unwrap_or_default()).calls.is_some()
 }

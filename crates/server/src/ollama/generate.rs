@@ -18,7 +18,7 @@ use super::names;
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
 use crate::generate;
-use crate::infill::{self, Marks};
+use crate::infill;
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -104,13 +104,8 @@ impl GenerateFields {
             Err(ApiError::field(field, message))
         };
         if let Some(suffix) = suffix {
-            return match middle(model, &prompt, &suffix) {
-                Some(tokens) => Ok(model.complete_tokens(tokens)),
-                None => wrong(
-                    "suffix",
-                    "this model has no tokens to fill in the middle with",
-                ),
-            };
+            let tokens = infill::between(model, &prompt, &suffix)?;
+            return Ok(model.complete_tokens(tokens));
         }
         if self.raw == Some(true) {
             return match (system, history.is_empty()) {
@@ -129,11 +124,4 @@ impl GenerateFields {
         messages.push(Message::user(prompt));
         Ok(model.chat(messages).keep_special(true).history(history))
     }
-}
-
-/// The prompt whose continuation goes between two texts, if the vocabulary has the marks for it.
-fn middle(model: &Model, prefix: &str, suffix: &str) -> Option<Vec<u32>> {
-    let tokenizer = model.tokenizer();
-    let place = Marks::of(tokenizer)?.place(tokenizer, &[prefix], suffix);
-    Some(infill::start(tokenizer).into_iter().chain(place).collect())
 }

@@ -11,12 +11,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::common::{can_call, can_think};
+use super::common::can_think;
 use super::details::{self, Details, digest, metadata};
 use super::names;
 use crate::body::Body;
 use crate::error::{ApiError, Kind, Outcome};
 use crate::generate::off_thread;
+use crate::openai::tools::can_call;
 use crate::registry::{Listed, Named};
 use crate::state::App;
 use crate::time;

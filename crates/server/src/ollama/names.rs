@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingle::Model;
-use ingle::hub::ModelRef;
+use ingle::hub::{self, ModelRef};
 
 use crate::error::{ApiError, Kind, Outcome};
 use crate::generate::{self, off_thread};
@@ -34,7 +34,7 @@ pub(super) async fn find(app: &Arc<App>, asked: Option<&str>) -> Outcome<Named> 
             .iter()
             .filter_map(|name| app.registry.find(Some(name)).ok());
         let named = found.next().ok_or(first);
-        named.map_err(|_| ApiError::not_found(format!("model '{asked}' not found")))
+        named.map_err(|_| not_found(&asked))
     })
     .await?
 }
@@ -56,8 +56,11 @@ pub(super) async fn open(app: &Arc<App>, asked: Option<&str>) -> Outcome<(Named,
 /// If it is one, or no name at all.
 pub(super) fn reference(asked: &str) -> Outcome<ModelRef> {
     let short = asked.strip_suffix(LATEST).unwrap_or(asked);
-    let parsed = ModelRef::parse(short);
-    match parsed.map_err(|error| ApiError::field("model", format!("`model`: {error}")))? {
+    let parsed = ModelRef::parse(short).map_err(|error| match error {
+        hub::Error::UnknownName { .. } => not_found(asked),
+        error => ApiError::field("model", format!("`model`: {error}")),
+    });
+    match parsed? {
         ModelRef::Path(_) | ModelRef::Url(_) => {
             let message =
                 format!("`model`: expected a name, found `{asked}`, a path or an address");
@@ -65,4 +68,9 @@ pub(super) fn reference(asked: &str) -> Outcome<ModelRef> {
         }
         reference => Ok(reference),
     }
+}
+
+/// Ollama's own words, which clients look for.
+fn not_found(asked: &str) -> ApiError {
+    ApiError::not_found(format!("model '{asked}' not found"))
 }

@@ -17,7 +17,7 @@ use super::tools::{self, ToolChoiceFields, ToolFields};
 use super::{FINGERPRINT, Timings, finish_reason, logprobs, usage};
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
-use crate::fields::{FormatFields, LimitFields, ReasoningFields, SamplingFields};
+use crate::fields::{FormatFields, LimitFields, ReasoningFields, SamplingFields, refuse_foreign};
 use crate::generate::{self, Prompted, Whole};
 use crate::ids;
 use crate::registry::Named;
@@ -111,6 +111,7 @@ impl Chat {
             "store" => *value == json!(false),
             _ => false,
         })?;
+        refuse_foreign(&mut body)?;
         LABELS.iter().for_each(|label| body.known(label));
         body.end();
         Ok(chat)
@@ -123,6 +124,11 @@ impl Chat {
     pub(crate) fn request(&mut self, app: &App, model: &Model) -> Outcome<Request> {
         let asked = self.asked()?;
         self.round(app, model, asked)
+    }
+
+    /// What is to blame if a reply's form cannot be enforced.
+    pub(super) fn form(&self) -> &'static str {
+        self.format.field().unwrap_or("tools")
     }
 
     /// Whether log-probabilities are reported.
@@ -270,7 +276,8 @@ pub(crate) async fn complete(State(app): State<Arc<App>>, body: Body) -> Outcome
     }
     let (named, model) = generate::model(&app, chat.fields.model.as_deref()).await?;
     let request = chat.request(&app, &model)?;
-    let mut begun = generate::begin(&app, &named, vec![request], chat.limits.num_choices()).await?;
+    let begun = generate::begin(&app, &named, vec![request], chat.limits.num_choices()).await;
+    let mut begun = begun.map_err(|error| error.of_form(Some(chat.form())))?;
     let prompted = begun.remove(0);
     match chat.limits.streams() {
         true => Ok(
@@ -297,7 +304,7 @@ async fn whole(named: &Named, model: &Model, chat: &Chat, prompted: Prompted) ->
         "model": named.id,
         "system_fingerprint": FINGERPRINT,
         "choices": choices.collect::<Value>(),
-        "usage": usage(prompted.prompt.len(), &usages),
+        "usage": usage(prompted.prompt.len(), &usages, usages.len()),
         "timings": usages.first().map(|usage| Timings::new(usage)),
     });
     Ok(Json(body).into_response())

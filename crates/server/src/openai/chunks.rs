@@ -63,6 +63,9 @@ impl Chunks {
     /// The events of all replies, as they come.
     pub(crate) fn respond(self, app: &Arc<App>, prompted: Vec<Prompted>) -> Response {
         let prompt_tokens: usize = prompted.iter().map(|prompted| prompted.prompt.len()).sum();
+        let per_prompt = prompted
+            .first()
+            .map_or(1, |prompted| prompted.replies.len());
         let replies: Vec<_> = prompted
             .into_iter()
             .flat_map(|prompted| prompted.replies)
@@ -87,7 +90,7 @@ impl Chunks {
                         return;
                     }
                     None => match merged.replies[index].ending() {
-                        Some(ending) => yield self.last(index, ending, &progress[index]),
+                        Some(ending) => yield self.last(index, ending, &mut progress[index]),
                         None => {
                             let error = ApiError::from(ingle::Error::WorkerGone);
                             yield sse::data(&error.body(Dialect::OpenAi));
@@ -99,7 +102,7 @@ impl Chunks {
             if self.limits.include_usage() {
                 let usages = merged.replies.iter().filter_map(|reply| reply.ending());
                 let usages: Vec<_> = usages.map(|ending| &ending.usage).collect();
-                yield self.usage(prompt_tokens, &usages, usages.first().copied());
+                yield self.usage(prompt_tokens, &usages, per_prompt, usages.first().copied());
             }
             yield sse::DONE;
         };
@@ -154,7 +157,7 @@ impl Chunks {
                 chunk.timings = Some(Timings::new(usage_now));
             }
             if self.limits.continuous_usage() {
-                chunk.usage = Some(usage(usage_now.prompt_tokens, &[usage_now]));
+                chunk.usage = Some(usage(usage_now.prompt_tokens, &[usage_now], 1));
             }
             chunks.push(sse::data(&chunk));
         }
@@ -191,10 +194,11 @@ impl Chunks {
         &self,
         prompt_tokens: usize,
         usages: &[&Usage],
+        per_prompt: usize,
         timed: Option<&Usage>,
     ) -> Bytes {
         sse::data(&Chunk {
-            usage: Some(usage(prompt_tokens, usages)),
+            usage: Some(usage(prompt_tokens, usages, per_prompt)),
             timings: timed.map(Timings::new),
             ..self.chunk(&[])
         })
@@ -220,8 +224,11 @@ impl Chunks {
         Some(value)
     }
 
-    pub(super) fn last(&self, index: usize, ending: &Ending, progress: &Progress) -> Bytes {
+    /// The end of a reply, with the tokens that no text has come of: one that ended it, say.
+    pub(super) fn last(&self, index: usize, ending: &Ending, progress: &mut Progress) -> Bytes {
+        let has_more = !progress.pending.is_empty();
         let choices = [Choice {
+            logprobs: has_more.then(|| self.logprobs(progress)).flatten(),
             finish_reason: Some(finish_reason(ending.reason, progress.has_calls)),
             ..open(index, self.nothing())
         }];

@@ -14,9 +14,10 @@ use super::chunks::Chunks;
 use super::{FINGERPRINT, Timings, finish_reason, logprobs, usage};
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
-use crate::fields::{FormatFields, LimitFields, SamplingFields};
+use crate::fields::{FormatFields, LimitFields, SamplingFields, refuse_foreign};
 use crate::generate::{self, Prompted, Whole};
 use crate::ids;
+use crate::infill;
 use crate::registry::Named;
 use crate::state::App;
 
@@ -25,6 +26,8 @@ use crate::state::App;
 pub(crate) struct CompletionFields {
     model: Option<String>,
     prompt: Option<Prompts>,
+    /// What comes after the text that is wanted; for models that fill in the middle.
+    suffix: Option<String>,
     /// Of how many tokens in each place log-probabilities are reported.
     logprobs: Option<usize>,
     /// Whether the prompt goes before the reply.
@@ -56,18 +59,30 @@ pub(crate) async fn complete(State(app): State<Arc<App>>, mut body: Body) -> Out
     let fields: CompletionFields = body.read()?;
     let (sampling, limits): (SamplingFields, LimitFields) = (body.read()?, body.read()?);
     let format: FormatFields = body.read()?;
-    body.refuse(&["suffix"], |_, value| value == "")?;
+    refuse_foreign(&mut body)?;
     body.known("user");
     body.end();
     let (named, model) = generate::model(&app, fields.model.as_deref()).await?;
     let params = sampling.params(&app, &model)?;
     let echo = fields.echo.unwrap_or(false);
+    let suffix = fields.suffix.as_deref().filter(|suffix| !suffix.is_empty());
+    if suffix.is_some() && echo {
+        let message = "`echo`: a prompt with a `suffix` is not the beginning of the text";
+        return Err(ApiError::field("echo", message));
+    }
     let best_of = fields.best_of(&limits)?;
     let spec = format.spec()?;
     let request = |prompt: Prompt| -> Outcome<Request> {
-        let request = match prompt {
-            Prompt::Text(text) => model.complete(text),
-            Prompt::Tokens(tokens) => model.complete_tokens(tokens),
+        let request = match (prompt, suffix) {
+            (Prompt::Text(text), Some(suffix)) => {
+                model.complete_tokens(infill::between(&model, &text, suffix)?)
+            }
+            (Prompt::Text(text), None) => model.complete(text),
+            (Prompt::Tokens(tokens), None) => model.complete_tokens(tokens),
+            (Prompt::Tokens(_), Some(_)) => {
+                let message = "`suffix`: expected a prompt of text beside it";
+                return Err(ApiError::field("suffix", message));
+            }
         };
         let request = limits.apply(&app, request.sampler(params.clone()))?;
         let mut request = request.echo(echo).best_of(best_of);
@@ -81,7 +96,8 @@ pub(crate) async fn complete(State(app): State<Arc<App>>, mut body: Body) -> Out
     };
     let requests = fields.prompts()?.into_iter().map(request);
     let requests: Vec<Request> = requests.collect::<Outcome<_>>()?;
-    let begun = generate::begin(&app, &named, requests, best_of).await?;
+    let begun = generate::begin(&app, &named, requests, best_of).await;
+    let begun = begun.map_err(|error| error.of_form(format.field()))?;
     let with_logprobs = fields.logprobs.is_some();
     if limits.streams() {
         let chunks = Chunks::completion(&named, &model, &limits, with_logprobs);
@@ -135,6 +151,7 @@ async fn whole(
     with_logprobs: bool,
 ) -> Outcome<Response> {
     let (mut choices, mut usages, mut prompt_tokens) = (Vec::new(), Vec::new(), 0);
+    let per_prompt = begun.first().map_or(1, |prompted| prompted.replies.len());
     for prompted in begun {
         prompt_tokens += prompted.prompt.len();
         let mut wholes = Vec::new();
@@ -159,7 +176,7 @@ async fn whole(
         "model": named.id,
         "system_fingerprint": FINGERPRINT,
         "choices": choices,
-        "usage": usage(prompt_tokens, &usages),
+        "usage": usage(prompt_tokens, &usages, per_prompt),
         "timings": usages.first().map(|usage| Timings::new(usage)),
     });
     Ok(Json(body).into_response())

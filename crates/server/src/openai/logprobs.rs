@@ -59,7 +59,12 @@ pub(crate) fn of_completion(
             .top_logprobs
             .iter()
             .map(|&(id, logprob)| (text(id), finite(logprob)));
-        tops.push(top.collect::<Map<String, Value>>());
+        let mut top: Map<String, Value> = top.collect();
+        // The token itself is among them, whether it is one of the best or not; the first of all has none.
+        tops.push(token.logprob.map(|logprob| {
+            top.entry(shown.as_str()).or_insert(finite(logprob));
+            top
+        }));
         texts.push(shown);
     }
     json!({

@@ -83,7 +83,8 @@ impl Rounds {
             asked.tools.extend(self.ours.iter().cloned());
         }
         let request = self.chat.round(&self.app, &self.model, asked)?;
-        let begun = generate::begin(&self.app, &self.named, vec![request], 1).await?;
+        let begun = generate::begin(&self.app, &self.named, vec![request], 1).await;
+        let begun = begun.map_err(|error| error.of_form(Some(self.chat.form())))?;
         let prompted = begun.into_iter().next();
         let reply = prompted.and_then(|mut prompted| {
             self.prompt_tokens += prompted.prompt.len();
@@ -144,7 +145,7 @@ impl Rounds {
             "model": self.named.id,
             "system_fingerprint": FINGERPRINT,
             "choices": [choice],
-            "usage": usage(self.prompt_tokens, &usages),
+            "usage": usage(self.prompt_tokens, &usages, 1),
             "timings": usages.last().map(|usage| Timings::new(usage)),
         });
         Ok(Json(body).into_response())
@@ -189,7 +190,7 @@ impl Rounds {
                 self.usages.push(ending.usage);
                 let num_before = self.calls.len();
                 if !self.call(&answer.finish(ending.clone())).await {
-                    yield chunks.last(0, &ending, &progress);
+                    yield chunks.last(0, &ending, &mut progress);
                     break;
                 }
                 yield chunks.called(&self.calls[num_before..]);
@@ -203,7 +204,7 @@ impl Rounds {
             }
             if self.chat.limits.include_usage() {
                 let usages: Vec<_> = self.usages.iter().collect();
-                yield chunks.usage(self.prompt_tokens, &usages, usages.last().copied());
+                yield chunks.usage(self.prompt_tokens, &usages, 1, usages.last().copied());
             }
             yield sse::DONE;
         };

@@ -106,14 +106,18 @@ pub(crate) fn choice(fields: Option<ToolChoiceFields>) -> Outcome<ToolChoice> {
 /// # Errors
 /// If its template knows no way of calling them.
 pub(crate) fn check_format(model: &Model, tools: &[Tool]) -> Outcome<()> {
-    let template = model.info().chat_template.as_deref().unwrap_or_default();
-    match tools.is_empty() || Format::detect(template).calls.is_some() {
+    match tools.is_empty() || can_call(model.info().chat_template.as_deref()) {
         true => Ok(()),
         false => {
             let message = "`tools`: this model's chat template has no way of calling tools";
             Err(ApiError::field("tools", message))
         }
     }
+}
+
+/// Whether a chat template has calls of tools.
+pub(crate) fn can_call(template: Option<&str>) -> bool {
+    Format::detect(template.unwrap_or_default()).calls.is_some()
 }
 
 /// A call in a whole reply, its arguments as the model wrote them: so they are the same text as in a stream.

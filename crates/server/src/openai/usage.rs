@@ -6,17 +6,19 @@ use ingle::Usage;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// OpenAI's counts, of one prompt and all replies to it.
-pub(crate) fn usage(prompt_tokens: usize, replies: &[&Usage]) -> Value {
+/// OpenAI's counts, of prompts and all replies to them: `per_prompt` to the first, as many to the second. Of each prompt
+/// what none of its replies had to compute was cached.
+pub(crate) fn usage(prompt_tokens: usize, replies: &[&Usage], per_prompt: usize) -> Value {
     let generated: usize = replies.iter().map(|usage| usage.generated_tokens).sum();
-    let cached = replies.iter().map(|usage| usage.cached_tokens).min();
+    let cached = |replies: &[&Usage]| replies.iter().map(|usage| usage.cached_tokens).min();
+    let cached: usize = replies.chunks(per_prompt.max(1)).filter_map(cached).sum();
     let accepted: usize = replies.iter().map(|usage| usage.accepted_tokens).sum();
     let drafted: usize = replies.iter().map(|usage| usage.drafted_tokens).sum();
     json!({
         "prompt_tokens": prompt_tokens,
         "completion_tokens": generated,
         "total_tokens": prompt_tokens + generated,
-        "prompt_tokens_details": { "cached_tokens": cached.unwrap_or(0) },
+        "prompt_tokens_details": { "cached_tokens": cached },
         "completion_tokens_details": {
             "accepted_prediction_tokens": accepted,
             "rejected_prediction_tokens": drafted - accepted,
@@ -87,4 +89,28 @@ fn ms(time: Duration) -> f64 {
 
 fn per(amount: f64, of: f64) -> f64 {
     if of > 0.0 { amount / of } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cached_of_each_prompt_adds_up() {
+        let reply = |cached_tokens| Usage {
+            cached_tokens,
+            generated_tokens: 1,
+            ..Usage::default()
+        };
+        let replies = [reply(0), reply(7), reply(64), reply(64)];
+        let replies: Vec<_> = replies.iter().collect();
+        let cached = |per_prompt| {
+            let counts = usage(140, &replies, per_prompt);
+            assert_eq!(counts["total_tokens"], 144);
+            counts["prompt_tokens_details"]["cached_tokens"].clone()
+        };
+        assert_eq!(cached(1), 135);
+        assert_eq!(cached(2), 64);
+        assert_eq!(cached(4), 0);
+    }
 }

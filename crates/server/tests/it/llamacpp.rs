@@ -171,6 +171,11 @@ fn what_is_wrong_has_llama_cpp_s_shape() {
         (json!({ "prompt": "a", "n_probs": 1000 }), "n_probs"),
         (json!({ "prompt": "a", "n_predict": -2 }), "n_predict"),
         (json!({ "prompt": "a", "lora": [{ "id": 0 }] }), "lora"),
+        (json!({ "prompt": "a", "image_data": [{}] }), "image_data"),
+        (
+            json!({ "prompt": "a", "json_schema": { "type": "x" } }),
+            "json_schema",
+        ),
         (json!({ "prompt": "a", "samplers": ["magic"] }), "samplers"),
         (
             json!({ "prompt": { "prompt_string": "a", "multimodal_data": ["x"] } }),
@@ -187,6 +192,9 @@ fn what_is_wrong_has_llama_cpp_s_shape() {
     }
     let long = server.post("/completion", &json!({ "prompt": "word ".repeat(600) }));
     assert_eq!(long.json()["error"]["type"], "exceed_context_size_error");
+    let suffix = json!({ "prompt": "a", "suffix": "b" });
+    let suffix = server.post("/v1/completions", &suffix);
+    assert_eq!(suffix.json()["error"]["param"], "suffix");
     let infill = server.post(
         "/infill",
         &json!({ "input_prefix": "a", "input_suffix": "b" }),
@@ -246,6 +254,7 @@ fn the_model_s_facts_are_told() {
     assert_eq!(props["default_generation_settings"]["n_ctx"], 512);
     assert_eq!(props["model_alias"], "stories260K-f32");
     assert_eq!(props["bos_token"], "<s>");
+    assert_eq!(props["chat_template_caps"]["supports_tool_calls"], true);
     assert!(
         props["chat_template"]
             .as_str()

@@ -441,6 +441,9 @@ fn models_are_found_by_name_and_fetched_by_name_alone() {
         delete(&server, r#"{"model": "no/such:Q4_K_M"}"#).status,
         404
     );
+    let unknown = delete(&server, r#"{"model": "nothing"}"#);
+    assert_eq!(unknown.status, 404);
+    assert_eq!(unknown.json()["error"], "model 'nothing' not found");
     assert_eq!(server.post("/api/pull", &json!({})).status, 400);
     for path in ["/api/copy", "/api/create", "/api/push"] {
         assert_eq!(server.post(path, &json!({})).status, 501, "{path}");

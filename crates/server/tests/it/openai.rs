@@ -24,6 +24,14 @@ fn a_completion_is_the_library_s_text() {
         assert_eq!(logprobs[list].as_array().map(Vec::len), Some(num), "{list}");
     }
     assert!(logprobs["token_logprobs"][0].is_null());
+    assert!(logprobs["top_logprobs"][0].is_null());
+    // The token itself is told with the best ones, whether it is one of them or not.
+    let list = |name: &str| logprobs[name].as_array().expect("a list").clone();
+    let pairs = list("tokens").into_iter().zip(list("top_logprobs"));
+    for (token, top) in pairs.skip(1) {
+        let token = token.as_str().expect("text");
+        assert!(top[token].is_number(), "{token}: {top}");
+    }
     assert_eq!(
         logprobs["top_logprobs"][5].as_object().map(|top| top.len()),
         Some(2)
@@ -134,6 +142,7 @@ fn a_reply_keeps_to_its_schema() {
 #[test]
 fn what_is_wrong_is_named() {
     let server = Fixture::new();
+    let tool = |kind: &str| json!({ "type": "function", "function": { "name": "door", "parameters": { "type": kind } } });
     let chat = |fields: Value| {
         let mut body =
             json!({ "messages": [{ "role": "user", "content": "Hi" }], "max_tokens": 1 });
@@ -172,6 +181,24 @@ fn what_is_wrong_is_named() {
             "response_format.type",
         ),
         (json!({ "mirostat": 3 }), "mirostat"),
+        (json!({ "messages": null }), "messages"),
+        (json!({ "grammar": "root ::= \"a" }), "grammar"),
+        (
+            json!({ "response_format": { "type": "json_object", "schema": { "type": "nothing" } } }),
+            "response_format",
+        ),
+        (json!({ "tools": [tool("number")] }), "tools"),
+        (
+            json!({ "tools": [tool("object")], "tool_choice": { "type": "function", "function": { "name": "wall" } } }),
+            "tool_choice",
+        ),
+        // Other servers know these, and a reply would be another one with them.
+        (json!({ "lora": [{ "id": 0, "scale": 1 }] }), "lora"),
+        (json!({ "guided_regex": "a" }), "guided_regex"),
+        (
+            json!({ "truncate_prompt_tokens": 4 }),
+            "truncate_prompt_tokens",
+        ),
     ];
     for (fields, param) in wrong {
         let answer = chat(fields.clone());
@@ -191,7 +218,72 @@ fn what_is_wrong_is_named() {
         assert_eq!(answer.status, 400, "{}", answer.text);
     }
     assert_eq!(server.get("/v1/nothing").status, 404);
-    assert_eq!(server.get("/v1/chat/completions").status, 405);
+    let get = server.get("/v1/chat/completions");
+    assert_eq!(get.status, 405);
+    assert_eq!(get.json()["error"]["type"], "invalid_request_error");
+    let nothing =
+        chat(json!({ "lora": [], "use_beam_search": false, "truncate_prompt_tokens": -1 }));
+    assert_eq!(nothing.status, 200, "{}", nothing.text);
+    assert_eq!(nothing.header("x-ingle-ignored"), None);
+}
+
+#[test]
+fn a_stream_tells_the_tokens_of_the_whole() {
+    let server = Fixture::new();
+    // The text before a stop string is held back until it is sure that it is none; what ends the reply has no text.
+    for (path, stop) in [
+        ("/v1/chat/completions", json!([" named Lily", "zzz"])),
+        ("/v1/completions", json!(["named", "zzz"])),
+        ("/v1/completions", json!(null)),
+    ] {
+        let mut body = json!({
+            "max_tokens": 12, "temperature": GREEDY, "stop": stop, "prompt": "One day",
+            "messages": [{ "role": "user", "content": "Tell" }],
+        });
+        let is_chat = path.contains("chat");
+        body["logprobs"] = if is_chat { json!(true) } else { json!(1) };
+        let tokens = |choice: &Value| match is_chat {
+            true => {
+                let tokens = choice["logprobs"]["content"].as_array().cloned();
+                let tokens = tokens.unwrap_or_default().into_iter();
+                tokens.map(|token| token["token"].clone()).collect()
+            }
+            false => choice["logprobs"]["tokens"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default(),
+        };
+        let whole = server.post(path, &body).ok();
+        let expected: Vec<Value> = tokens(&whole["choices"][0]);
+        assert_eq!(whole["usage"]["completion_tokens"], expected.len());
+        body["stream"] = json!(true);
+        let events = server.events(path, &body);
+        let chunks = events
+            .iter()
+            .filter_map(|(_, data)| serde_json::from_str::<Value>(data).ok());
+        let streamed = chunks.flat_map(|chunk| tokens(&chunk["choices"][0]));
+        assert_eq!(streamed.collect::<Vec<_>>(), expected, "{path} {stop}");
+    }
+}
+
+#[test]
+fn what_several_prompts_found_in_the_cache_adds_up() {
+    let server = Fixture::new();
+    let long = |first: &str| format!("{first} {}", "word ".repeat(150));
+    let mut body = json!({
+        "prompt": [long("One"), long("Two")], "max_tokens": 1, "n": 2, "stream_options": { "include_usage": true },
+    });
+    server.post("/v1/completions", &body).ok();
+    let usage = server.post("/v1/completions", &body).ok()["usage"].clone();
+    let prompt_tokens = usage["prompt_tokens"].as_u64().expect("a number");
+    let cached = usage["prompt_tokens_details"]["cached_tokens"]
+        .as_u64()
+        .expect("a number");
+    assert!(2 * cached > prompt_tokens, "{usage}");
+    body["stream"] = json!(true);
+    let events = server.events("/v1/completions", &body);
+    let last: Value = serde_json::from_str(&events[events.len() - 2].1).expect("JSON");
+    assert_eq!(last["usage"], usage);
 }
 
 #[test]

@@ -29,6 +29,28 @@ fn what_stands_between_is_filled_in() {
         places.iter().all(Option::is_some) && places.is_sorted(),
         "{prompt}"
     );
+    // OpenAI's and Ollama's way to ask for the same.
+    let completion =
+        json!({ "prompt": "One day, ", "suffix": " the end.", "max_tokens": 4, "temperature": 0 });
+    let completed = server.post("/v1/completions", &completion).ok();
+    let generate = json!({
+        "prompt": "One day, ", "suffix": " the end.", "options": { "num_predict": 4, "temperature": 0 }, "stream": false,
+    });
+    let generated = server.post("/api/generate", &generate).ok();
+    assert_eq!(completed["choices"][0]["text"], generated["response"]);
+    assert_eq!(
+        completed["usage"]["prompt_tokens"],
+        generated["prompt_eval_count"]
+    );
+    for (field, value) in [("echo", json!(true)), ("prompt", json!([1, 2]))] {
+        let mut wrong = completion.clone();
+        wrong[field] = value;
+        assert_eq!(
+            server.post("/v1/completions", &wrong).status,
+            400,
+            "{field}"
+        );
+    }
     // What has no room is left out from the front, and that is told.
     body["input_extra"] = json!([{ "text": "word ".repeat(400) }, { "text": "A dog." }]);
     let answer = server.post("/infill", &body).ok();

@@ -21,7 +21,7 @@ use self::output::{Facts, Output};
 use super::tools;
 use crate::body::Body;
 use crate::error::{ApiError, Outcome};
-use crate::fields::{LimitFields, ReasoningFields, SamplingFields};
+use crate::fields::{LimitFields, ReasoningFields, SamplingFields, refuse_foreign};
 use crate::generate::{self, off_thread};
 use crate::llamacpp::template::counted;
 use crate::state::App;
@@ -152,6 +152,8 @@ struct Asked {
     limits: LimitFields,
     reasoning: ReasoningFields,
     echoed: Map<String, Value>,
+    /// What is to blame if a reply's form cannot be enforced.
+    form: &'static str,
 }
 
 impl Asked {
@@ -161,6 +163,7 @@ impl Asked {
         body.refuse(&UNSUPPORTED, |name, value| {
             matches!(name, "store" | "background") && *value == json!(false)
         })?;
+        refuse_foreign(&mut body)?;
         LABELS.iter().for_each(|label| body.known(label));
         let object = body.object();
         let echoed = ECHOED.iter().filter_map(|&name| {
@@ -175,6 +178,7 @@ impl Asked {
             limits,
             reasoning,
             echoed,
+            form: "tools",
         };
         asked.check()?;
         Ok(asked)
@@ -189,6 +193,9 @@ impl Asked {
         }
         if self.limits.tells_progress() {
             return wrong("return_progress", "responses have no such event".into());
+        }
+        if self.limits.timings_per_token() {
+            return wrong("timings_per_token", "responses tell no times".into());
         }
         if let Some(other) = fields
             .truncation
@@ -264,6 +271,7 @@ impl Asked {
         request = self.reasoning.apply(app, request)?;
         let format = fields.text.take().and_then(|text| text.format);
         if let Some(spec) = format.map(Format::spec).transpose()?.flatten() {
+            self.form = "text.format";
             request = request.grammar(spec);
         }
         if let Some(top) = top {
@@ -362,7 +370,8 @@ pub(crate) async fn create(State(app): State<Arc<App>>, body: Body) -> Outcome<R
     let request = asked.request(&app, &model)?;
     let params = request.params().clone();
     let with_logprobs = params.logprobs.is_some();
-    let mut begun = generate::begin(&app, &named, vec![request], 1).await?;
+    let begun = generate::begin(&app, &named, vec![request], 1).await;
+    let mut begun = begun.map_err(|error| error.of_form(Some(asked.form)))?;
     let Some(mut reply) = begun.remove(0).replies.pop() else {
         return Err(ingle::Error::WorkerGone.into());
     };
