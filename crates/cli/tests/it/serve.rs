@@ -1,6 +1,7 @@
 //! `ingle serve`, and the commands that talk to it.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
@@ -133,10 +134,19 @@ fn flags_and_variables_of_llama_server_are_understood() {
     assert!(authorised("/metrics").is_ok(), "a variable counts");
 }
 
+/// A port that is taken as long as the listener lives: a server that is started there by mistake ends at once.
+fn taken_port() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    (listener, port.to_string())
+}
+
 #[test]
 fn what_there_is_not_is_refused() {
     let home = folder("serve_refused");
     let model = model();
+    let (_listener, port) = taken_port();
+    let serve = |more: &[&str]| ingle(&home, &[&["serve", "--port", &port], more].concat());
     for flags in [
         &["-ngl", "99"] as &[&str],
         &["--mlock"],
@@ -151,21 +161,19 @@ fn what_there_is_not_is_refused() {
         &["--api-prefix", "{x}"],
         &["--top-p", "2"],
     ] {
-        let args = [&["serve", &model], flags].concat();
-        outcome(&mut ingle(&home, &args)).failure(2);
+        outcome(&mut serve(&[&[model.as_str()], flags].concat())).failure(2);
     }
-    let gpu =
-        outcome(ingle(&home, &["serve", &model]).env("LLAMA_ARG_N_GPU_LAYERS", "all")).failure(2);
+    let gpu = outcome(serve(&[&model]).env("LLAMA_ARG_N_GPU_LAYERS", "all")).failure(2);
     assert!(gpu.contains("LLAMA_ARG_N_GPU_LAYERS"), "{gpu}");
     std::fs::write(home.join("empty"), "# none\n").expect("writable");
-    outcome(&mut ingle(
-        &home,
-        &["serve", &model, "--api-key-file", "empty"],
-    ))
-    .failure(1);
-    let offline =
-        outcome(ingle(&home, &["serve", "--offline", "no/such"]).env_remove("HF_HUB_OFFLINE"));
-    assert!(offline.failure(1).contains("no/such"));
+    let keys = outcome(&mut serve(&[&model, "--api-key-file", "empty"])).failure(1);
+    assert!(keys.contains("empty"), "{keys}");
+    let listening = outcome(&mut serve(&[&model])).failure(1);
+    assert!(listening.contains(&port), "{listening}");
+    // This one listens before it looks for the model.
+    let args = ["serve", "--port", "0", "--offline", "no/such"];
+    let offline = outcome(ingle(&home, &args).env_remove("HF_HUB_OFFLINE")).failure(1);
+    assert!(offline.contains("no/such"), "{offline}");
 }
 
 #[test]
