@@ -26,19 +26,26 @@ pub(crate) const PING: Bytes = Bytes::from_static(b": ping\n\n");
 
 /// An event without a name.
 pub(crate) fn data(value: &impl Serialize) -> Bytes {
-    event(String::from("data: "), value)
+    written(&["data: "], value, "\n\n")
 }
 
 /// An event with a name.
 pub(crate) fn named(name: &str, value: &impl Serialize) -> Bytes {
-    event(format!("event: {name}\ndata: "), value)
+    written(&["event: ", name, "\ndata: "], value, "\n\n")
 }
 
-fn event(start: String, value: &impl Serialize) -> Bytes {
-    let mut text = start.into_bytes();
-    text.reserve(ROOM);
+/// A line of JSON.
+pub(crate) fn line(value: &impl Serialize) -> Bytes {
+    written(&[], value, "\n")
+}
+
+fn written(start: &[&str], value: &impl Serialize, end: &str) -> Bytes {
+    let mut text = Vec::with_capacity(ROOM);
+    for part in start {
+        text.extend_from_slice(part.as_bytes());
+    }
     serde_json::to_writer(&mut text, value).expect("values of ours can be written");
-    text.extend_from_slice(b"\n\n");
+    text.extend_from_slice(end.as_bytes());
     Bytes::from(text)
 }
 

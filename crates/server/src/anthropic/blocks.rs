@@ -4,19 +4,9 @@
 use ingle::dialogue::Delta;
 use serde_json::{Value, json};
 
+use super::steps::{Block, More, Step};
 use crate::error::Outcome;
 use crate::generate::Reply;
-
-/// What happens to a block.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// It begins, empty.
-    Start(usize, Value),
-    /// There is more of it.
-    Delta(usize, Value),
-    /// It is whole.
-    Stop(usize),
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -52,22 +42,24 @@ impl Blocks {
         match delta {
             Delta::Content(text) => self.text(text, &mut steps),
             Delta::Reasoning(text) => {
-                let block = json!({ "type": "thinking", "thinking": "", "signature": "" });
-                self.ensure(Kind::Thinking, block, &mut steps);
+                self.ensure(Kind::Thinking, empty_thoughts, &mut steps);
                 if !self.hides_thoughts {
-                    let delta = json!({ "type": "thinking_delta", "thinking": text });
-                    steps.push(self.delta(delta));
+                    steps.push(self.delta(More::Thinking { thinking: text }));
                 }
             }
             Delta::ToolCallStart { id, name, .. } => {
                 self.close(&mut steps);
                 self.has_calls = true;
-                let block = json!({ "type": "tool_use", "id": id, "name": name, "input": {} });
-                self.ensure(Kind::Call, block, &mut steps);
+                let input = json!({});
+                self.ensure(
+                    Kind::Call,
+                    || Block::ToolUse { id, name, input },
+                    &mut steps,
+                );
             }
             Delta::ToolCallArguments { json_fragment, .. } => {
-                let delta = json!({ "type": "input_json_delta", "partial_json": json_fragment });
-                steps.push(self.delta(delta));
+                let partial_json = json_fragment;
+                steps.push(self.delta(More::Input { partial_json }));
             }
             Delta::ToolCallEnd { .. } => self.close(&mut steps),
         }
@@ -96,23 +88,27 @@ impl Blocks {
     }
 
     fn show(&mut self, text: String, steps: &mut Vec<Step>) {
-        self.ensure(Kind::Text, json!({ "type": "text", "text": "" }), steps);
-        steps.push(self.delta(json!({ "type": "text_delta", "text": text })));
+        self.ensure(Kind::Text, empty_text, steps);
+        steps.push(self.delta(More::Text { text }));
     }
 
-    fn ensure(&mut self, kind: Kind, block: Value, steps: &mut Vec<Step>) {
+    fn ensure(&mut self, kind: Kind, block: impl FnOnce() -> Block, steps: &mut Vec<Step>) {
         if self.open == Some(kind) {
             return;
         }
         self.close(steps);
         self.open = Some(kind);
         self.blank.clear();
-        steps.push(Step::Start(self.num_started, block));
+        steps.push(Step::Start {
+            index: self.num_started,
+            content_block: block(),
+        });
         self.num_started += 1;
     }
 
-    fn delta(&self, delta: Value) -> Step {
-        Step::Delta(self.num_started - 1, delta)
+    fn delta(&self, delta: More) -> Step {
+        let index = self.num_started - 1;
+        Step::Delta { index, delta }
     }
 
     fn close(&mut self, steps: &mut Vec<Step>) {
@@ -120,10 +116,23 @@ impl Blocks {
             return;
         };
         if kind == Kind::Thinking {
-            // Clients keep it and send it back; nobody here checks who thought what.
-            steps.push(self.delta(json!({ "type": "signature_delta", "signature": "" })));
+            steps.push(self.delta(More::Signature { signature: "" }));
         }
-        steps.push(Step::Stop(self.num_started - 1));
+        let index = self.num_started - 1;
+        steps.push(Step::Stop { index });
+    }
+}
+
+fn empty_text() -> Block {
+    let text = String::new();
+    Block::Text { text }
+}
+
+fn empty_thoughts() -> Block {
+    let (thinking, signature) = (String::new(), "");
+    Block::Thinking {
+        thinking,
+        signature,
     }
 }
 
@@ -131,7 +140,7 @@ impl Blocks {
 ///
 /// # Errors
 /// If the reply fails under way.
-pub(crate) async fn whole(reply: &mut Reply, blocks: &mut Blocks) -> Outcome<Vec<Value>> {
+pub(crate) async fn whole(reply: &mut Reply, blocks: &mut Blocks) -> Outcome<Vec<Block>> {
     let mut steps = Vec::new();
     while let Some(part) = reply.next().await {
         for delta in part?.deltas {
@@ -142,27 +151,29 @@ pub(crate) async fn whole(reply: &mut Reply, blocks: &mut Blocks) -> Outcome<Vec
     Ok(sum(steps))
 }
 
-fn sum(steps: Vec<Step>) -> Vec<Value> {
-    let mut whole: Vec<Value> = Vec::new();
+fn sum(steps: Vec<Step>) -> Vec<Block> {
+    let mut whole: Vec<Block> = Vec::new();
     let mut arguments = String::new();
     for step in steps {
         match step {
-            Step::Start(_, block) => whole.push(block),
-            Step::Delta(at, delta) => {
-                for name in ["text", "thinking"] {
-                    let shown = whole[at].get_mut(name);
-                    if let (Some(Value::String(text)), Some(more)) = (shown, delta[name].as_str()) {
-                        text.push_str(more);
-                    }
+            Step::Start { content_block, .. } => whole.push(content_block),
+            Step::Delta { index, delta } => match (&mut whole[index], delta) {
+                (Block::Text { text }, More::Text { text: more }) => *text += &more,
+                (Block::Thinking { thinking, .. }, More::Thinking { thinking: more }) => {
+                    *thinking += &more;
                 }
-                arguments += delta["partial_json"].as_str().unwrap_or_default();
-            }
-            Step::Stop(at) => {
+                (Block::ToolUse { .. }, More::Input { partial_json }) => {
+                    arguments += &partial_json;
+                }
+                _ => {}
+            },
+            Step::Stop { index } => {
                 let text = std::mem::take(&mut arguments);
-                if whole[at]["type"] == "tool_use" && !text.is_empty() {
+                if let Block::ToolUse { input, .. } = &mut whole[index]
+                    && !text.is_empty()
+                {
                     // What broke off stands there as it is.
-                    let input = serde_json::from_str(&text);
-                    whole[at]["input"] = input.unwrap_or(Value::String(text));
+                    *input = serde_json::from_str(&text).unwrap_or(Value::String(text));
                 }
             }
         }
@@ -174,7 +185,7 @@ fn sum(steps: Vec<Step>) -> Vec<Value> {
 mod tests {
     use super::*;
 
-    fn blocks(deltas: Vec<Delta>) -> Vec<Value> {
+    fn blocks(deltas: Vec<Delta>) -> Vec<Block> {
         let mut blocks = Blocks::default();
         let mut steps: Vec<Step> = deltas
             .into_iter()

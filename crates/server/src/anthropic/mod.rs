@@ -5,6 +5,7 @@
 mod blocks;
 mod content;
 mod messages;
+mod steps;
 mod stream;
 mod tools;
 

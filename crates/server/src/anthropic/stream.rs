@@ -14,8 +14,9 @@ use axum::body::Bytes;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::blocks::{Blocks, Step};
+use super::blocks::Blocks;
 use super::messages::message;
+use super::steps::Step;
 use super::{stop_reason, usage};
 use crate::error::{ApiError, Dialect};
 use crate::generate::Reply;
@@ -63,7 +64,7 @@ impl Events {
                 }
                 for delta in part.deltas {
                     for step in self.blocks.push(delta) {
-                        yield block(step);
+                        yield block(&step);
                     }
                 }
             }
@@ -75,7 +76,7 @@ impl Events {
                 yield event;
             }
             for step in self.blocks.finish() {
-                yield block(step);
+                yield block(&step);
             }
             let (reason, sequence) = stop_reason(ending, self.blocks.has_calls, self.max_tokens);
             yield event(&json!({
@@ -106,17 +107,8 @@ impl Events {
     }
 }
 
-fn block(step: Step) -> Bytes {
-    let event = |value: Value| event(&value);
-    match step {
-        Step::Start(index, block) => {
-            event(json!({ "type": "content_block_start", "index": index, "content_block": block }))
-        }
-        Step::Delta(index, delta) => {
-            event(json!({ "type": "content_block_delta", "index": index, "delta": delta }))
-        }
-        Step::Stop(index) => event(json!({ "type": "content_block_stop", "index": index })),
-    }
+fn block(step: &Step) -> Bytes {
+    sse::named(step.name(), step)
 }
 
 /// An event has the name of its type.

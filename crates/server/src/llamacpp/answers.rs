@@ -1,12 +1,15 @@
 //! What `/completion` answers: one object for each reply, or the same in events of a stream.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use async_stream::stream;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use ingle::dialogue::Delta;
 use ingle::{Ending, FinishReason, Model, Part, StopCause, TokenInfo, Usage};
+use serde::Serialize;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 use super::settings::only;
 use crate::error::{ApiError, Dialect, Outcome};
@@ -32,6 +35,25 @@ pub(super) struct Answers {
     pub(super) only: Vec<String>,
     /// Some of the prompt had no room.
     pub(super) is_cut: bool,
+}
+
+/// One event of a stream. There is one for every token of every stream, so it is written from borrowed fields, without
+/// a tree of values in between.
+#[derive(Serialize)]
+struct Piece<'a> {
+    index: usize,
+    content: Cow<'a, str>,
+    tokens: Vec<u32>,
+    stop: bool,
+    id_slot: i64,
+    tokens_predicted: usize,
+    tokens_evaluated: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timings: Option<Timings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_progress: Option<PromptProgress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_probabilities: Option<Value>,
 }
 
 /// What a reply has come to.
@@ -83,8 +105,8 @@ impl Answers {
                 let reply = &merged.replies[index];
                 match part {
                     Some(Ok(part)) => {
-                        let event = self.part(index, reply.slot(), part);
-                        has_line[index] |= event["content"].as_str().is_some_and(|text| text.contains('\n'));
+                        let event = self.part(index, reply.slot(), &part);
+                        has_line[index] |= event.content.contains('\n');
                         yield sse::data(&event);
                     }
                     Some(Err(error)) => {
@@ -106,29 +128,22 @@ impl Answers {
         sse::response(events, silence, sse::PING)
     }
 
-    /// A piece.
-    fn part(&self, index: usize, slot: i64, part: Part) -> Value {
-        let mut event = json!({
-            "index": index,
-            "content": text(&part),
-            "tokens": self.ids(&part.tokens),
-            "stop": false,
-            "id_slot": slot,
-            "tokens_predicted": part.usage.generated_tokens,
-            "tokens_evaluated": part.usage.prompt_tokens,
-        });
-        if self.with_timings {
-            event["timings"] = json!(Timings::new(&part.usage));
+    fn part<'a>(&self, index: usize, slot: i64, part: &'a Part) -> Piece<'a> {
+        let usage = &part.usage;
+        let progress = self.with_progress.then(|| PromptProgress::of(usage));
+        let has_probs = self.with_probs && !part.tokens.is_empty();
+        Piece {
+            index,
+            content: text(part),
+            tokens: self.ids(&part.tokens),
+            stop: false,
+            id_slot: slot,
+            tokens_predicted: usage.generated_tokens,
+            tokens_evaluated: usage.prompt_tokens,
+            timings: self.with_timings.then(|| Timings::new(usage)),
+            prompt_progress: progress.flatten(),
+            completion_probabilities: has_probs.then(|| self.probs(&part.tokens)),
         }
-        if self.with_progress
-            && let Some(progress) = PromptProgress::of(&part.usage)
-        {
-            event["prompt_progress"] = json!(progress);
-        }
-        if self.with_probs && !part.tokens.is_empty() {
-            event["completion_probabilities"] = self.probs(&part.tokens);
-        }
-        event
     }
 
     /// The whole reply; at the end of a stream without what has been told.
@@ -183,7 +198,7 @@ impl Answers {
         }
     }
 
-    fn ids(&self, tokens: &[TokenInfo]) -> Value {
+    fn ids(&self, tokens: &[TokenInfo]) -> Vec<u32> {
         let ids = tokens.iter().map(|token| token.id);
         ids.take_while(|_| self.with_tokens).collect()
     }
@@ -197,10 +212,12 @@ impl Answers {
     }
 }
 
-fn text(part: &Part) -> String {
-    let text = |delta: &Delta| match delta {
-        Delta::Content(text) => Some(text.clone()),
+/// What a piece adds to the text.
+fn text(part: &Part) -> Cow<'_, str> {
+    let mut texts = part.deltas.iter().filter_map(|delta| match delta {
+        Delta::Content(text) => Some(text.as_str()),
         _ => None,
-    };
-    part.deltas.iter().filter_map(text).collect()
+    });
+    let first = Cow::Borrowed(texts.next().unwrap_or_default());
+    texts.fold(first, |all, more| all + more)
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::chat::keep_for;
 use super::common::{LOADING, OptionFields};
-use super::lines::nanos;
+use super::line::nanos;
 use super::{keep_alive, names};
 use crate::body::Body;
 use crate::embed::{self, MAX_TEXTS, pooled};

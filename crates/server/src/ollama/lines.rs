@@ -7,13 +7,14 @@ use async_stream::stream;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use ingle::dialogue::Delta;
-use ingle::{Ending, FinishReason, Model, Part, TokenInfo};
+use ingle::{Ending, Model, Part, TokenInfo};
 use serde_json::{Value, json};
 
+use super::line::{End, Line, Said, Turn};
 use super::respond;
 use crate::error::{ApiError, Dialect, Outcome};
 use crate::generate::{Prompted, Reply};
-use crate::time;
+use crate::{sse, time};
 
 /// What is the same in all lines of a reply, and how far it is.
 pub(super) struct Lines {
@@ -72,22 +73,23 @@ impl Lines {
                 let part = match part {
                     Ok(part) => part,
                     Err(error) => {
-                        yield error.body(Dialect::Ollama);
+                        yield sse::line(&error.body(Dialect::Ollama));
                         return;
                     }
                 };
                 for piece in self.pieces(part) {
-                    yield self.line(piece);
+                    yield sse::line(&self.line(&piece, None));
                 }
             }
             match reply.ending() {
                 Some(ending) => {
                     let rest = Piece { tokens: std::mem::take(&mut self.state.pending), ..Piece::default() };
-                    let mut last = self.line(rest);
-                    self.end(&mut last, ending);
-                    yield last;
+                    yield sse::line(&self.line(&rest, Some(ending)));
                 }
-                None => yield ApiError::from(ingle::Error::WorkerGone).body(Dialect::Ollama),
+                None => {
+                    let error = ApiError::from(ingle::Error::WorkerGone);
+                    yield sse::line(&error.body(Dialect::Ollama));
+                }
             }
         })
     }
@@ -104,9 +106,7 @@ impl Lines {
         }
         whole.tokens.append(&mut self.state.pending);
         let ending = reply.ending().ok_or(ingle::Error::WorkerGone)?;
-        let mut line = self.line(whole);
-        self.end(&mut line, ending);
-        Ok(Json(line).into_response())
+        Ok(Json(self.line(&whole, Some(ending))).into_response())
     }
 
     /// What a part adds: a piece for each delta, the tokens with the first of them.
@@ -146,31 +146,33 @@ impl Lines {
         pieces
     }
 
-    fn line(&self, piece: Piece) -> Value {
-        let mut line = json!({ "model": self.name, "created_at": time::now(), "done": false });
-        if self.is_chat {
-            let mut message = json!({ "role": "assistant", "content": piece.content });
-            if !piece.thinking.is_empty() {
-                message["thinking"] = json!(piece.thinking);
-            }
-            if !piece.calls.is_empty() {
-                message["tool_calls"] = json!(piece.calls);
-            }
-            line["message"] = message;
-        } else {
-            line["response"] = json!(piece.content);
-            if !piece.thinking.is_empty() {
-                line["thinking"] = json!(piece.thinking);
-            }
+    /// A piece as a line; the last says how the reply ended.
+    fn line<'a>(&'a self, piece: &'a Piece, ending: Option<&Ending>) -> Line<'a> {
+        let (content, thinking) = (&piece.content, &piece.thinking);
+        let said = match self.is_chat {
+            true => Said::Chat {
+                message: Turn {
+                    role: "assistant",
+                    content,
+                    thinking,
+                    tool_calls: &piece.calls,
+                },
+            },
+            false => Said::Completion {
+                response: content,
+                thinking,
+            },
+        };
+        let logprobs = || piece.tokens.iter().map(|token| self.logprob(token));
+        Line {
+            model: &self.name,
+            created_at: time::now(),
+            done: ending.is_some(),
+            said,
+            logprobs: (self.with_logprobs && !piece.tokens.is_empty())
+                .then(|| logprobs().collect()),
+            end: ending.map(|ending| self.end(ending)),
         }
-        if self.with_logprobs && !piece.tokens.is_empty() {
-            line["logprobs"] = piece
-                .tokens
-                .iter()
-                .map(|token| self.logprob(token))
-                .collect();
-        }
-        line
     }
 
     fn logprob(&self, token: &TokenInfo) -> Value {
@@ -188,28 +190,9 @@ impl Lines {
         value
     }
 
-    /// Says how the reply ended.
-    fn end(&self, line: &mut Value, ending: &Ending) {
-        let usage = &ending.usage;
-        line["done"] = json!(true);
-        line["done_reason"] = json!(match ending.reason {
-            FinishReason::Length => "length",
-            _ => "stop",
-        });
-        let fields = [
-            ("total_duration", nanos(self.started.elapsed())),
-            ("load_duration", nanos(self.load)),
-            ("prompt_eval_count", json!(usage.prompt_tokens)),
-            ("prompt_eval_duration", nanos(usage.prompt_time)),
-            ("eval_count", json!(usage.generated_tokens)),
-            ("eval_duration", nanos(usage.generation_time)),
-        ];
-        for (name, value) in fields {
-            line[name] = value;
-        }
-        if self.with_context {
-            line["context"] = json!(self.context(ending));
-        }
+    fn end(&self, ending: &Ending) -> End {
+        let context = self.with_context.then(|| self.context(ending));
+        End::new(ending, self.started.elapsed(), self.load, context)
     }
 
     /// The exchange in tokens, with the one that ended it.
@@ -244,8 +227,4 @@ impl Piece {
             _ => self.content = text,
         }
     }
-}
-
-pub(super) fn nanos(time: Duration) -> Value {
-    json!(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
 }

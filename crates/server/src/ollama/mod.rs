@@ -9,6 +9,7 @@ mod details;
 mod embed;
 mod generate;
 mod keep_alive;
+mod line;
 mod lines;
 mod models;
 mod names;
@@ -22,7 +23,6 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use serde_json::Value;
 
 use self::common::CommonFields;
 use crate::error::{ApiError, Kind, Outcome};
@@ -119,10 +119,10 @@ async fn absent() -> Outcome<()> {
 }
 
 /// A response of lines, which go out as they come. Nothing may come between them: clients read each as JSON.
-fn respond(lines: impl Stream<Item = Value> + Send + 'static) -> Response {
+fn respond(lines: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     let bytes = async_stream::stream! {
         for await line in lines {
-            yield Ok::<_, Infallible>(Bytes::from(format!("{line}\n")));
+            yield Ok::<_, Infallible>(line);
         }
     };
     let headers = [

@@ -18,6 +18,7 @@ use super::models::{NameFields, hub_error};
 use super::{names, respond};
 use crate::body::Body;
 use crate::error::{ApiError, Dialect, Kind, Outcome};
+use crate::sse;
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -53,7 +54,7 @@ pub(super) async fn pull(State(app): State<Arc<App>>, mut body: Body) -> Outcome
     }
     Ok(respond(async_stream::stream! {
         while let Some(line) = lines.recv().await {
-            yield line.unwrap_or_else(|error| error.body(Dialect::Ollama));
+            yield sse::line(&line.unwrap_or_else(|error| error.body(Dialect::Ollama)));
         }
     }))
 }

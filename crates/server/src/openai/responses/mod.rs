@@ -376,8 +376,9 @@ pub(crate) async fn create(State(app): State<Arc<App>>, body: Body) -> Outcome<R
         return Err(ingle::Error::WorkerGone.into());
     };
     let facts = Facts::new(&named, &params, asked.echoed);
-    let mut output = Output::new(&model, facts, with_logprobs);
-    if asked.limits.streams() {
+    let streams = asked.limits.streams();
+    let mut output = Output::new(&model, facts, with_logprobs, streams);
+    if streams {
         return Ok(events::respond(&app, reply, output));
     }
     while let Some(part) = reply.next().await {

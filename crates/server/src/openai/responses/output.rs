@@ -1,9 +1,11 @@
 //! A response in the making: items, one after the other, and the events that tell of them.
 
+use axum::body::Bytes;
 use ingle::dialogue::Delta;
 use ingle::{Ending, FinishReason, Model, Part, SamplerParams, TokenInfo, Usage};
 use serde_json::{Map, Value, json};
 
+use super::events::{Events, More};
 use crate::ids;
 use crate::openai::logprobs;
 use crate::registry::Named;
@@ -51,6 +53,9 @@ impl Facts {
     }
 }
 
+/// The event of more of a call.
+const ARGUMENTS: &str = "response.function_call_arguments.delta";
+
 /// The item that is under way.
 enum Open {
     Reasoning,
@@ -76,11 +81,12 @@ pub(super) struct Output {
     status: &'static str,
     /// Why it failed.
     error: Value,
-    sequence: u64,
+    events: Events,
 }
 
 impl Output {
-    pub(super) fn new(model: &Model, facts: Facts, with_logprobs: bool) -> Self {
+    /// None yet. If the response `streams`, events tell of what comes.
+    pub(super) fn new(model: &Model, facts: Facts, with_logprobs: bool, streams: bool) -> Self {
         Self {
             model: model.clone(),
             facts,
@@ -95,7 +101,7 @@ impl Output {
             reasoning_tokens: 0,
             status: "in_progress",
             error: Value::Null,
-            sequence: 0,
+            events: Events::new(streams),
         }
     }
 
@@ -130,88 +136,93 @@ impl Output {
         })
     }
 
-    /// An event about the response.
-    pub(super) fn about(&mut self, kind: &str) -> Value {
-        let response = self.response();
-        self.event(kind, json!({ "response": response }))
+    /// What is told before the first piece.
+    pub(super) fn start(&mut self) -> Vec<Bytes> {
+        self.tell("response.created");
+        self.tell("response.in_progress");
+        self.events.take()
+    }
+
+    /// Adds an event about the response.
+    fn tell(&mut self, kind: &str) {
+        let response = json!({ "response": self.response() });
+        self.events.push(kind, &response);
     }
 
     /// A piece of the reply; the events that tell of it.
-    pub(super) fn part(&mut self, part: Part) -> Vec<Value> {
+    pub(super) fn part(&mut self, part: Part) -> Vec<Bytes> {
         let new = part.usage.generated_tokens - self.usage.generated_tokens;
         self.usage = part.usage;
         self.pending.extend(part.tokens);
-        let mut events = Vec::new();
         for delta in part.deltas {
-            self.delta(delta, &mut events);
+            self.delta(delta);
         }
         if matches!(self.open, Some(Open::Reasoning)) {
             self.reasoning_tokens += new;
         }
-        events
+        self.events.take()
     }
 
     /// Its end.
-    pub(super) fn end(&mut self, ending: &Ending) -> Vec<Value> {
+    pub(super) fn end(&mut self, ending: &Ending) -> Vec<Bytes> {
         self.usage = ending.usage;
         self.status = match ending.reason {
             FinishReason::Stop => "completed",
             FinishReason::Length | FinishReason::Cancelled => "incomplete",
         };
-        let mut events = Vec::new();
-        self.close(self.status, &mut events);
-        let kind = format!("response.{}", self.status);
-        events.push(self.about(&kind));
-        events
+        self.close(self.status);
+        self.tell(&format!("response.{}", self.status));
+        self.events.take()
     }
 
     /// What went wrong under way, as the last event.
-    pub(super) fn fail(&mut self, message: &str) -> Value {
+    pub(super) fn fail(&mut self, message: &str) -> Vec<Bytes> {
         self.status = "failed";
         self.error = json!({ "code": "server_error", "message": message });
-        self.about("response.failed")
+        self.tell("response.failed");
+        self.events.take()
     }
 
-    fn delta(&mut self, delta: Delta, events: &mut Vec<Value>) {
+    fn delta(&mut self, delta: Delta) {
         match delta {
             Delta::Reasoning(text) => {
                 if !matches!(self.open, Some(Open::Reasoning)) {
-                    self.open(Open::Reasoning, events);
+                    self.open(Open::Reasoning);
                 }
-                self.say("reasoning_text", &text, events);
+                self.say("response.reasoning_text.delta", &text, None);
             }
             Delta::Content(text) => {
                 if !matches!(self.open, Some(Open::Message)) {
-                    self.open(Open::Message, events);
+                    self.open(Open::Message);
                 }
-                self.say("output_text", &text, events);
+                let logprobs = self.logprobs(&self.pending);
+                self.tokens.append(&mut self.pending);
+                self.say("response.output_text.delta", &text, Some(logprobs));
             }
-            Delta::ToolCallStart { id, name, .. } => self.open(Open::Call { id, name }, events),
+            Delta::ToolCallStart { id, name, .. } => self.open(Open::Call { id, name }),
             Delta::ToolCallArguments { json_fragment, .. } => {
-                self.text += &json_fragment;
-                let fields = json!({ "item_id": self.item_id, "output_index": self.done.len(), "delta": json_fragment });
-                events.push(self.event("response.function_call_arguments.delta", fields));
+                self.say(ARGUMENTS, &json_fragment, None);
             }
-            Delta::ToolCallEnd { .. } => self.close("completed", events),
+            Delta::ToolCallEnd { .. } => self.close("completed"),
         }
     }
 
-    fn say(&mut self, kind: &str, text: &str, events: &mut Vec<Value>) {
+    fn say(&mut self, kind: &str, text: &str, logprobs: Option<Value>) {
         self.text += text;
-        let mut fields = json!({
-            "item_id": self.item_id, "output_index": self.done.len(), "content_index": 0, "delta": text,
-        });
-        if kind == "output_text" {
-            let tokens = std::mem::take(&mut self.pending);
-            fields["logprobs"] = self.logprobs(&tokens);
-            self.tokens.extend(tokens);
-        }
-        events.push(self.event(&format!("response.{kind}.delta"), fields));
+        let more = More {
+            item_id: &self.item_id,
+            output_index: self.done.len(),
+            // A call has no parts.
+            content_index: (kind != ARGUMENTS).then_some(0),
+            delta: text,
+            logprobs,
+        };
+        self.events.push(kind, &more);
     }
 
     /// Begins an item, after the end of the one before.
-    fn open(&mut self, open: Open, events: &mut Vec<Value>) {
-        self.close("completed", events);
+    fn open(&mut self, open: Open) {
+        self.close("completed");
         self.item_id = ids::new(match open {
             Open::Reasoning => "rs_",
             Open::Message => "msg_",
@@ -223,16 +234,16 @@ impl Output {
         let item = self.item(&open, "in_progress");
         let index = self.done.len();
         let fields = json!({ "output_index": index, "item": item });
-        events.push(self.event("response.output_item.added", fields));
+        self.events.push("response.output_item.added", &fields);
         if let Some(part) = self.content(&open) {
             let fields = json!({ "item_id": self.item_id, "output_index": index, "content_index": 0, "part": part });
-            events.push(self.event("response.content_part.added", fields));
+            self.events.push("response.content_part.added", &fields);
         }
         self.open = Some(open);
     }
 
     /// Ends the item that is under way, if there is one.
-    fn close(&mut self, status: &str, events: &mut Vec<Value>) {
+    fn close(&mut self, status: &str) {
         let Some(open) = self.open.take() else { return };
         let (item_id, index) = (self.item_id.clone(), self.done.len());
         let at = json!({ "item_id": item_id, "output_index": index, "content_index": 0 });
@@ -244,25 +255,26 @@ impl Output {
         match &open {
             Open::Call { name, .. } => {
                 let fields = json!({ "item_id": item_id, "output_index": index, "name": name, "arguments": self.text });
-                events.push(self.event("response.function_call_arguments.done", fields));
+                let kind = "response.function_call_arguments.done";
+                self.events.push(kind, &fields);
             }
             Open::Reasoning => {
                 let fields = with("text", json!(self.text));
-                events.push(self.event("response.reasoning_text.done", fields));
+                self.events.push("response.reasoning_text.done", &fields);
             }
             Open::Message => {
                 let mut fields = with("text", json!(self.text));
                 fields["logprobs"] = self.logprobs(&self.tokens);
-                events.push(self.event("response.output_text.done", fields));
+                self.events.push("response.output_text.done", &fields);
             }
         }
         if let Some(part) = self.content(&open) {
             let fields = with("part", part);
-            events.push(self.event("response.content_part.done", fields));
+            self.events.push("response.content_part.done", &fields);
         }
         let item = self.item(&open, status);
         let fields = json!({ "output_index": index, "item": item.clone() });
-        events.push(self.event("response.output_item.done", fields));
+        self.events.push("response.output_item.done", &fields);
         self.done.push(item);
         self.text.clear();
         self.tokens.clear();
@@ -305,14 +317,5 @@ impl Output {
             true => logprobs::of_chat(self.model.tokenizer(), tokens)["content"].take(),
             false => json!([]),
         }
-    }
-
-    fn event(&mut self, kind: &str, fields: Value) -> Value {
-        let mut event = json!({ "type": kind, "sequence_number": self.sequence });
-        self.sequence += 1;
-        if let (Value::Object(event), Value::Object(fields)) = (&mut event, fields) {
-            event.extend(fields);
-        }
-        event
     }
 }
