@@ -52,6 +52,10 @@ pub struct EngineStats {
     pub num_blocks: usize,
     /// KV blocks that sequences hold; the others are free, or cache.
     pub num_held_blocks: usize,
+    /// KV blocks there are for layers with a sliding window; none if no layer has one.
+    pub num_window_blocks: usize,
+    /// Of these, what sequences hold.
+    pub num_held_window_blocks: usize,
     /// Steps so far.
     pub num_steps: u64,
     /// Tokens computed.
@@ -217,6 +221,8 @@ impl<B: Backend> Engine<B> {
             num_waiting: self.scheduler.waiting.len(),
             num_blocks: self.scheduler.pool.num_blocks(),
             num_held_blocks: self.scheduler.pool.num_held(),
+            num_window_blocks: self.scheduler.pool.num_window_blocks(),
+            num_held_window_blocks: self.scheduler.pool.num_held_window(),
             num_preemptions: self.scheduler.num_preemptions,
             ..self.stats
         }

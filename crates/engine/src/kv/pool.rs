@@ -136,6 +136,17 @@ impl BlockPool {
         self.num_blocks() - self.num_free()
     }
 
+    /// Blocks for layers with a window.
+    pub(crate) fn num_window_blocks(&self) -> usize {
+        self.windows.as_ref().map_or(0, Windows::num_blocks)
+    }
+
+    /// Of these, what somebody holds.
+    pub(crate) fn num_held_window(&self) -> usize {
+        let held = |windows: &Windows| windows.num_blocks() - windows.num_free();
+        self.windows.as_ref().map_or(0, held)
+    }
+
     /// Whether a table can grow to `num_tokens`, a chunk at a time, and `spare` blocks are left then.
     pub(crate) fn has_room(&self, table: &BlockTable, num_tokens: usize, spare: usize) -> bool {
         let missing = num_tokens.div_ceil(BLOCK_TOKENS) - table.blocks.len();

@@ -30,6 +30,10 @@ impl Windows {
         }
     }
 
+    pub(super) fn num_blocks(&self) -> usize {
+        self.slots.num_blocks()
+    }
+
     pub(super) fn num_free(&self) -> usize {
         self.slots.num_free()
     }

@@ -181,6 +181,27 @@ fn what_was_saved_needs_room_and_must_fit() {
     small.check();
 }
 
+/// A text of seven blocks holds no more of those with a window than its next tokens see.
+#[test]
+fn windows_are_counted() {
+    let mut engine = windowed(5);
+    let counts = |engine: &Engine<Fake>| {
+        let stats = engine.stats();
+        (stats.num_window_blocks, stats.num_held_window_blocks)
+    };
+    assert_eq!(counts(&engine), (5, 0));
+    let id = engine.submit(&request(388), None, Box::new(Inbox::default()));
+    id.expect("it can be carried out");
+    while engine.stats().num_held_blocks < 7 {
+        assert!(engine.step());
+    }
+    let (all, held) = counts(&engine);
+    assert!(all == 5 && (2..=4).contains(&held), "{held} of {all}");
+    while engine.step() {}
+    assert_eq!(counts(&engine), (5, 0), "what is left can be given out");
+    assert_eq!(of_blocks(7).stats().num_window_blocks, 0);
+}
+
 /// A text of four windows goes on with room for little more than one, whose end is then found; what was left behind is
 /// found only while there is room for it.
 #[test]

@@ -265,6 +265,7 @@ fn simulate(seed: u64, num_requests: usize) -> (u64, u64) {
     assert!(open.is_empty(), "all have ended, seed {seed}");
     assert!(checked > 0, "seed {seed}");
     assert_eq!(engine.stats().num_held_blocks, 0, "seed {seed}");
+    assert_eq!(engine.stats().num_held_window_blocks, 0, "seed {seed}");
     (engine.stats().num_steps, num_restored)
 }
 

@@ -63,13 +63,19 @@ const fn counter(
 
 /// Our name, vLLM's, what it says, where it stands.
 #[rustfmt::skip]
-const FIGURES: [Figure; 13] = [
+const FIGURES: [Figure; 15] = [
     gauge("requests_running", Some("num_requests_running"), "Requests that are computed", |stats| stats.num_running as f64),
     gauge("requests_waiting", Some("num_requests_waiting"), "Requests that wait to be computed", |stats| stats.num_waiting as f64),
     gauge("kv_cache_usage_ratio", Some("kv_cache_usage_perc"), "KV blocks that requests hold, of all (1: all)", |stats| {
         stats.num_held_blocks as f64 / stats.num_blocks.max(1) as f64
     }),
     gauge("kv_cache_blocks", None, "KV blocks that there are", |stats| stats.num_blocks as f64),
+    gauge("kv_cache_window_usage_ratio", None, "KV blocks for layers with a sliding window that requests hold, of all (1: all)", |stats| {
+        stats.num_held_window_blocks as f64 / stats.num_window_blocks.max(1) as f64
+    }),
+    gauge("kv_cache_window_blocks", None, "KV blocks that there are for layers with a sliding window (0: no layer has one)", |stats| {
+        stats.num_window_blocks as f64
+    }),
     counter("steps", None, "Steps of the model", |stats| stats.num_steps),
     counter("computed_tokens", None, "Tokens that were computed, guesses included", |stats| stats.num_computed_tokens),
     counter("prompt_tokens", Some("prompt_tokens"), "Tokens of prompts", |stats| stats.prompt_tokens),

@@ -5,6 +5,7 @@ mod budgets;
 mod embeddings;
 mod hub;
 mod llamacpp;
+mod metrics;
 mod ollama;
 mod openai;
 mod openapi;
