@@ -200,7 +200,7 @@ pub(crate) async fn guard(
         }
         headers.insert(REQUEST_ID, value);
     }
-    app.metrics.http(method.as_str(), &route, status.as_u16());
+    app.metrics.http(&method, &route, status.as_u16());
     let (status, ms) = (status.as_u16(), started.elapsed().as_millis() as u64);
     match error {
         // Whoever asks whether it is ready is told so, and that is no fault.

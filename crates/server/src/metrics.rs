@@ -6,6 +6,7 @@ mod engines;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::Method;
 use ingle::{Ending, FinishReason};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -35,6 +36,17 @@ struct Http {
     route: String,
     status: u16,
 }
+
+/// Methods that have labels of their own.
+static METHODS: [Method; 7] = [
+    Method::DELETE,
+    Method::GET,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PATCH,
+    Method::POST,
+    Method::PUT,
+];
 
 type Histograms = Family<Model, Histogram, fn() -> Histogram>;
 
@@ -211,10 +223,12 @@ impl Metrics {
         self.finished.get_or_create(&labels).inc();
     }
 
-    /// A request was answered. The route is one of ours, so there are not many.
-    pub(crate) fn http(&self, method: &str, route: &str, status: u16) {
+    /// A request was answered. The route is one of ours, and a method that none has is not told apart from others, so
+    /// there are not many labels.
+    pub(crate) fn http(&self, method: &Method, route: &str, status: u16) {
+        let known = METHODS.iter().find(|known| *known == method);
         let labels = Http {
-            method: method.to_owned(),
+            method: known.map_or("other", |known| known.as_str()).to_owned(),
             route: route.to_owned(),
             status,
         };

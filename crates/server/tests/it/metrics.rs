@@ -1,6 +1,8 @@
 //! What `/metrics` tells.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use formats::gguf::Value as Meta;
 use serde_json::json;
@@ -52,4 +54,23 @@ fn blocks_of_windows_are_counted() {
         assert_eq!(num > 0.0, has_windows, "{num} blocks");
         assert_eq!(value(&server, "ingle_kv_cache_window_usage_ratio"), 0.0);
     }
+}
+
+/// Else whoever can send requests could have the server keep as many labels as they like.
+#[test]
+fn methods_that_nobody_knows_are_one_label() {
+    let server = Fixture::new();
+    for method in ["GET", "BREW", "PROPFIND", "get"] {
+        let mut stream = TcpStream::connect(server.address).expect("it accepts");
+        let head = "/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        let sent = stream.write_all(format!("{method} {head}").as_bytes());
+        sent.expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+    }
+    let text = server.get("/metrics").text;
+    let methods = text.split("method=\"").skip(1);
+    let methods: BTreeSet<&str> = methods.filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(methods, BTreeSet::from(["GET", "other"]));
 }
