@@ -43,3 +43,12 @@ pub fn sampler_fields(params: &SamplerParams) -> Map<String, Value> {
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
 }
+
+/// What is added to a token's logit, as such servers take it and report it: JSON has no infinity, so false stands for
+/// minus infinity, which bans the token.
+pub fn bias_field(bias: f32) -> Value {
+    match bias == f32::NEG_INFINITY {
+        true => json!(false),
+        false => json!(bias),
+    }
+}

@@ -58,7 +58,7 @@ pub use engine::{
     TokenInfo, Usage,
 };
 pub use error::Error;
-pub use fields::sampler_fields;
+pub use fields::{bias_field, sampler_fields};
 pub use formats::{Gguf, Value as GgufValue};
 pub use hub;
 pub use model::{self, BLOCK_TOKENS, KvType, Level};

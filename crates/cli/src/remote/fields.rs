@@ -1,6 +1,6 @@
 //! Settings as the fields of a request. Only what was asked for is sent: the rest is the server's to choose.
 
-use ingle::{GrammarSpec, SamplerParams, sampler_fields};
+use ingle::{GrammarSpec, SamplerParams, bias_field, sampler_fields};
 use serde_json::{Map, Value, json};
 
 use crate::cmd::run::Settings;
@@ -52,7 +52,9 @@ pub(super) fn fields(settings: &Settings) -> Result<Map<String, Value>, Failure>
 fn sampler(settings: &Settings) -> Map<String, Value> {
     let all = |params: &SamplerParams| {
         let mut fields = sampler_fields(params);
-        fields.insert("logit_bias".to_owned(), json!(params.logit_bias));
+        let biases = params.logit_bias.iter();
+        let biases = biases.map(|&(token, bias)| json!([token, bias_field(bias)]));
+        fields.insert("logit_bias".to_owned(), biases.collect());
         fields
     };
     let (asked, usual) = (all(&settings.params), all(&SamplerParams::default()));

@@ -226,6 +226,9 @@ fn a_model_at_a_server_answers_as_one_that_is_here() {
             .is_some_and(|ms| ms > 0.0),
         "{json}"
     );
+    let banned = ["-l", "403-inf", "-l", "395-inf", prompt];
+    assert_eq!(there(&banned).text(), here(&banned).text());
+    assert_ne!(here(&banned).text(), here(&[prompt]).text());
     let schema = there(&["--choice", "yes|no", prompt]).text();
     assert!(["yes\n", "no\n"].contains(&schema.as_str()), "{schema}");
     there(&["--ctx", "64", prompt]).failure(2);

@@ -1,18 +1,14 @@
 //! What a reply was made with, in llama.cpp's words (`generation_settings`).
 
-use ingle::{SamplerParams, sampler_fields};
+use ingle::{SamplerParams, bias_field, sampler_fields};
 use serde_json::{Map, Value, json};
 
 /// How tokens are chosen.
 pub(crate) fn sampling(params: &SamplerParams) -> Map<String, Value> {
-    let biases = params.logit_bias.iter().map(|&(token, bias)| {
-        // JSON has no infinity; clients write false for it.
-        let bias = match bias.is_finite() {
-            true => json!(bias),
-            false => json!(false),
-        };
-        json!({ "token": token, "bias": bias })
-    });
+    let biases = params
+        .logit_bias
+        .iter()
+        .map(|&(token, bias)| json!({ "token": token, "bias": bias_field(bias) }));
     let mut settings = sampler_fields(params);
     let more = [
         ("seed", json!(params.seed)),
