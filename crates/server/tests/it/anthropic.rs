@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, options};
+use crate::support::{Fixture, door, options};
 
 const PATH: &str = "/v1/messages";
 
@@ -179,13 +179,7 @@ fn the_last_turn_is_gone_on_with() {
 #[test]
 fn tools_are_called_and_answered() {
     let server = Fixture::new();
-    let schema = json!({
-        "type": "object",
-        "properties": { "open": { "type": "boolean" } },
-        "required": ["open"],
-        "additionalProperties": false,
-    });
-    let tool = json!({ "name": "door", "description": "Opens", "input_schema": schema, "cache_control": { "type": "ephemeral" } });
+    let tool = json!({ "name": "door", "description": "Opens", "input_schema": door(), "cache_control": { "type": "ephemeral" } });
     let fields = json!({
         "tools": [tool],
         "tool_choice": { "type": "any", "disable_parallel_tool_use": true },

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::hub::TestHub;
-use crate::support::{Answer, Fixture, agent, options};
+use crate::support::{Answer, Fixture, agent, door, options};
 
 /// A template that thinks when it is told to.
 const THINKING: &str = "\
@@ -167,13 +167,7 @@ fn a_completion_gives_the_tokens_to_go_on_from() {
 #[test]
 fn tools_are_called_with_whole_objects() {
     let server = Fixture::new();
-    let parameters = json!({
-        "type": "object",
-        "properties": { "open": { "type": "boolean" } },
-        "required": ["open"],
-        "additionalProperties": false,
-    });
-    let function = json!({ "name": "door", "description": "Opens", "parameters": parameters });
+    let function = json!({ "name": "door", "description": "Opens", "parameters": door() });
     let tools = json!([{ "type": "function", "function": function }]);
     // The last turn begins a call, so that the small model ends it.
     let turns = json!([

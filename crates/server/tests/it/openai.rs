@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, options};
+use crate::support::{Fixture, door, options};
 
 const GREEDY: f64 = 0.0;
 
@@ -74,14 +74,7 @@ fn a_stream_adds_up_to_the_whole() {
 #[test]
 fn calls_of_tools_have_the_form_of_their_schema() {
     let server = Fixture::new();
-    let parameters = json!({
-        "type": "object",
-        "properties": { "open": { "type": "boolean" } },
-        "required": ["open"],
-        "additionalProperties": false,
-    });
-    let tool =
-        json!({ "type": "function", "function": { "name": "door", "parameters": parameters } });
+    let tool = json!({ "type": "function", "function": { "name": "door", "parameters": door() } });
     let mut body = json!({
         "messages": [{ "role": "user", "content": "Open" }],
         "tools": [tool], "tool_choice": "required", "parallel_tool_calls": false, "max_tokens": 200,

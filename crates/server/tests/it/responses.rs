@@ -2,16 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, door};
 
-fn door() -> Value {
-    let parameters = json!({
-        "type": "object",
-        "properties": { "open": { "type": "boolean" } },
-        "required": ["open"],
-        "additionalProperties": false,
-    });
-    json!({ "type": "function", "name": "door", "parameters": parameters })
+fn tool() -> Value {
+    json!({ "type": "function", "name": "door", "parameters": door() })
 }
 
 #[test]
@@ -102,7 +96,7 @@ fn the_events_of_a_stream_add_up() {
 fn calls_are_items_and_so_is_what_came_of_them() {
     let server = Fixture::new();
     let mut body = json!({
-        "input": "Open", "tools": [door()], "tool_choice": "required", "parallel_tool_calls": false,
+        "input": "Open", "tools": [tool()], "tool_choice": "required", "parallel_tool_calls": false,
         "max_output_tokens": 200, "temperature": 0,
     });
     let response = server.post("/v1/responses", &body).ok();

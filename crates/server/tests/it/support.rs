@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::{Options, Server};
 use tokio::sync::oneshot;
 use ureq::http::{Response, StatusCode};
@@ -175,6 +175,16 @@ pub(crate) fn agent() -> ureq::Agent {
         .timeout_global(Some(Duration::from_secs(60)))
         .build()
         .into()
+}
+
+/// The schema of a tool that opens a door or shuts it.
+pub(crate) fn door() -> Value {
+    json!({
+        "type": "object",
+        "properties": { "open": { "type": "boolean" } },
+        "required": ["open"],
+        "additionalProperties": false,
+    })
 }
 
 /// The small model's file with something changed, gone at the end.
