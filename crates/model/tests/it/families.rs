@@ -11,6 +11,7 @@ use model::{LoadOptions, Model};
 use testkit::distance::relative_rms;
 use testkit::golden;
 
+use crate::goldens;
 use crate::run::{Recorder, level, logits, taps};
 
 /// Relative error of a tap, both sides in f32. It is 3e-5 at most, where a key or value falls on the other
@@ -98,21 +99,14 @@ impl Reference {
 impl Golden {
     /// All there are, by name.
     fn all() -> Vec<Self> {
-        let entries = golden::path("arch").read_dir().expect("a folder");
-        let mut paths: Vec<PathBuf> = entries
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
-        paths.retain(|path| path.join("taps.gguf").exists());
-        paths.sort();
-        paths.into_iter().map(Self::open).collect()
+        let folders = goldens::folders().into_iter();
+        folders
+            .filter(|(_, folder)| folder.join("taps.gguf").exists())
+            .map(|(name, folder)| Self::open(name, folder))
+            .collect()
     }
 
-    fn open(folder: PathBuf) -> Self {
-        let name = folder
-            .file_name()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
+    fn open(name: String, folder: PathBuf) -> Self {
         let open = |file| {
             let file = Gguf::open(folder.join(file));
             file.unwrap_or_else(|error| panic!("{name}: {error}"))

@@ -2,8 +2,8 @@
 
 use formats::gguf::{Array, Metadata, Value};
 use formats::{Gguf, Tensor};
-use testkit::golden;
 
+use crate::goldens;
 use crate::run::{level, load, logits};
 
 /// The model with a layer more that is there to guess further tokens: the last once again, as GGUF counts it.
@@ -60,15 +60,10 @@ fn one_more(array: &Array) -> Array {
 #[test]
 fn layers_that_guess_change_nothing() {
     let mut compared = 0;
-    for entry in golden::path("arch").read_dir().expect("a folder") {
-        let path = entry.expect("an entry").path().join("model.gguf");
-        if !path.exists() {
-            continue;
-        }
-        let gguf = Gguf::open(&path).expect("a golden");
+    for (name, gguf) in goldens::files() {
         let run = |gguf: &Gguf| logits(&load(gguf, level(), 1), &[3, 1, 4, 1, 5], 5);
         let same = run(&gguf) == run(&with_a_guessing_layer(&gguf));
-        assert!(same, "{}: other bits", path.display());
+        assert!(same, "{name}: other bits");
         compared += 1;
     }
     assert!(compared > 60, "{compared} models");

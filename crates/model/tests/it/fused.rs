@@ -1,8 +1,8 @@
 //! Matrices that GGUF may have in one: query, key and value; gates and what they multiply, of experts.
 
 use formats::{Gguf, Tensor};
-use testkit::golden;
 
+use crate::goldens;
 use crate::run::{level, load, logits};
 
 /// Rows (of matrices, or of biases) one after the other; of experts, within each.
@@ -52,12 +52,7 @@ fn fused(gguf: &Gguf, roles: &[&str], one: &str) -> Option<Gguf> {
 #[test]
 fn matrices_in_one_give_the_same_bits() {
     let (mut heads, mut experts) = (0, 0);
-    for entry in golden::path("arch").read_dir().expect("a folder") {
-        let path = entry.expect("an entry").path().join("model.gguf");
-        if !path.exists() {
-            continue;
-        }
-        let gguf = Gguf::open(&path).expect("a golden");
+    for (name, gguf) in goldens::files() {
         let run = |gguf: &Gguf| logits(&load(gguf, level(), 1), &[3, 1, 4, 1, 5], 5);
         let expected = run(&gguf);
         let all = fused(&gguf, &["attn_q", "attn_k", "attn_v"], "attn_qkv");
@@ -65,7 +60,7 @@ fn matrices_in_one_give_the_same_bits() {
         let gates = fused(&gguf, &["ffn_gate_exps", "ffn_up_exps"], "ffn_gate_up_exps");
         experts += usize::from(gates.is_some());
         for other in [all, gates].into_iter().flatten() {
-            assert!(run(&other) == expected, "{}: other bits", path.display());
+            assert!(run(&other) == expected, "{name}: other bits");
         }
     }
     assert!(heads > 40 && experts > 10, "{heads} and {experts} models");

@@ -6,6 +6,7 @@ mod families;
 mod folders;
 mod further;
 mod fused;
+mod goldens;
 mod invariance;
 mod placement;
 mod quantized;

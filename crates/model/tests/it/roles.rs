@@ -6,7 +6,9 @@ use formats::hf::Folder;
 use formats::{Gguf, Tensor};
 use model::names::{NAMES, Role};
 use model::{LoadError, LoadOptions, Model};
-use testkit::{TinyModel, golden};
+use testkit::TinyModel;
+
+use crate::goldens;
 
 /// A model with the head of a reranker, which no golden has.
 fn reranker() -> (String, Gguf) {
@@ -20,11 +22,7 @@ fn reranker() -> (String, Gguf) {
 
 /// The models of all goldens, in both forms.
 fn models() -> impl Iterator<Item = (String, Gguf)> {
-    let entries = golden::path("arch").read_dir().expect("a folder");
-    entries.flat_map(|entry| {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().map(|name| name.to_string_lossy());
-        let name = name.unwrap_or_default().into_owned();
+    goldens::folders().into_iter().flat_map(|(name, path)| {
         let file = Gguf::open(path.join("model.gguf")).ok();
         let folder = Folder::open(path).ok();
         let folder = folder.map(|folder| model::hf::to_gguf(&folder).expect("a golden"));

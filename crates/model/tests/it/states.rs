@@ -7,19 +7,15 @@ use model::{Batch, KvCache, KvType, LoadOptions, Model, NoProbe, Workspace};
 use testkit::distance::relative_rms;
 use testkit::golden;
 
+use crate::goldens;
 use crate::run::{Ragged, level, load, logits, ragged};
 
 /// Golden models that keep a state, with their names and tokens.
 fn models() -> Vec<(String, Model, Vec<u32>)> {
-    let entries = golden::path("arch").read_dir().expect("a folder");
-    let folders = entries.map(|entry| entry.expect("an entry").path());
-    let models = folders.filter_map(|folder| {
-        let model = Gguf::open(folder.join("model.gguf")).ok()?;
+    let models = goldens::files().filter_map(|(name, model)| {
         let model = load(&model, level(), 2);
-        let taps = Gguf::open(folder.join("taps.gguf")).ok()?;
-        let tokens = taps.metadata().require("golden.tokens").expect("tokens");
-        let name = folder.file_name()?.to_string_lossy().into_owned();
-        model.config().has_state().then_some((name, model, tokens))
+        let tokens = model.config().has_state().then(|| goldens::tokens(&name))?;
+        Some((name, model, tokens))
     });
     let models: Vec<_> = models.collect();
     assert!(models.len() >= 7, "there are models with a state");
@@ -75,8 +71,7 @@ fn a_state_put_back_gives_the_same_bits() {
 #[test]
 fn halved_layers_are_doubled_again() {
     let gguf = Gguf::open(golden::path("arch/rwkv6/model.gguf")).expect("a golden");
-    let taps = Gguf::open(golden::path("arch/rwkv6/taps.gguf")).expect("taps");
-    let tokens: Vec<u32> = taps.metadata().require("golden.tokens").expect("tokens");
+    let tokens = goldens::tokens("rwkv6");
     let expected = logits(&load(&gguf, level(), 2), &tokens, 100);
     let mut metadata = gguf.metadata().clone();
     metadata.insert("rwkv6.rescale_every_n_layers", Value::U32(1));
@@ -111,8 +106,7 @@ fn halved_layers_are_doubled_again() {
 fn linear_attention_in_one_matrix() {
     let path = golden::path("arch/qwen3next");
     let gguf = Gguf::open(path.join("model.gguf")).expect("a golden");
-    let taps = Gguf::open(path.join("taps.gguf")).expect("taps");
-    let tokens: Vec<u32> = taps.metadata().require("golden.tokens").expect("tokens");
+    let tokens = goldens::tokens("qwen3next");
     let expected = logits(&load(&gguf, level(), 2), &tokens, 100);
     let folder = Folder::open(path).expect("a folder");
     let mut tensors = gguf.tensors().to_vec();
