@@ -1,16 +1,13 @@
 //! Clients that mean harm, or know no better: after all of them the server is what it was.
-//!
-//! One round of them is quick; `INGLE_SOAK=N` goes on for N seconds, and says what was held before and after.
-
-#![allow(clippy::print_stdout, reason = "figures of a soak are for people")]
 
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the other tests need the rest")]
 mod support;
 
-use std::fs;
+mod soak;
+
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,16 +15,13 @@ use serde_json::json;
 
 use support::{Fixture, options};
 
+const STREAM: &str =
+    r#"{"prompt": "One day", "stream": true, "ignore_eos": true, "max_tokens": 400}"#;
+
 /// Threads and memory are counted: one test at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How long rounds go on; there is one in any case.
-fn soak() -> Duration {
-    let given = std::env::var("INGLE_SOAK").ok();
-    Duration::from_secs(given.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -61,20 +55,6 @@ fn status(mut stream: TcpStream) -> Option<u16> {
     text.strip_prefix("HTTP/1.1 ")?.parse().ok()
 }
 
-/// Threads and open files of this process, which the server is in.
-fn held() -> (usize, usize) {
-    let count = |folder: &str| fs::read_dir(folder).map_or(0, Iterator::count);
-    (count("/proc/self/task"), count("/proc/self/fd"))
-}
-
-/// Resident memory in KiB.
-fn resident() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok())
-        .unwrap_or(0)
-}
-
 /// Waits until no reply is under way and no block is held.
 fn settle(server: &Fixture) {
     let begun = Instant::now();
@@ -90,6 +70,7 @@ fn settle(server: &Fixture) {
             "ingle_requests_running",
             "ingle_requests_waiting",
             "ingle_kv_cache_usage_ratio",
+            "ingle_kv_cache_window_usage_ratio",
         ];
         if names.iter().all(|name| is_zero(name)) {
             return;
@@ -100,200 +81,6 @@ fn settle(server: &Fixture) {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-const STREAM: &str =
-    r#"{"prompt": "One day", "stream": true, "ignore_eos": true, "max_tokens": 400}"#;
-
-fn vanish(address: SocketAddr, num: usize) {
-    for i in 0..num {
-        let mut stream = send(address, &post("/v1/completions", STREAM));
-        let mut some = vec![0; 1 + i % 700];
-        match i % 3 {
-            0 => {}
-            1 => drop(stream.read(&mut some)),
-            _ => drop(stream.read_exact(&mut some)),
-        }
-        match i % 2 {
-            0 => drop(stream),
-            _ => drop(stream.shutdown(Shutdown::Both)),
-        }
-    }
-}
-
-/// Who knows how to behave, in every dialect, a few tokens at a time.
-fn behave(server: &Fixture, num: usize) {
-    let chat = json!([{ "role": "user", "content": "Tell a story" }]);
-    let bodies = [
-        (
-            "/v1/completions",
-            json!({ "prompt": "One day", "max_tokens": 8 }),
-        ),
-        (
-            "/v1/chat/completions",
-            json!({ "messages": chat, "max_tokens": 8, "n": 2 }),
-        ),
-        (
-            "/v1/responses",
-            json!({ "input": "Tell a story", "max_output_tokens": 8 }),
-        ),
-        ("/v1/messages", json!({ "messages": chat, "max_tokens": 8 })),
-        (
-            "/api/chat",
-            json!({ "messages": chat, "stream": false, "options": { "num_predict": 8 } }),
-        ),
-        (
-            "/completion",
-            json!({ "prompt": ["One day", "A cat"], "n_predict": 8, "stream": true }),
-        ),
-        ("/v1/embeddings", json!({ "input": ["a cat", "a dog"] })),
-        ("/tokenize", json!({ "content": "One day" })),
-    ];
-    for i in 0..num {
-        let (path, body) = &bodies[i % bodies.len()];
-        let mut answer = server.post(path, body);
-        // There are more clients than places.
-        while answer.status == 429 {
-            std::thread::sleep(Duration::from_millis(50));
-            answer = server.post(path, body);
-        }
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
-    }
-}
-
-/// Every kind of malformed request; each must get an answer of the 4xx, or an end.
-fn malformed(address: SocketAddr, num: usize) {
-    let bodies = [
-        "",
-        "{",
-        "null",
-        "[]",
-        "\"text\"",
-        "{\"prompt\"",
-        "{\"prompt\": }",
-        "{\"prompt\": 1e999}",
-        "{\"prompt\": {}}",
-        "{\"prompt\": [[]]}",
-        "{\"prompt\": [-1]}",
-        "{\"prompt\": [99999999]}",
-        "{\"prompt\": \"x\", \"n\": -1}",
-        "{\"prompt\": \"x\", \"n\": 18446744073709551616}",
-        "{\"prompt\": \"x\", \"max_tokens\": 1.5}",
-        "{\"prompt\": \"x\", \"temperature\": \"NaN\"}",
-        "{\"prompt\": \"x\", \"logit_bias\": [[1]]}",
-        "{\"prompt\": \"x\", \"stop\": [[]]}",
-        "{\"prompt\": \"x\", \"grammar\": \"root ::= ((((\"}",
-        "{\"prompt\": \"x\", \"json_schema\": {\"$ref\": \"#/nowhere\"}}",
-        "{\"prompt\": \"\u{0}\"",
-        "{\"prompt\": \"x\", \"samplers\": [\"no such\"]}",
-        "{\"prompt\": \"x\", \"logprobs\": 100000}",
-        "{\"prompt\": \"x\", \"dry_multiplier\": -1}",
-        "{\"prompt\": \"x\", \"repeat_last_n\": -2}",
-    ];
-    let deep = format!("{{\"prompt\": {}", "[".repeat(10_000));
-    let heads = [
-        "GET / HTTP/9.9\r\n\r\n",
-        "\r\n\r\n",
-        "POST\r\n\r\n",
-        "GET /v1/\u{7f}models HTTP/1.1\r\nhost: x\r\n\r\n",
-        "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
-        "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
-        "PATCH /v1/completions HTTP/1.1\r\nhost: localhost\r\n\r\n",
-        "GET /v1/models/%ff%fe HTTP/1.1\r\nhost: localhost\r\n\r\n",
-    ];
-    for i in 0..num {
-        let request = match i % 4 {
-            0 => heads[i / 4 % heads.len()].as_bytes().to_vec(),
-            1 if i % 64 == 1 => post("/v1/completions", &deep),
-            1 | 2 => post("/v1/completions", bodies[i / 4 % bodies.len()]),
-            _ => post("/v1/chat/completions", bodies[i / 4 % bodies.len()]),
-        };
-        let stream = send(address, &request);
-        // Nothing more will come, so a request that is cut ends here.
-        let _ = stream.shutdown(Shutdown::Write);
-        if let Some(status) = status(stream) {
-            let shown = String::from_utf8_lossy(&request[..request.len().min(200)]).into_owned();
-            assert!((400..500).contains(&status), "{status} for {shown}");
-        }
-    }
-}
-
-#[test]
-fn whatever_clients_do_the_server_is_what_it_was() {
-    let _alone = alone();
-    let mut hostile = options();
-    hostile.patience = Duration::from_millis(500);
-    hostile.ping = Duration::from_millis(100);
-    let server = Fixture::start(hostile);
-    let address = server.address;
-    // Once for everything that is made on first use.
-    vanish(address, 20);
-    malformed(address, 64);
-    settle(&server);
-    let (threads, files) = held();
-    let before = resident();
-    let (begun, mut rounds, mut first_round) = (Instant::now(), 0, 0);
-    let mut slowest = Duration::ZERO;
-    while rounds == 0 || begun.elapsed() < soak() {
-        std::thread::scope(|scope| {
-            let mut clients = Vec::new();
-            for _ in 0..4 {
-                clients.push(scope.spawn(|| vanish(address, 50)));
-                clients.push(scope.spawn(|| malformed(address, 500)));
-                clients.push(scope.spawn(|| behave(&server, 8)));
-            }
-            // Somebody asks all the while whether it lives.
-            while !clients.iter().all(|client| client.is_finished()) {
-                let asked = Instant::now();
-                assert_eq!(server.get("/health").status, 200);
-                slowest = slowest.max(asked.elapsed());
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        });
-        rounds += 1;
-        if rounds == 1 {
-            settle(&server);
-            first_round = resident();
-        }
-    }
-    settle(&server);
-    let text = server
-        .post(
-            "/v1/completions",
-            &json!({ "prompt": "One day", "max_tokens": 5, "temperature": 0 }),
-        )
-        .ok();
-    assert_eq!(text["choices"][0]["text"], ", a little gir");
-    let (after, grown) = (held().0, resident().saturating_sub(before));
-    // A connection that was cut may take the server a moment to close.
-    let closing = Instant::now();
-    while held().1 > files + 10 {
-        let open = held().1;
-        let waited = closing.elapsed();
-        assert!(
-            waited < Duration::from_secs(10),
-            "files: {files} before, {open} after"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    if rounds > 1 {
-        println!(
-            "{rounds} rounds in {:?}: threads {threads}, then {after}; files {files}, then {}; \
-             {before} KiB, {first_round} after the first round, then {}; /health within {slowest:?}",
-            begun.elapsed(),
-            held().1,
-            resident(),
-        );
-    }
-    assert!(
-        after <= threads + 20,
-        "threads: {threads} before, {after} after"
-    );
-    assert!(
-        grown < 64 << 10,
-        "{grown} KiB more than before, after {:?}",
-        begun.elapsed()
-    );
 }
 
 #[test]
