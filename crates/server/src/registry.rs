@@ -176,10 +176,11 @@ impl Registry {
         if matches!(reference, ModelRef::Path(_) | ModelRef::Url(_)) {
             return None;
         }
-        self.hub.resolve_local(&reference).ok()?;
+        // However it is spelt, or whatever stands for a name that is not whole, it is one model.
+        let name = self.hub.resolve_local(&reference).ok()?.name;
         Some(Named {
-            id: asked.to_owned(),
-            source: asked.to_owned(),
+            id: name.clone(),
+            source: name,
         })
     }
 

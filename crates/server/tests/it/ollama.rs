@@ -499,6 +499,11 @@ fn models_are_fetched_with_progress_and_removed() {
     assert_eq!(names()[0]["size"], 1 << 20);
     let again = json!({ "model": name, "stream": false });
     assert_eq!(server.post("/api/pull", &again).ok()["status"], "success");
+    // Else each spelling would be loaded, and counted, as a model of its own.
+    for spelling in [name, "org/tiny:q4_0", "org/tiny"] {
+        let body = json!({ "model": spelling, "keep_alive": 0 });
+        assert_eq!(server.post("/api/generate", &body).ok()["model"], name);
+    }
     // It is no model, which is told when it is to be loaded.
     assert_eq!(
         delete(&server, &json!({ "model": name }).to_string()).status,
