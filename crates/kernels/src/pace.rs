@@ -2,16 +2,21 @@
 //!
 //! A thread that loses its processor in the middle of a piece keeps the others waiting for a time slice, some
 //! milliseconds; a small model's jobs take microseconds. One thread that never waits is then faster than two
-//! that do, and leaves its processor to others, among them a second process like this one. So after such a
-//! wait, or when workers have missed jobs for as long, the caller lets them in only for bursts shorter than a
-//! time slice, after which they sleep: schedulers let one that has slept go first, so a worker has its fair
-//! share of the processor at times of our choice, and nothing in hand at others. On a quiet machine such
-//! waits are rare, and one costs the workers' part of a few milliseconds.
+//! that do, and leaves its processor to others, among them a second process like this one. So if such
+//! waits follow each other, or workers have missed jobs for as long, the caller lets them in only for bursts shorter
+//! than a time slice, after which they sleep: schedulers let one that has slept go first, so a worker has its fair
+//! share of the processor at times of our choice, and nothing in hand at others. A single wait is none: short-lived
+//! programs, and hosts of virtual machines, take a processor away for a slice several times a second, and to work
+//! alone for long after each costs more than they do.
 
 use std::time::{Duration, Instant};
 
 /// A wait shorter than this is none: disks and page faults take as long.
 const LATE: Duration = Duration::from_millis(1);
+/// Waits that add up to this are too many: two slices. What is owed shrinks by a share of the time that goes by, so
+/// that workers may cost a quarter of it.
+const PATIENCE: Duration = Duration::from_millis(8);
+const FORGIVEN: u32 = 4;
 /// While workers are not trusted, they help for so long at a time: less than a time slice.
 const BURST: Duration = Duration::from_millis(1);
 /// How long the caller works alone between bursts, and at most, if workers are late even so. Shorter pauses
@@ -34,6 +39,9 @@ pub(crate) struct Pace {
     last_doubt: Duration,
     /// Since when not every worker has come to every job.
     missed_since: Option<Instant>,
+    /// Waits that are not forgiven yet, and the end of the last.
+    owed: Duration,
+    last_wait: Option<Instant>,
 }
 
 /// Bursts and pauses in turn.
@@ -84,7 +92,14 @@ impl Pace {
     /// The caller did its part of a job in `work` and has then waited for others, until `now`, for `wait`.
     pub(crate) fn waited(&mut self, work: Duration, wait: Duration, now: Instant) {
         // Pieces of a long prompt take milliseconds themselves, but never most of a job.
-        if wait >= LATE.max(work) {
+        if wait < LATE.max(work) {
+            return;
+        }
+        let since = self.last_wait.map_or(Duration::MAX, |last| now - last);
+        self.owed = self.owed.saturating_sub(since / FORGIVEN) + wait;
+        self.last_wait = Some(now);
+        if self.owed >= PATIENCE {
+            self.owed = Duration::ZERO;
             self.late(now);
         }
     }
@@ -122,7 +137,7 @@ mod tests {
     fn late_workers_help_in_bursts_and_are_trusted_again() {
         let start = Instant::now();
         let mut pace = Pace::default();
-        pace.waited(TICK, LATE, start);
+        pace.waited(TICK, PATIENCE, start);
         let mut now = start;
         let mut phases = Vec::new();
         while now < start + SHORTEST_DOUBT {
@@ -140,6 +155,21 @@ mod tests {
         pace.waited(TICK, LATE - TICK, Instant::now());
         pace.waited(10 * LATE, 9 * LATE, Instant::now());
         assert!(!pace.is_alone());
+    }
+
+    #[test]
+    fn only_waits_that_follow_each_other_raise_doubt() {
+        let slice = PATIENCE / 2;
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        for i in 0..10 {
+            pace.waited(TICK, slice, start + i * FORGIVEN * slice);
+            assert!(pace.doubt.is_none(), "wait {i} of one slice in four");
+        }
+        pace.waited(TICK, slice, start + (9 * FORGIVEN + 2) * slice);
+        assert!(pace.doubt.is_none(), "half forgiven");
+        pace.waited(TICK, slice, start + (9 * FORGIVEN + 4) * slice);
+        assert!(pace.doubt.is_some(), "every second slice");
     }
 
     #[test]
@@ -167,7 +197,7 @@ mod tests {
         let mut pace = Pace::default();
         let (mut doubts, mut pauses) = (Vec::new(), Vec::new());
         for _ in 0..7 {
-            pace.waited(TICK, LATE, now);
+            pace.waited(TICK, PATIENCE, now);
             doubts.push(pace.last_doubt);
             now += pace.last_doubt;
             assert!(!pace.is_alone_at(now));
@@ -175,13 +205,13 @@ mod tests {
         let expected = [16, 32, 64, 128, 256, 512, 512].map(Duration::from_millis);
         assert_eq!(doubts, expected);
         for _ in 0..7 {
-            pace.waited(TICK, LATE, now);
+            pace.waited(TICK, PATIENCE, now);
             pauses.extend(pace.doubt.as_ref().map(|doubt| doubt.pause));
         }
         let expected = [5, 10, 20, 40, 80, 80, 80].map(Duration::from_millis);
         assert_eq!(pauses, expected);
         pace.doubt = None;
-        pace.waited(TICK, LATE, now + TRUST * LONGEST_DOUBT + TICK);
+        pace.waited(TICK, PATIENCE, now + TRUST * LONGEST_DOUBT + TICK);
         assert_eq!(pace.last_doubt, SHORTEST_DOUBT);
     }
 }

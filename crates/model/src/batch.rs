@@ -100,6 +100,18 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// The tokens that something is read of, ascending; or all.
+    pub(crate) fn rows(&self, only_read: bool, rows: &mut Vec<usize>) {
+        rows.clear();
+        if only_read {
+            rows.extend(self.outputs.iter().chain(&self.hidden));
+            rows.sort_unstable();
+            rows.dedup();
+        } else {
+            rows.extend(0..self.len());
+        }
+    }
+
     /// Number of tokens.
     pub fn len(&self) -> usize {
         self.tokens.len()

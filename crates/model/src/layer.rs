@@ -87,18 +87,24 @@ impl Layer {
         linears
     }
 
-    /// `w.x` `[n_tokens, d_model]` goes through the layer in place; keys, values and states go to `cache`.
+    /// Whether the feed-forward network can do without tokens that nothing is read of any more.
+    pub(crate) fn can_drop_rows(&self) -> bool {
+        self.wiring == Wiring::Sequential && self.ffn.is_of_tokens_alone()
+    }
+
+    /// `w.x` `[n_tokens, d_model]` goes through the layer in place; keys, values and states go to `cache`. After the
+    /// mixer, of a layer that [can](Self::can_drop_rows), only the rows `only` are left, moved together.
     pub(crate) fn forward(
         &self,
         index: usize,
         ops: &Ops<'_>,
         batch: BatchView<'_>,
         cache: &mut LayerCache,
+        only: Option<&[usize]>,
         w: &mut Workspace,
         probe: &mut dyn Probe,
     ) {
-        let m = batch.positions.len();
-        let width = m * self.d_model;
+        let mut width = batch.positions.len() * self.d_model;
         let mut tap = |name, values: &[f32]| probe.tap(name, Some(index), values);
 
         if self.mixer.is_none() {
@@ -124,11 +130,23 @@ impl Layer {
             ops.add(&mut w.x[..width], &w.delta[..width]);
             tap("ffn_inp", &w.x[..width]);
         }
+        if let Some(rows) = only {
+            let d = self.d_model;
+            for (i, row) in rows.iter().enumerate() {
+                w.x.copy_within(row * d..(row + 1) * d, i * d);
+            }
+            width = rows.len() * d;
+        }
+        if width == 0 {
+            return;
+        }
         if !parallel || self.ffn_norm.is_some() {
             let norm = ("ffn_norm", self.ffn_norm.as_ref());
             normed(norm, ops, width, w, &mut tap);
         }
-        self.ffn.forward(ops, batch, cache.ffn_state(), w, &mut tap);
+        let num_rows = width / self.d_model;
+        let state = cache.ffn_state();
+        self.ffn.forward(ops, num_rows, batch, state, w, &mut tap);
         tap("ffn_out", &w.delta[..width]);
         let post = ("ffn_post_norm", self.ffn_post_norm.as_ref());
         self.post(post, ops, width, w, &mut tap);

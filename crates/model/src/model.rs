@@ -231,6 +231,9 @@ impl Model {
             norm.in_place(&self.ops, x, &mut w.room);
         }
         probe.tap("inp_embd", None, x);
+        let mut rows = std::mem::take(&mut w.rows);
+        let drops = self.layers.last().is_some_and(Layer::can_drop_rows);
+        batch.rows(drops, &mut rows);
         // One step at a time: two would take each other's windows.
         let streamed = self.streamed.as_ref();
         let ahead = streamed.map(|s| s.ahead.lock().unwrap_or_else(PoisonError::into_inner));
@@ -241,32 +244,39 @@ impl Model {
                 _ => None,
             };
             let ops = self.ops.over(window.as_deref().unwrap_or(&[]));
-            layer.forward(index, &ops, batch.view(cache.kept()), cache, w, probe);
+            let is_last = index + 1 == self.layers.len();
+            let only = (drops && is_last).then_some(&rows[..]);
+            let view = batch.view(cache.kept());
+            layer.forward(index, &ops, view, cache, only, w, probe);
         }
+        w.rows = rows;
         self.hidden(&batch.hidden, w);
         Ok(self.head(&batch.outputs, w, probe))
     }
 
     /// Normed rows of `w.x`, for who wants no logits.
     fn hidden(&self, rows: &[usize], w: &mut Workspace) {
-        let d = self.config.d_model;
-        for (&row, copy) in rows.iter().zip(w.delta.chunks_exact_mut(d)) {
-            copy.copy_from_slice(&w.x[row * d..(row + 1) * d]);
-        }
-        let len = rows.len() * d;
+        let len = self.collect(rows, w);
         if len > 0 {
             self.ops
                 .norm(&self.output_norm, &w.delta[..len], &mut w.hidden[..len]);
         }
     }
 
+    /// What the last layer made of some tokens, to `w.delta`; its length.
+    fn collect(&self, tokens: &[usize], w: &mut Workspace) -> usize {
+        let d = self.config.d_model;
+        for (token, copy) in tokens.iter().zip(w.delta.chunks_exact_mut(d)) {
+            let row = w.rows.binary_search(token);
+            let row = row.expect("rows that something is read of are kept");
+            copy.copy_from_slice(&w.x[row * d..(row + 1) * d]);
+        }
+        tokens.len() * d
+    }
+
     /// Norm and output matrix for some rows of `w.x`.
     fn head<'w>(&self, rows: &[usize], w: &'w mut Workspace, probe: &mut dyn Probe) -> &'w [f32] {
-        let d = self.config.d_model;
-        let len = rows.len() * d;
-        for (i, &row) in rows.iter().enumerate() {
-            w.delta[i * d..(i + 1) * d].copy_from_slice(&w.x[row * d..(row + 1) * d]);
-        }
+        let len = self.collect(rows, w);
         let normed = &mut w.normed[..len];
         self.ops.norm(&self.output_norm, &w.delta[..len], normed);
         probe.tap("result_norm", None, normed);

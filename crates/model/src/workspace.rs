@@ -9,8 +9,10 @@ use crate::ffn::Visits;
 pub struct Workspace {
     pub(crate) max_tokens: usize,
     pub(crate) max_outputs: usize,
-    /// The residual stream, `[n_tokens, d_model]`.
+    /// The residual stream, `[rows, d_model]`.
     pub(crate) x: Vec<f32>,
+    /// Tokens of the batch that `x` has in the end, ascending: all, or those that something is read of.
+    pub(crate) rows: Vec<usize>,
     /// `[n_tokens, d_model]`.
     pub(crate) normed: Vec<f32>,
     /// `[n_tokens, d_model]`: what mixer or FFN adds to the stream.
@@ -195,6 +197,7 @@ impl Workspace {
             max_tokens,
             max_outputs,
             x: room(config.d_model),
+            rows: Vec::with_capacity(2 * max_tokens),
             normed: room(config.d_model),
             delta: room(config.d_model),
             both: room(widths.both),
@@ -262,7 +265,8 @@ impl Workspace {
         let num_visits = max_tokens * widths.n_used;
         let chosen = num_visits * size_of::<(usize, f32)>();
         let visits = Visits::size_bytes(num_visits, widths.n_experts);
-        4 * floats + chosen + visits + Activations::size_bytes(rows, max_k(config))
+        let row_numbers = 2 * max_tokens * size_of::<usize>();
+        4 * floats + row_numbers + chosen + visits + Activations::size_bytes(rows, max_k(config))
     }
 }
 

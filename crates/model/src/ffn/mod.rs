@@ -76,16 +76,22 @@ impl FfnWeights {
         }
     }
 
-    /// `delta = ffn(normed)`; nothing if there is none.
+    /// Whether what it makes of a token depends on that token alone.
+    pub(crate) fn is_of_tokens_alone(&self) -> bool {
+        matches!(self, Self::Dense(_) | Self::Experts(_))
+    }
+
+    /// `delta = ffn(normed)`, of `m` rows: the batch's, or if it [looks at nothing else](Self::is_of_tokens_alone) any;
+    /// nothing if there is none.
     pub(crate) fn forward(
         &self,
         ops: &Ops<'_>,
+        m: usize,
         batch: BatchView<'_>,
         state: &mut StateLayer,
         w: &mut Workspace,
         tap: &mut impl FnMut(&'static str, &[f32]),
     ) {
-        let m = batch.positions.len();
         match self {
             Self::None => {}
             Self::ChannelMix(weights) => weights.forward(ops, batch, state, w),
