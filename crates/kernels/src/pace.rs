@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 /// A wait shorter than this is none: disks and page faults take as long.
 const LATE: Duration = Duration::from_millis(1);
-/// Waits that add up to this are too many: two slices. What is owed shrinks by a share of the time that goes by, so
+/// Waits that add up to this are too many: two slices, or nearly. What is owed shrinks by a share of the time that goes by, so
 /// that workers may cost a quarter of it.
-const PATIENCE: Duration = Duration::from_millis(8);
+const PATIENCE: Duration = Duration::from_millis(7);
 const FORGIVEN: u32 = 4;
 /// While workers are not trusted, they help for so long at a time: less than a time slice.
 const BURST: Duration = Duration::from_millis(1);
@@ -95,13 +95,16 @@ impl Pace {
         if wait < LATE.max(work) {
             return;
         }
-        let since = self.last_wait.map_or(Duration::MAX, |last| now - last);
-        self.owed = self.owed.saturating_sub(since / FORGIVEN) + wait;
-        self.last_wait = Some(now);
-        if self.owed >= PATIENCE {
+        if self.doubt.is_none() {
+            let since = self.last_wait.map_or(Duration::MAX, |last| now - last);
+            self.owed = self.owed.saturating_sub(since / FORGIVEN) + wait;
+            self.last_wait = Some(now);
+            if self.owed < PATIENCE {
+                return;
+            }
             self.owed = Duration::ZERO;
-            self.late(now);
         }
+        self.late(now);
     }
 
     fn late(&mut self, now: Instant) {

@@ -3,7 +3,7 @@
 //! The caller works too. Pieces are claimed from an atomic counter, because processors get taken away at
 //! any moment and a static split would wait for the one that was. For the same reason a job is closed when
 //! the caller finds no more pieces: a worker that has not begun by then stays out, and nobody waits for it.
-//! Only a worker that lost its processor with a piece in hand is waited for, and if that happens the
+//! Only a worker that lost its processor with a piece in hand is waited for, and if that happens often the
 //! caller works alone for a while ([`Pace`]). Who waits spins for some tens of microseconds, as the next
 //! operation of a layer follows at once, and then parks, which leaves its processor to the one that is
 //! late.

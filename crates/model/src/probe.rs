@@ -8,7 +8,8 @@ pub trait Probe {
     ///
     /// Names are those of llama.cpp's graph: `inp_embd attn_norm Qcur Kcur Vcur kqv_out attn_out ffn_inp
     /// ffn_norm ffn_out l_out result_norm result_output`, and where a model has them `attn_post_norm`,
-    /// `ffn_post_norm` and `ffn_moe_logits`. `inp_embd` is what enters the first layer, scaled and normed.
+    /// `ffn_post_norm` and `ffn_moe_logits`. `inp_embd` is what enters the first layer, scaled and normed. After the last
+    /// mixer, only the rows that something is read of may be left.
     fn tap(&mut self, name: &'static str, layer: Option<usize>, values: &[f32]);
 }
 
