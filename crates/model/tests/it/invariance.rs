@@ -6,6 +6,7 @@ use tensor::DType;
 use testkit::distance::first_difference;
 use testkit::{Random, TinyModel};
 
+use crate::goldens;
 use crate::run::{Ragged, level, load, logits, logits_kept_as, ragged};
 
 /// Weight types whose kernels take different paths: floats, 4 bits with and without a minimum,
@@ -173,4 +174,44 @@ fn what_a_cache_held_before_does_not_matter() {
     let v = tiny.vocab_size;
     assert_same("first row", &tiny, &some[..v], &expected[3 * v..4 * v]);
     assert_same("second row", &tiny, &some[v..], &expected[39 * v..]);
+}
+
+/// Every family's last layer computes only rows that are read, or all if its tokens look at each other.
+#[test]
+fn what_is_read_does_not_matter() {
+    use model::{Batch, KvCache, NoProbe, Workspace};
+    let tokens = [3, 1, 4, 1, 5, 2];
+    let mut compared = 0;
+    for (name, gguf) in goldens::files() {
+        let model = load(&gguf, level(), 2);
+        let (v, d) = (model.config().vocab_size, model.config().d_model);
+        let run = |first: usize, outputs: &[usize], hidden: &[usize], cache: &mut KvCache| {
+            let mut workspace = Workspace::new(model.config(), tokens.len(), tokens.len());
+            let mut batch = Batch::of_sequence(&tokens[first..], first, &[0]);
+            (batch.outputs, batch.hidden) = (outputs.to_vec(), hidden.to_vec());
+            let logits = model.forward(&batch, cache, &mut workspace, &mut NoProbe);
+            let logits = logits.expect("readable").to_vec();
+            (logits, workspace.hidden()[..hidden.len() * d].to_vec())
+        };
+        let cache = || KvCache::new(model.config(), KvType::F16, 1, 1);
+        let all = [0, 1, 2, 3, 4, 5];
+        let (logits, states) = run(0, &all, &all, &mut cache());
+        let rows = |all: &[f32], width: usize, rows: &[usize]| -> Vec<f32> {
+            let row = |row: &usize| &all[row * width..(row + 1) * width];
+            rows.iter().flat_map(row).copied().collect()
+        };
+        // Rows of logits alone, hidden states alone, some of both, and neither.
+        for (outputs, hidden) in [
+            (&[1, 4][..], &[][..]),
+            (&[], &[0, 5]),
+            (&[2, 5], &[0, 2, 3]),
+            (&[], &[]),
+        ] {
+            let found = run(0, outputs, hidden, &mut cache());
+            let expected = (rows(&logits, v, outputs), rows(&states, d, hidden));
+            assert!(found == expected, "{name}: {outputs:?}, {hidden:?}");
+        }
+        compared += 1;
+    }
+    assert!(compared > 60, "{compared} models");
 }
