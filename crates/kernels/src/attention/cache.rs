@@ -9,11 +9,12 @@
 //!        scales  [block][head][64 positions] in f32, for keys and again for values
 //! int4   as int8, but a byte holds two numbers: of keys those of groups of four that follow each other, of values those
 //!        of groups of four positions
+//!        anchors [block][head][dim] in f32: what keys are differences from, see `anchor.rs`
 //! ```
 //!
 //! Int8 numbers lie as the int8 dot product of CPUs takes them: groups of four that are summed. A
-//! position of a head has one scale, `max|x| / 127`, or `max|x| / 7` of four bits; keys and values are rotated first
-//! (see `rotate.rs`), which is why one scale serves a whole head.
+//! position of a head has one scale, `max|x| / 127`, or of four bits the best of some from `max|x| / 7` down; keys and
+//! values are rotated first (see `rotate.rs`), which is why one scale serves a whole head.
 
 use std::str::FromStr;
 
@@ -85,6 +86,8 @@ pub(super) enum KvData {
         values: Vec<u8>,
         key_scales: Vec<f32>,
         value_scales: Vec<f32>,
+        /// Of four bits.
+        anchors: Vec<f32>,
     },
 }
 
@@ -104,6 +107,7 @@ impl KvLayer {
                 values: vec![0; len / kv_type.per_byte()],
                 key_scales: vec![0.0; num_scales],
                 value_scales: vec![0.0; num_scales],
+                anchors: vec![0.0; num_blocks * shape.n_kv_heads * anchor_len(shape, kv_type)],
             },
         };
         Self {
@@ -118,7 +122,8 @@ impl KvLayer {
         let head = match kv_type {
             KvType::F16 => 2 * size_of::<u16>() * len,
             KvType::Q8 | KvType::Q4 => {
-                2 * (len / kv_type.per_byte() + size_of::<f32>() * BLOCK_TOKENS)
+                let scales = 2 * BLOCK_TOKENS + anchor_len(shape, kv_type);
+                2 * len / kv_type.per_byte() + size_of::<f32>() * scales
             }
         };
         shape.n_kv_heads * head
@@ -140,12 +145,14 @@ impl KvLayer {
                 values,
                 key_scales,
                 value_scales,
+                anchors,
                 ..
             } => {
                 copy(keys, num_blocks, from, to);
                 copy(values, num_blocks, from, to);
                 copy(key_scales, num_blocks, from, to);
                 copy(value_scales, num_blocks, from, to);
+                copy(anchors, num_blocks, from, to);
             }
         }
     }
@@ -183,6 +190,7 @@ impl KvLayer {
                 values,
                 key_scales,
                 value_scales,
+                anchors,
             } => {
                 let byte = |position, x: u8| if is_kept(position) { x } else { 0 };
                 save(bytes, keys, at, |i, x| [byte(i / 4 % BLOCK_TOKENS, x)]);
@@ -209,6 +217,10 @@ impl KvLayer {
                         }
                     });
                 }
+                save(bytes, anchors, at, |_, x: f32| match is_kept(0) {
+                    true => x.to_le_bytes(),
+                    false => [0; 4],
+                });
             }
         }
     }
@@ -244,12 +256,14 @@ impl KvLayer {
                 values,
                 key_scales,
                 value_scales,
+                anchors,
                 ..
             } => {
                 load(&mut bytes, keys, at, |[x]| x);
                 load(&mut bytes, values, at, |[x]| x);
                 load(&mut bytes, key_scales, at, f32::from_le_bytes);
                 load(&mut bytes, value_scales, at, f32::from_le_bytes);
+                load(&mut bytes, anchors, at, f32::from_le_bytes);
             }
         }
         assert!(bytes.is_empty(), "as many bytes as a block has");
@@ -267,6 +281,15 @@ impl KvLayer {
 /// Elements of a head, padded to whole vectors.
 pub(super) fn stride(shape: &AttentionShape) -> usize {
     shape.head_dim.next_multiple_of(LANES)
+}
+
+/// Elements of the anchor that a head has in a block.
+fn anchor_len(shape: &AttentionShape, kv_type: KvType) -> usize {
+    if kv_type == KvType::Q4 {
+        stride(shape)
+    } else {
+        0
+    }
 }
 
 /// Numbers that one head has in a block, of keys or of values.

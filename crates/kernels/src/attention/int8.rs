@@ -1,7 +1,7 @@
 //! Integers of 8 or 4 bits as keys and values: sums of a tile are exact, whatever takes them.
 //!
 //! ```text
-//! score[pos]  = factor * key_scale[pos] * Σ q[d] * key[d][pos]                 q quantised per head
+//! score[pos]  = factor * key_scale[pos] * Σ q[d] * key[d][pos] + anchored      q quantised per head
 //! weight[pos] = exp2(score[pos] - max) * value_scale[pos]
 //! P[pos]      = round(weight[pos] * 16383 / top)      top = the tile's largest weight
 //! out[d]      = top / 16383 * Σ P[pos] * value[pos][d]
@@ -10,14 +10,15 @@
 //! `P` has 14 bits, taken 7 at a time: then the int8 product of AVX2, which saturates, is exact too. With
 //! 8 bits the many small weights beside a large one would be lost. Sums stay below 2^30. Of four bits a byte holds two
 //! numbers, `P` of them in the code below, which are taken apart as they are loaded; queries have 8 bits in any case.
+//! `anchored` is what a block's anchor adds (`anchor.rs`), of four bits alone.
 
 use std::ops::Range;
 
 use super::cache::{head_block_len, stride};
-use super::queries::Queries;
+use super::queries::{MAX_QUERIES, Queries};
 use super::store::{int_scale, int8, rotated};
 use super::tile::{Fold, Places, TILE, View, Work, apply_cap, peak, query_len};
-use super::{AttentionShape, BLOCK_TOKENS, rotate};
+use super::{AttentionShape, BLOCK_TOKENS, anchor, rotate};
 use crate::isa::{Isa, LANES};
 use crate::vector::exp2;
 
@@ -34,19 +35,22 @@ pub(super) struct Int8<'a, const P: usize> {
     values: &'a [u8],
     key_scales: &'a [f32],
     value_scales: &'a [f32],
+    anchors: &'a [f32],
 }
 
 impl<'a, const P: usize> Int8<'a, P> {
-    /// Keys and values, and the scales of either.
+    /// Keys and values, the scales of either, and anchors.
     pub(super) fn new(
         (keys, values): (&'a [u8], &'a [u8]),
         (key_scales, value_scales): (&'a [f32], &'a [f32]),
+        anchors: &'a [f32],
     ) -> Self {
         Self {
             keys,
             values,
             key_scales,
             value_scales,
+            anchors,
         }
     }
 
@@ -77,11 +81,18 @@ impl<const P: usize> View for Int8<'_, P> {
         (start, len, j): (usize, usize, usize),
         queries: &mut Queries,
     ) {
-        let row = rotated(isa, q, &mut queries.floats);
+        let (stride, dim) = (stride(shape), shape.head_dim);
+        let (plain, room) = queries.floats.split_at_mut(MAX_QUERIES * stride);
+        if P == 2 {
+            let plain = &mut plain[(start + j) * stride..][..stride];
+            plain[..dim].copy_from_slice(q);
+            plain[dim..].fill(0.0);
+        }
+        let row = rotated(isa, q, room);
         let (scale, inverse) = int_scale(isa, row, 127.0);
-        let size = rotate::size(shape.head_dim) as f32;
+        let size = rotate::size(dim) as f32;
         queries.factors[start + j] = super::tile::factor(shape) / size * scale;
-        let packed = &mut queries.bytes[start * (stride(shape) / 4)..];
+        let packed = &mut queries.bytes[start * (stride / 4)..];
         let mut sum = 0;
         for (q, packed) in row
             .as_chunks::<LANES>()
@@ -89,7 +100,7 @@ impl<const P: usize> View for Int8<'_, P> {
             .iter()
             .zip(packed.chunks_mut(4 * len))
         {
-            let bytes = int8(isa, q, inverse);
+            let bytes = int8(isa, q, inverse, 127.0);
             for (four, packed) in bytes.as_chunks::<4>().0.iter().zip(packed.chunks_mut(len)) {
                 packed[j] = four.map(|byte| byte as u8);
             }
@@ -118,6 +129,15 @@ impl<const P: usize> View for Int8<'_, P> {
         let (groups, len) = (stride(shape) / 4, Self::len(shape));
         let index = places.here[block];
         let keys = self.keys[index * len..][..len].as_chunks::<64>().0;
+        let mut anchored = [0.0; N];
+        if P == 2 {
+            let stride = stride(shape);
+            let anchor = &self.anchors[index * stride..][..stride];
+            let plain = queries.floats[start * stride..].chunks_exact(stride);
+            for (score, q) in anchored.iter_mut().zip(plain) {
+                *score = super::tile::factor(shape) * anchor::dot(isa, q, anchor);
+            }
+        }
         let task = Scores::<P, N> {
             shape,
             keys: keys.as_chunks().0,
@@ -126,6 +146,7 @@ impl<const P: usize> View for Int8<'_, P> {
                 .0,
             offsets: queries.offsets[start..].first_chunk().expect("N queries"),
             factors: queries.factors[start..].first_chunk().expect("N queries"),
+            anchored,
             scales: self.key_scales[index * BLOCK_TOKENS..][..BLOCK_TOKENS]
                 .as_chunks()
                 .0
@@ -240,6 +261,8 @@ struct Scores<'a, const P: usize, const N: usize> {
     q: &'a [[[u8; 4]; N]],
     offsets: &'a [i32; N],
     factors: &'a [f32; N],
+    /// What the block's anchor adds to scores.
+    anchored: [f32; N],
     scales: &'a [[f32; LANES]; VECTORS],
     values: &'a [u8],
     ahead: usize,
@@ -275,7 +298,11 @@ impl<const P: usize, const N: usize> Scores<'_, P, N> {
             let scale = isa.load(&self.scales[first + m]);
             for n in 0..N {
                 let score = isa.mul(isa.to_f32(acc[m][n]), scale);
-                let score = isa.mul(score, isa.splat(self.factors[n]));
+                let factor = isa.splat(self.factors[n]);
+                let score = match P {
+                    2 => isa.mul_add(score, factor, isa.splat(self.anchored[n])),
+                    _ => isa.mul(score, factor),
+                };
                 let at = self.at + (first + m) * LANES;
                 let out = scores[n][at..].first_chunk_mut().expect("a vector");
                 isa.store(apply_cap(isa, self.shape, score), out);

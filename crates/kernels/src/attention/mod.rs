@@ -11,6 +11,7 @@
 //! result is the same bits either way, whatever it was batched with (the tiling of Dao et al. 2022,
 //! arXiv:2205.14135; splits as in Flash-Decoding, Dao et al. 2023).
 
+mod anchor;
 mod cache;
 mod half;
 mod int8;
@@ -167,11 +168,12 @@ pub fn attention(
             values,
             key_scales,
             value_scales,
+            anchors,
         } => {
             let numbers = (keys.as_slice(), values.as_slice());
             let scales = (key_scales.as_slice(), value_scales.as_slice());
             if *kv_type == KvType::Q4 {
-                let view = Int8::<2>::new(numbers, scales);
+                let view = Int8::<2>::new(numbers, scales, anchors);
                 let job = Job {
                     shape,
                     terms,
@@ -181,7 +183,7 @@ pub fn attention(
                 };
                 attend(context, job, out);
             } else {
-                let view = Int8::<1>::new(numbers, scales);
+                let view = Int8::<1>::new(numbers, scales, anchors);
                 let job = Job {
                     shape,
                     terms,

@@ -36,7 +36,8 @@ pub(super) struct Queries {
     pub(super) count: usize,
     pub(super) sequence: u32,
     pub(super) kv_head: usize,
-    /// f16: each block as `[head_dim][queries]`. int8: room for a rotated head.
+    /// f16: each block as `[head_dim][queries]`. int4: each query as it is. int8 and int4: at the end, room for a
+    /// rotated head.
     pub(super) floats: Vec<f32>,
     /// int8: each block as `[dim / 4][queries][4]`.
     pub(super) bytes: Vec<[u8; 4]>,
@@ -52,7 +53,7 @@ impl Queries {
             count: 0,
             sequence: 0,
             kv_head: 0,
-            floats: vec![0.0; MAX_QUERIES * stride],
+            floats: vec![0.0; (MAX_QUERIES + 1) * stride],
             bytes: vec![[0; 4]; MAX_QUERIES * stride / 4],
             factors: [0.0; MAX_QUERIES],
             offsets: [0; MAX_QUERIES],

@@ -1,7 +1,7 @@
 //! Puts keys and values of a batch where their tokens stand.
 
 use super::cache::{KvData, KvLayer, KvType, head_block_len, stride};
-use super::{AttentionShape, BLOCK_TOKENS, BatchView, rotate};
+use super::{AttentionShape, BLOCK_TOKENS, BatchView, anchor, rotate};
 use crate::Context;
 use crate::isa::{Isa, LANES, Op, dispatch};
 use crate::matmul::lock;
@@ -70,19 +70,31 @@ impl Op for Store<'_> {
                         values,
                         key_scales,
                         value_scales,
+                        anchors,
                     } => {
                         let place = index * BLOCK_TOKENS + at;
+                        let (row, stride) = (&mut *row, stride(self.shape));
                         if *kv_type == KvType::Q4 {
                             let len = len / 2;
                             let keys = &mut keys[index * len..][..len];
-                            key_scales[place] = int_keys::<I, 2>(isa, k, row, at, keys);
+                            let anchor = &mut anchors[index * stride..][..stride];
+                            if at == 0 {
+                                anchor::set(k, row, anchor);
+                            }
+                            let row = &mut row[..stride];
+                            anchor::subtract(isa, k, anchor, row);
+                            rotate::rotate(isa, row, rotate::size(dim));
+                            key_scales[place] = int_keys::<I, 2>(isa, row, at, keys);
                             let values = &mut values[index * len..][..len];
-                            value_scales[place] = int_values::<I, 2>(isa, v, row, at, values);
+                            let row = rotated(isa, v, row);
+                            value_scales[place] = int_values::<I, 2>(isa, row, at, values);
                         } else {
                             let keys = &mut keys[index * len..][..len];
-                            key_scales[place] = int_keys::<I, 1>(isa, k, row, at, keys);
+                            let k = rotated(isa, k, row);
+                            key_scales[place] = int_keys::<I, 1>(isa, k, at, keys);
                             let values = &mut values[index * len..][..len];
-                            value_scales[place] = int_values::<I, 1>(isa, v, row, at, values);
+                            let v = rotated(isa, v, row);
+                            value_scales[place] = int_values::<I, 1>(isa, v, at, values);
                         }
                     }
                 }
@@ -132,21 +144,14 @@ fn put<const P: usize>(byte: &mut u8, number: u8, place: usize) {
     }
 }
 
-/// Quantises a head into the place of position `at`, and returns its scale.
+/// Quantises a head, rotated, into the place of position `at`, and returns its scale.
 #[inline(always)]
-fn int_keys<I: Isa, const P: usize>(
-    isa: I,
-    k: &[f32],
-    row: &mut [f32],
-    at: usize,
-    keys: &mut [u8],
-) -> f32 {
-    let row = rotated(isa, k, row);
-    let (scale, inverse) = int_scale(isa, row, most(P));
+fn int_keys<I: Isa, const P: usize>(isa: I, k: &[f32], at: usize, keys: &mut [u8]) -> f32 {
+    let (scale, inverse) = steps::<I, P>(isa, k);
     let keys = keys.as_chunks_mut::<4>().0;
-    for (i, k) in row.as_chunks::<LANES>().0.iter().enumerate() {
+    for (i, k) in k.as_chunks::<LANES>().0.iter().enumerate() {
         let bias = if P == 2 { 0 } else { 128 };
-        let bytes = int8(isa, k, inverse).map(|byte| byte as u8 ^ bias);
+        let bytes = int8(isa, k, inverse, most(P)).map(|byte| byte as u8 ^ bias);
         for (j, four) in bytes.as_chunks::<4>().0.iter().enumerate() {
             let group = 4 * i + j;
             let place = &mut keys[group / P * BLOCK_TOKENS + at];
@@ -160,25 +165,45 @@ fn int_keys<I: Isa, const P: usize>(
 
 /// As [`int_keys`].
 #[inline(always)]
-fn int_values<I: Isa, const P: usize>(
-    isa: I,
-    v: &[f32],
-    row: &mut [f32],
-    at: usize,
-    values: &mut [u8],
-) -> f32 {
-    let row = rotated(isa, v, row);
-    let (scale, inverse) = int_scale(isa, row, most(P));
+fn int_values<I: Isa, const P: usize>(isa: I, v: &[f32], at: usize, values: &mut [u8]) -> f32 {
+    let (scale, inverse) = steps::<I, P>(isa, v);
     let vectors = values.chunks_mut(LANES * BLOCK_TOKENS / P);
     let group = at / 4;
-    for (v, vector) in row.as_chunks::<LANES>().0.iter().zip(vectors) {
-        let bytes = int8(isa, v, inverse);
+    for (v, vector) in v.as_chunks::<LANES>().0.iter().zip(vectors) {
+        let bytes = int8(isa, v, inverse, most(P));
         let fours = vector[group / P * 4 * LANES..].as_chunks_mut::<4>().0;
         for (byte, four) in bytes.iter().zip(fours) {
             put::<P>(&mut four[at % 4], *byte as u8, group % P);
         }
     }
     scale
+}
+
+/// The step between numbers of which `P` fit a byte, and its inverse. Of four bits it is the one of the least squared
+/// error among ten, the largest of which has no number beyond the range: a few may lie outside if the others gain.
+#[inline(always)]
+fn steps<I: Isa, const P: usize>(isa: I, x: &[f32]) -> (f32, f32) {
+    let (scale, inverse) = int_scale(isa, x, most(P));
+    let mut best = (scale, inverse);
+    if P == 2 {
+        let mut least = f32::INFINITY;
+        for i in 0..10 {
+            let part = 1.0 - 0.05 * i as f32;
+            let (scale, inverse) = (scale * part, inverse / part);
+            let mut error = isa.splat(0.0);
+            for x in x.as_chunks::<LANES>().0 {
+                let x = isa.load(x);
+                let number = isa.round(within(isa, isa.mul(x, isa.splat(inverse)), most(P)));
+                let off = isa.sub(x, isa.mul(number, isa.splat(scale)));
+                error = isa.mul_add(off, off, error);
+            }
+            let error = isa.sum(error);
+            if error < least {
+                (least, best) = (error, (scale, inverse));
+            }
+        }
+    }
+    best
 }
 
 /// `x` rotated, in `row`, with zeros up to whole vectors.
@@ -208,9 +233,16 @@ pub(super) fn int_scale<I: Isa>(isa: I, x: &[f32], most: f32) -> (f32, f32) {
 }
 
 #[inline(always)]
-pub(super) fn int8<I: Isa>(isa: I, x: &[f32; LANES], inverse: f32) -> [i8; LANES] {
+pub(super) fn int8<I: Isa>(isa: I, x: &[f32; LANES], inverse: f32, most: f32) -> [i8; LANES] {
     let mut bytes = [0; LANES];
-    let steps = isa.to_i32(isa.mul(isa.load(x), isa.splat(inverse)));
+    let steps = isa.mul(isa.load(x), isa.splat(inverse));
+    let steps = isa.to_i32(within(isa, steps, most));
     isa.store_low(steps, &mut bytes);
     bytes.map(|byte| byte as i8)
+}
+
+/// `x` cut off at `most` to either side.
+#[inline(always)]
+fn within<I: Isa>(isa: I, x: I::F32, most: f32) -> I::F32 {
+    isa.max(isa.min(x, isa.splat(most)), isa.splat(-most))
 }
