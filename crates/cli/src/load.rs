@@ -30,6 +30,9 @@ pub(crate) struct LoadArgs {
     /// Quantise matrices while loading, for weights as they were trained: q8_0, q6_k, q5_k, q4_k, q4_0, q3_k, q2_k or mxfp4
     #[arg(long, value_name = "TYPE", value_parser = quant_type())]
     pub(crate) quant: Option<DType>,
+    /// Use weights as they lie in the mapped file, which several processes share; results are the same either way
+    #[arg(long)]
+    pub(crate) no_repack: bool,
     /// Jinja file to use instead of the model's own chat template
     #[arg(long, value_name = "FILE")]
     pub(crate) chat_template_file: Option<PathBuf>,
@@ -69,6 +72,7 @@ impl Default for LoadArgs {
             memory: None,
             kv_type: KvType::default(),
             quant: None,
+            no_repack: false,
             chat_template: None,
             chat_template_file: None,
             chat_template_name: None,
@@ -93,7 +97,8 @@ impl LoadArgs {
             builder = builder
                 .kv_type(args.kv_type)
                 .parallel(args.parallel)
-                .speculate(!args.no_speculation);
+                .speculate(!args.no_speculation)
+                .repack(!args.no_repack);
             if let Some(ctx) = args.ctx {
                 builder = builder.ctx(ctx);
             }

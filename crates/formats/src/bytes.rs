@@ -7,12 +7,14 @@ use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::disk::Extent;
-use crate::mmap::Mapping;
+use memmap2::Mmap;
 
-/// A cheaply cloned, read-only slice of a mapped file or of a vector.
+use crate::disk::Extent;
+use crate::mmap::{Mapping, own};
+
+/// A cheaply cloned, read-only slice of a mapped file or of memory of our own.
 ///
-/// The mapping (or vector) lives until its last slice is dropped. Nothing is promised about alignment: the
+/// The mapping (or memory) lives until its last slice is dropped. Nothing is promised about alignment: the
 /// start is wherever the file puts it.
 #[derive(Clone)]
 pub struct Bytes {
@@ -23,6 +25,7 @@ pub struct Bytes {
 enum Owner {
     Vec(Vec<u8>),
     Mapping(Mapping),
+    Own(Mmap),
 }
 
 impl Bytes {
@@ -50,6 +53,27 @@ impl Bytes {
         }
     }
 
+    /// `len` bytes that `fill` makes of zeros, in memory of our own that begins at a page: huge pages where the system
+    /// has them.
+    ///
+    /// # Errors
+    /// If the system has no such memory.
+    pub fn filled(len: usize, fill: impl FnOnce(&mut [u8])) -> io::Result<Self> {
+        let owner = Owner::Own(own(len, fill)?);
+        Ok(Self {
+            owner: Arc::new(owner),
+            range: 0..len,
+        })
+    }
+
+    /// Says that these bytes will hardly be read again: pages of a mapped file are given back, and come again if they
+    /// are.
+    pub fn release(&self) {
+        if let Owner::Mapping(mapping) = &*self.owner {
+            mapping.release(self.range.clone());
+        }
+    }
+
     /// The part `range` of these bytes, sharing their owner; `None` if it reaches outside.
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
         if range.start > range.end || range.end > self.len() {
@@ -70,7 +94,7 @@ impl Bytes {
     /// Where on disk these bytes are; none if they lie in memory of our own.
     pub fn extent(&self) -> Option<Extent> {
         match &*self.owner {
-            Owner::Vec(_) => None,
+            Owner::Vec(_) | Owner::Own(_) => None,
             Owner::Mapping(mapping) => Some(Extent {
                 file: Arc::clone(mapping.file()),
                 start: self.range.start as u64,
@@ -87,6 +111,7 @@ impl Deref for Bytes {
         let all: &[u8] = match &*self.owner {
             Owner::Vec(bytes) => bytes,
             Owner::Mapping(mapping) => mapping,
+            Owner::Own(map) => map,
         };
         &all[self.range.clone()]
     }
@@ -153,6 +178,32 @@ mod tests {
         )]
         let reversed = middle.slice(2..1);
         assert_eq!(reversed, None);
+    }
+
+    #[test]
+    fn memory_of_our_own_is_filled_and_begins_at_a_page() {
+        let bytes = Bytes::filled(5000, |bytes| {
+            assert!(bytes.iter().all(|&byte| byte == 0), "zeros at first");
+            bytes[4999] = 7;
+        })
+        .expect("memory");
+        assert_eq!((bytes.len(), bytes[4998], bytes[4999]), (5000, 0, 7));
+        assert!(bytes.as_ptr().addr().is_multiple_of(4096) && !bytes.is_mapped());
+        bytes.release();
+        assert_eq!(bytes[4999], 7);
+        assert!(Bytes::filled(0, |_| ()).expect("none").is_empty());
+    }
+
+    #[test]
+    fn released_pages_of_a_file_come_back() {
+        let file = std::env::temp_dir().join(format!("ingle-release-{}", std::process::id()));
+        let contents: Vec<u8> = (0..100_000).map(|i| (i % 251) as u8).collect();
+        std::fs::write(&file, &contents).expect("written");
+        let bytes = Bytes::map(&file).expect("mapped");
+        assert_eq!(*bytes, contents);
+        bytes.slice(5000..90_001).expect("inside").release();
+        assert_eq!(*bytes, contents);
+        std::fs::remove_file(&file).expect("removed");
     }
 
     #[test]

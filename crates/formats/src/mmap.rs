@@ -1,4 +1,4 @@
-//! Mapping a file into memory, and advice on its cached pages. The only `unsafe` of this crate is here.
+//! Mapping a file into memory, memory of our own, and advice on pages. The only `unsafe` of this crate is here.
 //!
 //! # Why the map is sound, and what remains
 //!
@@ -21,11 +21,11 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 
 use crate::disk::OpenFile;
 
@@ -57,9 +57,29 @@ impl Mapping {
         // under us are only ever used as numbers, never as lengths, indices or text (module docs), and the
         // lock above keeps cooperating writers out for as long as `map` lives.
         let map = unsafe { Mmap::map(&file)? };
+        // A file that is not cached yet is read several times as fast, and sixteen rows take a page each: a huge one is
+        // found again. Where the system has none, advice is all it was.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
         let file = Arc::new(OpenFile::new(file, path));
         Ok(Self { map, file })
     }
+
+    /// Takes these pages out of memory of ours; whoever reads them next gets them from the page cache, or from disk.
+    #[cfg(unix)]
+    pub(crate) fn release(&self, range: Range<usize>) {
+        let advice = memmap2::UncheckedAdvice::DontNeed;
+        // SAFETY: a map of a file that nobody writes through: its pages come back with the bytes of the file, so
+        // no reader of the slice, now or later, sees anything else.
+        let _ = unsafe {
+            self.map
+                .unchecked_advise_range(advice, range.start, range.len())
+        };
+    }
+
+    /// Other systems take pages when they need memory.
+    #[cfg(not(unix))]
+    pub(crate) fn release(&self, _: Range<usize>) {}
 
     /// The file, with its lock.
     pub(crate) fn file(&self) -> &Arc<OpenFile> {
@@ -73,6 +93,17 @@ impl Deref for Mapping {
     fn deref(&self) -> &[u8] {
         &self.map
     }
+}
+
+/// `len` bytes of memory of our own that begin at a page, in huge ones if the system has them; `fill` gets them as zeros.
+///
+/// Errors: what the system says, [`io::ErrorKind::Unsupported`] where it has no such memory.
+pub(crate) fn own(len: usize, fill: impl FnOnce(&mut [u8])) -> io::Result<Mmap> {
+    let mut map = MmapMut::map_anon(len.max(1))?;
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    fill(&mut map[..len]);
+    map.make_read_only()
 }
 
 /// Says that the page cache need not keep this part of a file: somebody has read it into memory of their own.

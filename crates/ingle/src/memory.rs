@@ -191,6 +191,13 @@ impl Estimate {
         sum.saturating_add(self.process)
     }
 
+    /// Whether mapped weights can be copied into memory of our own: that cannot be reclaimed, so an eighth of them must be
+    /// to spare.
+    pub fn has_room_to_repack(&self, budget: Option<Budget>) -> bool {
+        let budget = budget.map_or(u64::MAX, |budget| budget.bytes);
+        self.total().saturating_add(self.weights / 8) <= budget
+    }
+
     /// Where weights of these sizes go, so that all of it stays in the budget; corrects what they take.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use formats::disk::Extent;
 use formats::{Bytes, Gguf, ReadError};
@@ -11,6 +12,7 @@ use tensor::DType;
 
 use crate::LoadError;
 use crate::names::Role;
+use crate::repack::ToRepack;
 
 /// A weight matrix `[n, k]` with the kernel that multiplies with it, and a scale and a bias if the file has them.
 pub struct Linear {
@@ -29,6 +31,8 @@ pub struct Linear {
     /// `[n]`: what is added then.
     pub bias: Option<Vec<f32>>,
     place: Place,
+    /// The same elements as [`MatmulKernel::repack`] arranges them, once that is done; ties share it.
+    repacked: Arc<OnceLock<Bytes>>,
 }
 
 /// Where a matrix's elements are.
@@ -43,8 +47,29 @@ pub(crate) enum Place {
 }
 
 impl Linear {
+    /// What it takes to repack it; none if its type, shape or place does not allow.
+    pub(crate) fn to_repack(&self) -> Option<ToRepack> {
+        let Place::Memory(rows) = &self.place else {
+            return None;
+        };
+        // What lies in memory of our own would have to stay there, too.
+        let can = rows.is_mapped() && self.kernel.repacked(self.n).is_some();
+        can.then(|| ToRepack {
+            kernel: self.kernel,
+            shape: (self.n, self.k),
+            rows: rows.clone(),
+            repacked: self.repacked.clone(),
+        })
+    }
+
     /// What kernels take; `window` is what of its layer has been read for this step.
     pub(crate) fn weight<'a>(&'a self, window: &'a [u8]) -> Weight<'a> {
+        if let Some(data) = self.repacked.get()
+            && let Some(kernel) = self.kernel.repacked(self.n)
+        {
+            let (n, k) = (self.n, self.k);
+            return Weight { kernel, n, k, data };
+        }
         let data = match &self.place {
             Place::Memory(bytes) => bytes,
             Place::Window(range) => &window[range.clone()],
@@ -131,6 +156,7 @@ impl Linear {
                 .map(|scale| scale[rows.clone()].to_vec()),
             bias: self.bias.as_ref().map(|bias| bias[rows].to_vec()),
             place: Place::Memory(bytes),
+            repacked: Arc::default(),
             ..*self
         }
     }
@@ -152,6 +178,7 @@ impl Linear {
             scale: self.scale.as_ref().map(pick),
             bias: self.bias.as_ref().map(pick),
             place: Place::Memory(data.into()),
+            repacked: Arc::default(),
             ..*self
         }
     }
@@ -161,6 +188,7 @@ impl Linear {
         Self {
             name: self.name.clone(),
             place: self.place.clone(),
+            repacked: self.repacked.clone(),
             scale: self.scale.clone(),
             bias: self.bias.clone(),
             ..*self
@@ -271,6 +299,7 @@ impl<'a> Loader<'a> {
             scale: self.scale(role, base, n)?,
             bias,
             place: Place::Memory(tensor.data.clone()),
+            repacked: Arc::default(),
         })
     }
 

@@ -154,7 +154,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     switch(&["--mmap"], &["--no-mmap"], "LLAMA_ARG_MMAP", Same(MAPPED), Side::Lacks(MAPPED)),
     lacks(&["--lazy-mode", "-lzm"], "LLAMA_ARG_LAZY_MODE", MAPPED),
     switch(&["--direct-io", "-dio"], &["--no-direct-io", "-ndio"], "LLAMA_ARG_DIO", Side::Lacks("`--memory` decides what is read past the page cache"), Same(MAPPED)),
-    switch(&["--repack"], &["--no-repack", "-nr"], "LLAMA_ARG_REPACK", Same("weights are used as they lie in the file"), Same("weights are used as they lie in the file")),
+    switch(&["--repack"], &["--no-repack", "-nr"], "LLAMA_ARG_REPACK", Same("weights are repacked where there is room"), Ours("no-repack")),
     switch(&["--warmup"], &["--no-warmup"], "LLAMA_ARG_WARMUP", Same("there is nothing to warm up"), Same("there is nothing to warm up")),
     switch(&["--perf"], &["--no-perf"], "LLAMA_ARG_PERF", Same("times are always measured"), Same("times are always measured")),
     one_of(&["--fit", "-fit"], "LLAMA_ARG_FIT", &["on"], FIT),

@@ -8,12 +8,16 @@
 //! - with few tokens, codes are unpacked in registers and meet the tokens at once;
 //! - with many, codes are unpacked into a panel that stays in the nearest cache and is used by all.
 //!
+//! *Repacked* weights have their columns in the file's stead: see `repack.rs`. Nothing else differs, so neither do the
+//! bits.
+//!
 //! Integer sums are exact, so how they come about does not matter; the float operations after them are
 //! the same function, [`Sums::sixteen`](super::sums::Sums::sixteen), in both. Results live in memory between steps.
 
 use std::marker::PhantomData;
 
 use super::activations::{Int8, XStep, padded};
+use super::repack::{Repacked, field_bytes};
 use super::sums::{Source, all_of, each_group, each_sixteen, product};
 use super::{Task, XKind};
 use crate::Scratch;
@@ -21,11 +25,47 @@ use crate::isa::{Isa, LANES, Op, Rows};
 use crate::pool::Tile;
 use crate::quant::{Block, CodeShape, Columns, QuantFormat, STEP, Scales, Tables};
 
+/// One step of sixteen rows.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    rows: &'a Rows<'a>,
+    /// Where it begins in each row.
+    at: usize,
+    /// Its columns, unless they are to be made as they are used.
+    columns: Option<&'a [[u8; 64]]>,
+    /// Of repacked rows, what is in no column.
+    fields: Option<&'a [u8]>,
+}
+
+impl<'a> Step<'a> {
+    /// Block `b` of it.
+    #[inline(always)]
+    fn block<F: QuantFormat>(&self, b: usize, span: usize) -> Block<'a> {
+        let per_block = 4 * F::PIECES.len();
+        Block {
+            rows: self.rows,
+            at: self.at + b * F::BLOCK_BYTES,
+            columns: match self.columns {
+                Some(columns) => Some(&columns[b * per_block..][..per_block]),
+                None => None,
+            },
+            pieces: F::PIECES,
+            fields: match self.fields {
+                Some(fields) => Some(&fields[b * field_bytes::<F>()..][..field_bytes::<F>()]),
+                None => None,
+            },
+            span,
+        }
+    }
+}
+
 /// Up to this many tokens meet codes in registers.
 pub(super) const FEW_TOKENS: usize = 32;
 /// Tokens whose results are under way at a time, and strips that share a pass over them.
 const TOKENS: usize = 256;
 pub(super) const STRIPS: usize = 4;
+/// How far ahead repacked weights are asked for: from 16 to 64 KiB make no difference, less is slower.
+const AHEAD: usize = 32 * 1024;
 /// Bytes of a strip that are asked for in one go where none came before it.
 const MAX_AT_ONCE: usize = 32 * 1024;
 
@@ -40,7 +80,7 @@ pub(super) const fn x_kind<F: QuantFormat>() -> XKind {
 /// A thread's room.
 pub(crate) struct Room {
     columns: Box<Columns>,
-    strips: Vec<Strip>,
+    strips: Vec<Unpacked>,
     /// Results under way: `[strip][token][row]`.
     y: Vec<[f32; LANES]>,
     /// Address of the strip that has been asked for: the one after the last.
@@ -48,14 +88,14 @@ pub(crate) struct Room {
 }
 
 /// What one step of one strip is unpacked to.
-struct Strip {
+struct Unpacked {
     scales: Scales,
     panel: [[u8; 64]; STEP / 4],
 }
 
 impl Room {
     pub(crate) fn new() -> Self {
-        let strip = |_| Strip {
+        let strip = |_| Unpacked {
             scales: Scales::new(),
             panel: [[0; 64]; STEP / 4],
         };
@@ -68,9 +108,14 @@ impl Room {
     }
 }
 
-pub(super) fn task<I: Isa, F: QuantFormat>(task: &Task<'_>, tile: Tile<'_>, scratch: &mut Scratch) {
+/// `R`: the weights are repacked.
+pub(super) fn task<I: Isa, F: QuantFormat, const R: bool>(
+    task: &Task<'_>,
+    tile: Tile<'_>,
+    scratch: &mut Scratch,
+) {
     let isa = I::get().expect("the kernel was chosen for this CPU");
-    isa.run(TileOp::<F> {
+    isa.run(TileOp::<F, R> {
         task,
         tile,
         room: &mut scratch.int8,
@@ -78,14 +123,14 @@ pub(super) fn task<I: Isa, F: QuantFormat>(task: &Task<'_>, tile: Tile<'_>, scra
     });
 }
 
-struct TileOp<'a, F> {
+struct TileOp<'a, F, const R: bool> {
     task: &'a Task<'a>,
     tile: Tile<'a>,
     room: &'a mut Room,
     format: PhantomData<F>,
 }
 
-impl<F: QuantFormat> Op for TileOp<'_, F> {
+impl<F: QuantFormat, const R: bool> Op for TileOp<'_, F, R> {
     type Output = ();
 
     #[inline(always)]
@@ -117,7 +162,7 @@ impl Task<'_> {
     }
 }
 
-impl<'a, F: QuantFormat> TileOp<'a, F> {
+impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
     /// Rows of a strip that give results of their own: fewer than 16 rows are taken one by one.
     #[inline(always)]
     fn strip_len(&self) -> usize {
@@ -144,9 +189,21 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
         )
     }
 
+    /// What a strip has in its rows' stead, if it is repacked.
+    #[inline(always)]
+    fn repacked(&self, rows: &Rows<'a>) -> Option<Repacked<'a, F>> {
+        let num_blocks = self.task.weight.k / F::BLOCK_LEN;
+        if R {
+            Some(Repacked::new(rows.data(), num_blocks))
+        } else {
+            None
+        }
+    }
+
     #[inline(always)]
     fn few_tokens<I: Isa>(&mut self, isa: I, x: &Int8, first: usize, m: usize, col: usize) {
-        let rows = self.rows(col);
+        let rows = &self.rows(col);
+        let repacked = self.repacked(rows);
         let Room {
             columns,
             strips,
@@ -167,20 +224,33 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
             let scales = &mut strips[0].scales;
             // A strip is a stretch of memory: ask for the same part of the next one, line after line; if columns are
             // used as they are made, bit by bit between products (see `Source::ask`): a core waits while more lines are
-            // asked for than it can have under way.
+            // asked for than it can have under way. Repacked, all is one stream.
             // (Asking for a strip's own rows a little ahead does not help: sixteen streams are slow.)
-            let ahead = strip_bytes + step * LANES * row_step;
-            if F::STORE_COLUMNS || F::WHOLE {
+            let distance = if R { AHEAD } else { strip_bytes };
+            let ahead = distance + step * LANES * row_step;
+            let x = &x.step(step)[first..];
+            let stores = F::STORE_COLUMNS || F::WHOLE;
+            if stores && !R {
                 prefetch(isa, rows.data(), ahead, LANES * row_step);
             }
-            let x = &x.step(step)[first..];
-            // Where a column is used once or twice, that is cheaper than storing it.
-            if F::STORE_COLUMNS || F::WHOLE && m > 1 {
-                transpose::<I, F>(isa, &rows, at, len, columns);
-                products::<I, F>(isa, &rows, (at, 0), len, Some(columns), scales, m, x, y);
+            let ahead = if R || !stores { Some(ahead) } else { None };
+            let (columns, fields) = if let Some(repacked) = &repacked {
+                let (columns, fields) = repacked.step(step);
+                (Some(columns), Some(fields))
+            // Where a column is used once or twice, making it then is cheaper than storing it.
+            } else if F::STORE_COLUMNS || F::WHOLE && m > 1 {
+                transpose::<I, F>(isa, rows, at, len, columns);
+                (Some(&columns[..]), None)
             } else {
-                products::<I, F>(isa, &rows, (at, ahead), len, None, scales, m, x, y);
-            }
+                (None, None)
+            };
+            let step = &Step {
+                rows,
+                at,
+                columns,
+                fields,
+            };
+            products::<I, F>(isa, step, ahead, len, scales, m, x, y);
         }
     }
 
@@ -200,7 +270,8 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
             let len = self.task.len(step);
             let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
             for s in 0..num_strips {
-                let rows = self.rows(col + s * self.strip_len());
+                let rows = &self.rows(col + s * self.strip_len());
+                let repacked = self.repacked(rows);
                 // As with few tokens, the same part of the next strips, one after the other.
                 let step_bytes = LANES * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
                 let ahead = num_strips * LANES * self.task.row_bytes + step * step_bytes;
@@ -208,10 +279,25 @@ impl<'a, F: QuantFormat> TileOp<'a, F> {
                 let Room {
                     columns, strips, ..
                 } = &mut *self.room;
-                let Strip { scales, panel } = &mut strips[s];
-                transpose::<I, F>(isa, &rows, at, len, columns);
-                read_scales::<I, F>(isa, &rows, at, len, Some(columns), scales);
-                let source = Packed::<F>::new(&rows, at, Some(columns), &scales.tables);
+                let Unpacked { scales, panel } = &mut strips[s];
+                let (columns, fields) = match &repacked {
+                    Some(repacked) => {
+                        let (columns, fields) = repacked.step(step);
+                        (columns, Some(fields))
+                    }
+                    None => {
+                        transpose::<I, F>(isa, rows, at, len, columns);
+                        (&columns[..], None)
+                    }
+                };
+                let step = &Step {
+                    rows,
+                    at,
+                    columns: Some(columns),
+                    fields,
+                };
+                read_scales::<I, F>(isa, step, len, scales);
+                let source = Packed::<F>::new(step, None, &scales.tables);
                 unpack(isa, &source, len, panel);
             }
             let Room { strips, y, .. } = &mut *self.room;
@@ -250,23 +336,21 @@ fn prefetch<I: Isa>(isa: I, data: &[u8], at: usize, len: usize) {
     }
 }
 
-/// One step of few tokens; `ahead` is asked for on the way, if columns are not stored.
+/// One step of few tokens; `ahead` is asked for on the way.
 #[inline(always)]
 fn products<I: Isa, F: QuantFormat>(
     isa: I,
-    rows: &Rows<'_>,
-    (at, ahead): (usize, usize),
+    step: &Step<'_>,
+    ahead: Option<usize>,
     len: usize,
-    columns: Option<&Columns>,
     scales: &mut Scales,
     m: usize,
     x: &[XStep],
     y: &mut [[f32; LANES]],
 ) {
-    read_scales::<I, F>(isa, rows, at, len, columns, scales);
+    read_scales::<I, F>(isa, step, len, scales);
     let scales = &*scales;
-    let packed = Packed::<F>::new(rows, at, columns, &scales.tables);
-    let source = &Packed { ahead, ..packed };
+    let source = &Packed::<F>::new(step, ahead, &scales.tables);
     if F::CHEAP {
         each_group::<I, F::Shape, _>(isa, source, len, scales, m, x, y);
     } else {
@@ -299,55 +383,29 @@ fn transpose<I: Isa, F: QuantFormat>(
 
 /// Scales of a step.
 #[inline(always)]
-fn read_scales<I: Isa, F: QuantFormat>(
-    isa: I,
-    rows: &Rows<'_>,
-    at: usize,
-    len: usize,
-    columns: Option<&Columns>,
-    scales: &mut Scales,
-) {
-    let per_block = 4 * F::PIECES.len();
+fn read_scales<I: Isa, F: QuantFormat>(isa: I, step: &Step<'_>, len: usize, scales: &mut Scales) {
     for b in 0..len / F::BLOCK_LEN {
-        let block = Block {
-            rows,
-            at: at + b * F::BLOCK_BYTES,
-            columns: match columns {
-                Some(columns) => Some(&columns[b * per_block..][..per_block]),
-                None => None,
-            },
-            pieces: F::PIECES,
-            span: 0,
-        };
+        let block = step.block::<F>(b, 0);
         F::scales(isa, block, b * F::BLOCK_LEN / F::Shape::GROUP, scales);
     }
 }
 
 /// Codes still in their blocks.
 struct Packed<'a, F> {
-    rows: &'a Rows<'a>,
-    at: usize,
-    columns: Option<&'a Columns>,
+    step: &'a Step<'a>,
     tables: &'a Tables,
-    /// Where what will be needed next begins.
-    ahead: usize,
+    /// Where what is to be asked for on the way begins, if anything is.
+    ahead: Option<usize>,
     format: PhantomData<F>,
 }
 
 impl<'a, F: QuantFormat> Packed<'a, F> {
     #[inline(always)]
-    fn new(
-        rows: &'a Rows<'a>,
-        at: usize,
-        columns: Option<&'a Columns>,
-        tables: &'a Tables,
-    ) -> Self {
+    fn new(step: &'a Step<'a>, ahead: Option<usize>, tables: &'a Tables) -> Self {
         Self {
-            rows,
-            at,
-            columns,
+            step,
             tables,
-            ahead: 0,
+            ahead,
             format: PhantomData,
         }
     }
@@ -355,17 +413,8 @@ impl<'a, F: QuantFormat> Packed<'a, F> {
     /// The block of a span.
     #[inline(always)]
     fn block(&self, span: usize) -> Block<'_> {
-        let (per_block, spans) = (4 * F::PIECES.len(), F::BLOCK_LEN / F::SPAN);
-        Block {
-            rows: self.rows,
-            at: self.at + span / spans * F::BLOCK_BYTES,
-            columns: match self.columns {
-                Some(columns) => Some(&columns[span / spans * per_block..][..per_block]),
-                None => None,
-            },
-            pieces: F::PIECES,
-            span: span % spans,
-        }
+        let spans = F::BLOCK_LEN / F::SPAN;
+        self.step.block::<F>(span / spans, span % spans)
     }
 }
 
@@ -385,13 +434,11 @@ impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
 
     #[inline(always)]
     fn ask(&self, isa: I, i: usize) {
-        if self.columns.is_some() {
-            return;
-        }
+        let Some(ahead) = self.ahead else { return };
         // Bytes of 16 weights of 16 rows.
         let size = const { LANES * 16 * F::BLOCK_BYTES / F::BLOCK_LEN };
         for line in 0..size.div_ceil(64) {
-            isa.prefetch(self.rows.data(), self.ahead + i * size + 64 * line);
+            isa.prefetch(self.step.rows.data(), ahead + i * size + 64 * line);
         }
     }
 
@@ -404,9 +451,9 @@ impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
 }
 
 /// Codes of a panel.
-struct Unpacked<'a>(&'a [[u8; 64]; STEP / 4]);
+struct Panel<'a>(&'a [[u8; 64]; STEP / 4]);
 
-impl<I: Isa> Source<I> for Unpacked<'_> {
+impl<I: Isa> Source<I> for Panel<'_> {
     const SPAN: usize = 32;
 
     #[inline(always)]
@@ -456,7 +503,7 @@ fn unpack<I: Isa, C: Source<I>>(isa: I, source: &C, len: usize, panel: &mut [[u8
 /// All tokens times all strips' panels; `y` is `[strip][token]`. An operation of its own, so that formats
 /// of one shape share its code.
 struct Panels<'a, S> {
-    strips: &'a [Strip],
+    strips: &'a [Unpacked],
     len: usize,
     m: usize,
     /// Tokens, padded.
@@ -475,7 +522,7 @@ impl<S: CodeShape> Op for Panels<'_, S> {
             for s in 0..self.strips.len() {
                 let strip = &self.strips[s];
                 let y = &mut self.y[s * padded(self.m) + first..];
-                let source = &Unpacked(&strip.panel);
+                let source = &Panel(&strip.panel);
                 let x = &self.x[first..];
                 each_group::<I, S, _>(isa, source, self.len, &strip.scales, m, x, y);
             }

@@ -8,12 +8,14 @@ mod activations;
 mod bf16;
 mod float;
 mod int8;
+mod repack;
 mod sums;
 
 use std::sync::Mutex;
 
 pub use activations::{Activations, XKind};
 pub(crate) use int8::Room;
+use repack::Repack;
 use tensor::DType;
 
 use crate::isa::{Isa, LANES, Level, with_level};
@@ -32,6 +34,8 @@ pub struct MatmulKernel {
     dtype: DType,
     x_kind: XKind,
     run: fn(&Task<'_>, Tile<'_>, &mut Scratch),
+    /// For quant formats that can be repacked.
+    repack: Option<Repack>,
 }
 
 impl MatmulKernel {
@@ -58,6 +62,7 @@ impl MatmulKernel {
                     dtype,
                     x_kind: <$format as float::FloatFormat>::X_KIND,
                     run: $run,
+                    repack: None,
                 })
             };
         }
@@ -69,10 +74,11 @@ impl MatmulKernel {
                     dtype,
                     x_kind: int8::x_kind::<$format>(),
                     run: if const { <$format as crate::quant::QuantFormat>::BOOK } {
-                        int8::task::<I, $format>
+                        int8::task::<I, $format, false>
                     } else {
-                        int8::task::<I::Plain, $format>
+                        int8::task::<I::Plain, $format, false>
                     },
+                    repack: const { Repack::of::<I::Plain, $format>() },
                 })
             };
         }
@@ -92,13 +98,44 @@ impl MatmulKernel {
         format!("{}/{}", self.format, self.level.name())
     }
 
+    /// The kernel for weights of this type that [`MatmulKernel::repack`] has repacked, if there is one for `n` rows.
+    pub fn repacked(&self, n: usize) -> Option<Self> {
+        let repack = self.repack.filter(|_| n > 0 && n.is_multiple_of(LANES))?;
+        Some(Self {
+            run: repack.run,
+            ..*self
+        })
+    }
+
+    /// Repacks `rows`, an `[n, k]` matrix as it lies in the file, into `out`: 16 rows become a strip of columns that
+    /// need no transposing. `n` may be part of a matrix's rows, in multiples of 16.
+    ///
+    /// # Panics
+    /// If [`MatmulKernel::repacked`] has no kernel, or a length does not fit.
+    pub fn repack(&self, (n, k): (usize, usize), rows: &[u8], out: &mut [u8]) {
+        let repack = self.repack.filter(|_| n.is_multiple_of(LANES));
+        let repack = repack.expect("a type that can be repacked, whole strips");
+        let row_bytes = self.dtype.row_bytes(k).expect("k is whole blocks");
+        assert!(
+            rows.len() == n * row_bytes && out.len() == rows.len(),
+            "weights are [n, k]"
+        );
+        let weight = Weight {
+            kernel: *self,
+            n,
+            k,
+            data: rows,
+        };
+        (repack.pack)(&weight, out);
+    }
+
     /// The form of activations it takes.
     pub fn x_kind(&self) -> XKind {
         self.x_kind
     }
 }
 
-/// A weight matrix `[n, k]`, rows of quant blocks as they lie in the file.
+/// A weight matrix `[n, k]`: rows of quant blocks as they lie in the file, or repacked, as its kernel wants them.
 #[derive(Clone, Copy)]
 pub struct Weight<'a> {
     /// What multiplies with it.
@@ -107,7 +144,7 @@ pub struct Weight<'a> {
     pub n: usize,
     /// Inputs.
     pub k: usize,
-    /// `n` rows of blocks.
+    /// `n` rows of blocks, or strips of 16.
     pub data: &'a [u8],
 }
 

@@ -136,6 +136,10 @@ pub(crate) trait QuantFormat: 'static {
     /// four columns.
     const PIECES: &'static [usize];
 
+    /// Place and length (2 or 4) of what is in no piece, in order: [`Block::halves`] or [`Block::words`] read it. None
+    /// if blocks are read in other ways too, or pieces overlap: such formats cannot be repacked.
+    const FIELDS: Option<&'static [(usize, usize)]> = None;
+
     /// Weights in a span: a block's codes are unpacked by a loop over spans.
     const SPAN: usize = Self::BLOCK_LEN;
     /// Whether unpacking costs little, so that a few tokens may meet codes in registers.
@@ -181,6 +185,16 @@ pub(crate) trait QuantFormat: 'static {
     fn scales<I: Isa>(isa: I, block: Block<'_>, first: usize, out: &mut Scales);
 }
 
+/// Where the field at `field` of a block is among its fields: pieces come before all of them or after.
+#[inline(always)]
+pub(crate) const fn field_place(pieces: &[usize], field: usize) -> usize {
+    if pieces[0] < field {
+        field - 16 * pieces.len()
+    } else {
+        field
+    }
+}
+
 /// The same block of 16 rows: `at` bytes after each row's beginning.
 #[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {
@@ -190,6 +204,8 @@ pub(crate) struct Block<'a> {
     pub(crate) columns: Option<&'a [[u8; 64]]>,
     /// `PIECES` of the format.
     pub(crate) pieces: &'static [usize],
+    /// Fields of repacked blocks, those of 16 rows together.
+    pub(crate) fields: Option<&'a [u8]>,
     /// Which of its spans `codes` is to unpack.
     pub(crate) span: usize,
 }
@@ -198,13 +214,27 @@ impl<'a> Block<'a> {
     /// Four bytes at `field` of each row, as little-endian numbers.
     #[inline(always)]
     pub(crate) fn words<I: Isa>(&self, isa: I, field: usize) -> I::I32 {
-        isa.words(self.rows, self.at + field)
+        match self.repacked(field) {
+            Some(words) => isa.as_words(isa.load_codes(words)),
+            None => isa.words(self.rows, self.at + field),
+        }
     }
 
     /// An f16 at `field` of each row.
     #[inline(always)]
     pub(crate) fn halves<I: Isa>(&self, isa: I, field: usize) -> I::F32 {
-        isa.halves(self.rows, self.at + field)
+        match self.repacked(field) {
+            Some(halves) => isa.f16_bytes(halves),
+            None => isa.halves(self.rows, self.at + field),
+        }
+    }
+
+    /// A field of sixteen repacked blocks.
+    #[inline(always)]
+    fn repacked<const N: usize>(&self, field: usize) -> Option<&'a [u8; N]> {
+        let fields = self.fields?;
+        let field = &fields[LANES * field_place(self.pieces, field)..];
+        Some(field.first_chunk().expect("FIELDS has it"))
     }
 
     /// Sixteen bytes of each row, four columns, as numbers.

@@ -1,0 +1,149 @@
+//! Repacked weights: the columns of 16 rows, stored, in as many bytes as the file has.
+//!
+//! Transposing is a third and more of what few tokens cost, and sixteen rows are sixteen streams through memory. A
+//! *repacked* strip has what [`transpose`](super::int8) makes instead, and then fields that are not read by columns:
+//!
+//! ```text
+//! [block][piece][4 columns][16 rows][4 bytes]     [block][field][16 rows][2 or 4 bytes]
+//! ```
+//!
+//! step by step, so that a strip is one stream; or, of formats whose steps would leave columns astride of cache lines,
+//! all columns of the strip and then all fields.
+//!
+//! Whatever multiplies with it sees the same columns, so results are the same bits.
+
+use std::marker::PhantomData;
+
+use super::{Task, Weight};
+use crate::isa::{Isa, LANES, Op, Rows};
+use crate::pool::Tile;
+use crate::quant::{QuantFormat, STEP};
+use crate::{Scratch, quant};
+
+/// What a type that can be repacked has for it at a level.
+#[derive(Clone, Copy)]
+pub(super) struct Repack {
+    pub(super) run: fn(&Task<'_>, Tile<'_>, &mut Scratch),
+    pub(super) pack: fn(&Weight<'_>, &mut [u8]),
+}
+
+impl Repack {
+    /// None if the format's blocks have parts that are read in other ways.
+    pub(super) const fn of<I: Isa, F: QuantFormat>() -> Option<Self> {
+        match F::FIELDS {
+            None => None,
+            Some(_) => Some(Self {
+                run: super::int8::task::<I, F, true>,
+                pack: pack::<I, F>,
+            }),
+        }
+    }
+}
+
+/// A repacked strip.
+pub(super) struct Repacked<'a, F> {
+    strip: &'a [u8],
+    num_blocks: usize,
+    format: PhantomData<F>,
+}
+
+impl<'a, F: QuantFormat> Repacked<'a, F> {
+    /// The first strip of `data`, of `num_blocks` blocks a row.
+    #[inline(always)]
+    pub(super) fn new(data: &'a [u8], num_blocks: usize) -> Self {
+        Self {
+            strip: &data[..num_blocks * LANES * F::BLOCK_BYTES],
+            num_blocks,
+            format: PhantomData,
+        }
+    }
+
+    /// Columns and fields of step `step`, and of what follows.
+    #[inline(always)]
+    pub(super) fn step(&self, step: usize) -> (&'a [[u8; 64]], &'a [u8]) {
+        let first = step * const { STEP / F::BLOCK_LEN };
+        let (columns, fields) = places::<F>(first, self.num_blocks);
+        (self.strip[columns..].as_chunks().0, &self.strip[fields..])
+    }
+}
+
+/// Where columns and fields of block `block`, the first of a step, begin in a strip.
+#[inline(always)]
+fn places<F: QuantFormat>(block: usize, num_blocks: usize) -> (usize, usize) {
+    let (columns, block_bytes) = (64 * per_block::<F>(), LANES * F::BLOCK_BYTES);
+    let in_step = const { STEP / F::BLOCK_LEN };
+    if const { STEP / F::BLOCK_LEN * LANES * F::BLOCK_BYTES }.is_multiple_of(64) {
+        let (start, len) = (block * block_bytes, in_step.min(num_blocks - block));
+        (start, start + len * columns)
+    } else {
+        (
+            block * columns,
+            num_blocks * columns + block * field_bytes::<F>(),
+        )
+    }
+}
+
+/// Columns of a block.
+#[inline(always)]
+fn per_block<F: QuantFormat>() -> usize {
+    const { 4 * F::PIECES.len() }
+}
+
+/// Bytes of 16 blocks that are in no column.
+#[inline(always)]
+pub(super) fn field_bytes<F: QuantFormat>() -> usize {
+    const { LANES * (F::BLOCK_BYTES - 16 * F::PIECES.len()) }
+}
+
+/// Repacks `weight` into as many bytes.
+fn pack<I: Isa, F: QuantFormat>(weight: &Weight<'_>, out: &mut [u8]) {
+    let isa = I::get().expect("the kernel was chosen for this CPU");
+    isa.run(Pack::<F> {
+        weight,
+        out,
+        format: PhantomData,
+    });
+}
+
+struct Pack<'a, F> {
+    weight: &'a Weight<'a>,
+    out: &'a mut [u8],
+    format: PhantomData<F>,
+}
+
+impl<F: QuantFormat> Op for Pack<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let num_blocks = self.weight.k / F::BLOCK_LEN;
+        let strip_bytes = LANES * num_blocks * F::BLOCK_BYTES;
+        let strips = self.weight.data.chunks_exact(strip_bytes);
+        for (strip, out) in strips.zip(self.out.chunks_exact_mut(strip_bytes)) {
+            let rows = Rows::new(strip, num_blocks * F::BLOCK_BYTES);
+            let in_step = STEP / F::BLOCK_LEN;
+            for b in 0..num_blocks {
+                let block = b * F::BLOCK_BYTES;
+                let (columns, fields) = places::<F>(b / in_step * in_step, num_blocks);
+                let columns = columns + b % in_step * per_block::<F>() * 64;
+                let fields = fields + b % in_step * field_bytes::<F>();
+                let columns = out[columns..].as_chunks_mut::<64>().0;
+                let columns = columns[..per_block::<F>()].as_chunks_mut::<4>().0;
+                for (p, columns) in columns.iter_mut().enumerate() {
+                    let four = isa.columns(&rows, block + F::PIECES[p]);
+                    for i in 0..4 {
+                        isa.store_codes(four[i], &mut columns[i]);
+                    }
+                }
+                let fields = &mut out[fields..][..field_bytes::<F>()];
+                for &(at, len) in F::FIELDS.unwrap_or(&[]) {
+                    let to = LANES * quant::field_place(F::PIECES, at);
+                    for r in 0..LANES {
+                        let from = r * num_blocks * F::BLOCK_BYTES + block + at;
+                        fields[to + r * len..][..len].copy_from_slice(&strip[from..from + len]);
+                    }
+                }
+            }
+        }
+    }
+}
