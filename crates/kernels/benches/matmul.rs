@@ -44,19 +44,25 @@ fn main() {
         .iter()
         .filter(|&&dtype| !any_named || named(dtype))
     {
-        if let Some(kernel) = MatmulKernel::new(dtype, level) {
-            measure(&context, dtype, kernel);
+        let Some(kernel) = MatmulKernel::new(dtype, level) else {
+            continue;
+        };
+        let row_bytes = dtype.row_bytes(K).expect("whole blocks");
+        // Bytes near 0x3c make every kind of scale a sane number: no denormals, which cost extra.
+        let data: Vec<u8> = (0..N * row_bytes)
+            .map(|i| 0x38 | (i.wrapping_mul(31) >> 3) as u8 & 7)
+            .collect();
+        measure(&context, &kernel.name(), kernel, &data);
+        if let Some(repacked) = kernel.repacked(N) {
+            let mut strips = vec![0; data.len()];
+            kernel.repack((N, K), &data, &mut strips);
+            measure(&context, "  repacked", repacked, &strips);
         }
     }
 }
 
-fn measure(context: &Context, dtype: DType, kernel: MatmulKernel) {
-    let row_bytes = dtype.row_bytes(K).expect("whole blocks");
-    // Bytes near 0x3c make every kind of scale a sane number: no denormals, which cost extra.
-    let data: Vec<u8> = (0..N * row_bytes)
-        .map(|i| 0x38 | (i.wrapping_mul(31) >> 3) as u8 & 7)
-        .collect();
-    let mut line = format!("{:24}", kernel.name());
+fn measure(context: &Context, name: &str, kernel: MatmulKernel, data: &[u8]) {
+    let mut line = format!("{name:24}");
     for m in TOKENS {
         let x: Vec<f32> = (0..m * K)
             .map(|i| ((i * 7919) % 255) as f32 - 127.0)
@@ -68,7 +74,7 @@ fn measure(context: &Context, dtype: DType, kernel: MatmulKernel) {
             kernel,
             n: N,
             k: K,
-            data: &data,
+            data,
         };
         let mut best = f64::INFINITY;
         for _ in 0..RUNS {

@@ -53,7 +53,9 @@ impl Linear {
             return None;
         };
         // What lies in memory of our own would have to stay there, too.
-        let can = rows.is_mapped() && self.kernel.repacked(self.n).is_some();
+        let can = rows.is_mapped()
+            && self.repacked.get().is_none()
+            && self.kernel.repacked(self.n).is_some();
         can.then(|| ToRepack {
             kernel: self.kernel,
             shape: (self.n, self.k),

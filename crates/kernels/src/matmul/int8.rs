@@ -322,7 +322,12 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
             for t in 0..m {
                 let len = strip_len.min(end - self.tile.cols.start - from);
                 let out = &mut self.tile.row(first + t)[from..from + len];
-                out.copy_from_slice(&self.room.y[s * padded(m) + t][lane..lane + len]);
+                let y = &self.room.y[s * padded(m) + t];
+                // Of a whole strip without a call: there are as many as tokens times strips.
+                match out.as_mut_array::<LANES>() {
+                    Some(out) => *out = *y,
+                    None => out.copy_from_slice(&y[lane..lane + len]),
+                }
             }
         }
     }

@@ -89,10 +89,10 @@ fn per_block<F: QuantFormat>() -> usize {
     const { 4 * F::PIECES.len() }
 }
 
-/// Bytes of 16 blocks that are in no column.
+/// Bytes of 16 blocks that are in no column (of formats that can be repacked; pieces of others overlap).
 #[inline(always)]
 pub(super) fn field_bytes<F: QuantFormat>() -> usize {
-    const { LANES * (F::BLOCK_BYTES - 16 * F::PIECES.len()) }
+    const { LANES * F::BLOCK_BYTES.saturating_sub(16 * F::PIECES.len()) }
 }
 
 /// Repacks `weight` into as many bytes.

@@ -34,12 +34,16 @@ fn product(
     )
     .expect("threads");
     let kernel = MatmulKernel::new(dtype, level).expect("a weight type");
-    let weight = Weight { kernel, n, k, data };
+    multiply(&context, Weight { kernel, n, k, data }, x, step)
+}
+
+fn multiply(context: &Context, weight: Weight<'_>, x: &[f32], step: usize) -> Vec<f32> {
+    let Weight { kernel, n, k, .. } = weight;
     let mut y = vec![f32::NAN; x.len() / k * n];
     let mut activations = Activations::new(step, k);
     for (x, y) in x.chunks(step * k).zip(y.chunks_mut(step * n)) {
-        activations.quantize(&context, x, k, [kernel.x_kind()].into_iter());
-        matmul(&context, &mut [(weight, y)], x, &activations);
+        activations.quantize(context, x, k, [kernel.x_kind()].into_iter());
+        matmul(context, &mut [(weight, y)], x, &activations);
     }
     y
 }
@@ -149,6 +153,55 @@ fn all_levels_batches_and_threads_give_the_same_bits() {
             }
         }
     }
+}
+
+#[test]
+fn repacked_weights_give_the_same_bits() {
+    let mut types = Vec::new();
+    for dtype in weight_types() {
+        let block = dtype.block_len();
+        let odd = if block <= 32 { 32 * 9 } else { block * 3 };
+        for (n, k) in [(16, odd), (80, 1024), (144, odd)] {
+            // Few tokens meet codes in registers, many in panels.
+            let m = 40;
+            let mut random = Random(n as u64 + 2);
+            let data = random.blocks(dtype, n * k);
+            let x = random.floats(m * k);
+            let expected = product(Level::best(), 1, dtype, (&data, n, k), &x, m);
+            for level in Level::available() {
+                let kernel = MatmulKernel::new(dtype, level).expect("a weight type");
+                assert!(kernel.repacked(n + 8).is_none() && kernel.repacked(0).is_none());
+                let Some(repacked) = kernel.repacked(n) else {
+                    continue;
+                };
+                types.push(dtype);
+                let mut strips = vec![0; data.len()];
+                // In two pieces, as threads do it.
+                let (first, rest) = (data.len() / n * 16, data.len() / n * (n - 16));
+                kernel.repack((16, k), &data[..first], &mut strips[..first]);
+                kernel.repack(
+                    (n - 16, k),
+                    &data[data.len() - rest..],
+                    &mut strips[first..],
+                );
+                let sizes = Sizes {
+                    max_k: k,
+                    max_head_dim: 16,
+                };
+                let context = Context::new(level, 2, sizes).expect("threads");
+                let (kernel, data) = (repacked, &strips[..]);
+                for step in [1, 2, 5, 21, m] {
+                    let y = multiply(&context, Weight { kernel, n, k, data }, &x, step);
+                    let same = y.iter().zip(&expected);
+                    let differs = same.clone().position(|(a, b)| a.to_bits() != b.to_bits());
+                    let level = level.name();
+                    assert_eq!(differs, None, "{dtype} {level} n={n} k={k} step={step}");
+                }
+            }
+        }
+    }
+    types.dedup();
+    assert_eq!(types.len(), 12, "formats that can be repacked: {types:?}");
 }
 
 #[test]

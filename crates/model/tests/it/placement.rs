@@ -61,6 +61,38 @@ fn plan(model: &Model, budget: u64) -> Result<OwnMemory, LoadError> {
 }
 
 #[test]
+fn the_bits_do_not_depend_on_how_weights_are_arranged() {
+    for tied in [true, false] {
+        let tiny = tiny(tied);
+        let file = File::new(&format!("repacked-{tied}"), &tiny);
+        let model = file.model();
+        let tokens = Random::new(2).tokens(40, tiny.vocab_size);
+        let expected = logits(&model, &tokens, 40);
+        let work = model.repacking();
+        assert!(
+            work.bytes() > model.weight_bytes().total() / 2,
+            "most can be"
+        );
+        work.run(2).expect("memory");
+        assert_eq!(model.repacking().bytes(), 0, "all is done");
+        for step in [40, 1, 7] {
+            let found = logits(&model, &tokens, step);
+            let differs = first_difference(&found, &expected);
+            assert_eq!(differs, None, "tied={tied} step={step}");
+        }
+    }
+    // Weights of a model that is gone are let be; what lies in memory of our own, too.
+    let file = File::new("repacked-gone", &tiny(true));
+    let model = file.model();
+    let work = model.repacking();
+    drop(model);
+    work.run(1).expect("nothing to do");
+    let gguf = tiny(true).build();
+    let model = Model::load(&gguf, &LoadOptions::default()).expect("a sound model");
+    assert_eq!(model.repacking().bytes(), 0);
+}
+
+#[test]
 fn the_bits_do_not_depend_on_where_weights_are() {
     for tied in [true, false] {
         let tiny = tiny(tied);
