@@ -66,6 +66,9 @@ pub(crate) struct Args {
     /// What keys and values are kept as: f16, q8_0 for half the memory, or q4_0 for a quarter, which shows
     #[arg(long, value_name = "TYPE", default_value = "f16", value_parser = load::kv_type())]
     kv_type: KvType,
+    /// Use weights as they lie in the mapped file
+    #[arg(long)]
+    no_repack: bool,
     /// Repetitions of each test
     #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     repetitions: usize,
@@ -109,6 +112,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<(), Failure> {
             threads,
             memory: args.memory,
             kv_type: args.kv_type,
+            no_repack: args.no_repack,
             measuring: Some(room(args, &cases)),
             ..LoadArgs::default()
         };
