@@ -150,7 +150,7 @@ impl ModelBuilder {
 
     /// Whether weights are rearranged in memory of their own, where there is room for that: they are. Most quant types
     /// become faster, and no result changes. Without it they are used as they lie in the mapped file, whose pages several
-    /// processes can share. Weights of more than 1 GB change over while the first requests are computed.
+    /// processes can share. Weights of more than 128 MiB change over while the first requests are computed.
     pub fn repack(mut self, repack: bool) -> Self {
         self.repack = repack;
         self
@@ -364,8 +364,9 @@ impl ModelBuilder {
     }
 }
 
-/// Bytes that are rearranged in some tenths of a second: what is more is done beside the first requests.
-const REPACKED_AT_ONCE: u64 = 1 << 30;
+/// Bytes that are rearranged in no time worth mentioning: what is more is done beside the first requests. (A virtual
+/// machine may have to be given the memory first, and then 1 GB takes two seconds instead of a third of one.)
+const REPACKED_AT_ONCE: u64 = 128 << 20;
 
 /// Rearranges weights, `now` or, if they are many, on a thread of their own. What cannot be done stays as it is: results
 /// are the same.
