@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokenizer::Tokenizer;
 
 use super::error::brief;
+use super::recent::{Key, Recent};
 use super::trie::Vocabulary;
 use super::{Grammar, GrammarError, GrammarSpec, choice, gbnf, lark, limits, schema};
 
@@ -17,6 +18,7 @@ use super::{Grammar, GrammarError, GrammarSpec, choice, gbnf, lark, limits, sche
 pub struct GrammarEngine {
     factory: ParserFactory,
     vocab_size: usize,
+    recent: Recent,
 }
 
 impl GrammarEngine {
@@ -52,15 +54,24 @@ impl GrammarEngine {
         Ok(Self {
             factory,
             vocab_size,
+            recent: Recent::default(),
         })
     }
 
-    /// A grammar at its beginning.
+    /// A grammar at its beginning. The last few are kept compiled.
     ///
     /// # Errors
     /// If `spec` is malformed, too large, allows no text at all, or says anything that cannot be enforced.
     pub fn compile(&self, spec: &GrammarSpec) -> Result<Grammar, GrammarError> {
-        with_deep_stack(|| self.compile_here(spec))
+        let key = Key::of(spec);
+        if let Some(grammar) = key.as_ref().and_then(|key| self.recent.find(key)) {
+            return Ok(grammar);
+        }
+        let grammar = with_deep_stack(|| self.compile_here(spec))?;
+        if let Some(key) = key {
+            self.recent.keep(key, &grammar);
+        }
+        Ok(grammar)
     }
 
     fn compile_here(&self, spec: &GrammarSpec) -> Result<Grammar, GrammarError> {

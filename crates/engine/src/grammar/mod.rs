@@ -17,6 +17,7 @@ mod error;
 mod gbnf;
 mod lark;
 mod limits;
+mod recent;
 mod schema;
 mod state;
 mod trie;

@@ -33,6 +33,17 @@ impl Grammar {
         }
     }
 
+    /// A copy that shares nothing with this one, not even what has been worked out for speed: a clone's way may use up
+    /// what bounds that.
+    pub(super) fn apart(&self) -> Self {
+        Self {
+            matcher: self.matcher.deep_clone(),
+            mask: self.mask.clone(),
+            forced: self.forced.clone(),
+            ..*self
+        }
+    }
+
     /// Tokens allowed next, as a bit set over the vocabulary (bit `i % 32` of word `i / 32` is token `i`).
     ///
     /// Tokens that end a reply are set when the text may end here. Computed once per state.

@@ -27,6 +27,42 @@ fn replies_match_the_regular_expression() {
 }
 
 #[test]
+fn a_grammar_compiled_before_begins_anew() {
+    let kit = qwen();
+    let schema = |first: &str, second: &str| {
+        let text = format!(
+            r#"{{"type":"object","properties":{{"{first}":{{"type":"integer"}},"{second}":{{"type":"null"}}}},
+            "required":["{first}","{second}"],"additionalProperties":false}}"#
+        );
+        GrammarSpec::JsonSchema(serde_json::from_str(&text).expect("a schema"))
+    };
+    let write = |spec: GrammarSpec, seed| {
+        let mut grammar = kit.compile(spec).expect("it compiles");
+        kit.write(&mut grammar, seed, 100)
+    };
+    for seed in 0..8 {
+        let once = write(schema("a", "b"), seed);
+        // Equal as values, but the order of properties is another.
+        let turned = write(schema("b", "a"), seed);
+        assert!(once.0.find("\"a\"") < once.0.find("\"b\""), "{}", once.0);
+        assert!(
+            turned.0.find("\"a\"") > turned.0.find("\"b\""),
+            "{}",
+            turned.0
+        );
+        assert_eq!(write(schema("a", "b"), seed), once);
+    }
+    // The same text in another language is another grammar; and more than are kept.
+    assert_eq!(write(GrammarSpec::Regex("a|b".into()), 1).0.len(), 1);
+    for i in 0..40 {
+        let texts = vec![format!("x{i}"), format!("y{i}")];
+        let text = write(GrammarSpec::Choice(texts.clone()), i).0;
+        assert!(texts.contains(&text), "{text}");
+    }
+    assert_eq!(write(schema("a", "b"), 3), write(schema("a", "b"), 3));
+}
+
+#[test]
 fn replies_are_one_of_the_list() {
     let texts = [
         "create",
