@@ -385,6 +385,25 @@ mod tests {
     }
 
     #[test]
+    fn weights_are_repacked_only_with_an_eighth_to_spare() {
+        let need = Estimate {
+            weights: 800,
+            kv: 100,
+            state: 0,
+            workspace: 50,
+            process: 50,
+        };
+        let budget = |bytes| {
+            Some(Budget {
+                bytes,
+                source: BudgetSource::Given,
+            })
+        };
+        assert!(need.has_room_to_repack(budget(1100)) && need.has_room_to_repack(None));
+        assert!(!need.has_room_to_repack(budget(1099)));
+    }
+
+    #[test]
     fn places_keep_the_budget() {
         let (model, weights) = tiny();
         let sizes = model.weight_bytes();

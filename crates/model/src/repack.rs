@@ -82,8 +82,10 @@ fn fill(matrices: &[ToRepack], places: &[Range<usize>], bytes: &mut [u8], num_th
         let (own, after) = rest[place.start - end..].split_at_mut(place.len());
         (rest, end) = (after, place.end);
         let len = ROWS * matrix.rows.len() / matrix.shape.0;
-        let rows = matrix.rows.chunks(len).zip(own.chunks_mut(len));
-        pieces.extend(rows.map(|(rows, out)| (matrix, rows, out)));
+        for (i, out) in own.chunks_mut(len).enumerate() {
+            let rows = matrix.rows.slice(i * len..i * len + out.len());
+            pieces.push((matrix, rows.expect("as many bytes"), out));
+        }
     }
     let pieces = Mutex::new(pieces);
     let work = || {
@@ -94,7 +96,9 @@ fn fill(matrices: &[ToRepack], places: &[Range<usize>], bytes: &mut [u8], num_th
             };
             let (n, k) = matrix.shape;
             let n = n * rows.len() / matrix.rows.len();
-            matrix.kernel.repack((n, k), rows, out);
+            matrix.kernel.repack((n, k), &rows, out);
+            // At once, not after the whole of a large matrix: a step that still reads them has them back.
+            rows.release();
         }
     };
     std::thread::scope(|scope| {
