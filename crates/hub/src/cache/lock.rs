@@ -37,10 +37,22 @@ impl Lock {
     }
 }
 
-/// Whether another process holds the lock right now.
+/// Whether another process holds the lock, and goes on holding it: a thread of this one that starts a program has copies
+/// of all open files, a lock just dropped among them, until the program runs.
 pub(crate) fn is_locked(path: &Path) -> bool {
-    path.exists()
-        && open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    const LOOKS: usize = 10;
+    if !path.exists() {
+        return false;
+    }
+    let Ok(file) = open(path) else {
+        return false;
+    };
+    (0..LOOKS).all(|look| {
+        if look > 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+    })
 }
 
 fn open(path: &Path) -> Result<File, Error> {
