@@ -47,6 +47,7 @@ test('the keyboard alone does everything', async ({ page, mock }) => {
   await page.keyboard.type('second');
   await expect(page.getByRole('button', { name: 'Send' })).toBeEnabled();
   await page.keyboard.press('Enter');
+  await expect(answers(page)).toHaveCount(1);
   await settled(page);
   expect(mock.requests[0].messages[0].content).toBe('First line\nsecond');
   await expect(field(page)).toBeFocused();
