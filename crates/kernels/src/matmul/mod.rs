@@ -34,7 +34,7 @@ pub struct MatmulKernel {
     dtype: DType,
     x_kind: XKind,
     run: fn(&Task<'_>, Tile<'_>, &mut Scratch),
-    /// For quant formats that can be repacked.
+    /// For quant formats.
     repack: Option<Repack>,
 }
 
@@ -78,7 +78,7 @@ impl MatmulKernel {
                     } else {
                         int8::task::<I::Plain, $format, false>
                     },
-                    repack: const { Repack::of::<I::Plain, $format>() },
+                    repack: Some(const { Repack::of::<I, $format>() }),
                 })
             };
         }

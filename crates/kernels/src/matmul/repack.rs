@@ -20,7 +20,7 @@ use crate::pool::Tile;
 use crate::quant::{QuantFormat, STEP};
 use crate::{Scratch, quant};
 
-/// What a type that can be repacked has for it at a level.
+/// What a quant type has for it at a level.
 #[derive(Clone, Copy)]
 pub(super) struct Repack {
     pub(super) run: fn(&Task<'_>, Tile<'_>, &mut Scratch),
@@ -28,14 +28,14 @@ pub(super) struct Repack {
 }
 
 impl Repack {
-    /// None if the format's blocks have parts that are read in other ways.
-    pub(super) const fn of<I: Isa, F: QuantFormat>() -> Option<Self> {
-        match F::FIELDS {
-            None => None,
-            Some(_) => Some(Self {
-                run: super::int8::task::<I, F, true>,
-                pack: pack::<I, F>,
-            }),
+    pub(super) const fn of<I: Isa, F: QuantFormat>() -> Self {
+        Self {
+            run: if const { F::BOOK } {
+                super::int8::task::<I, F, true>
+            } else {
+                super::int8::task::<I::Plain, F, true>
+            },
+            pack: pack::<I::Plain, F>,
         }
     }
 }
@@ -85,14 +85,14 @@ fn places<F: QuantFormat>(block: usize, num_blocks: usize) -> (usize, usize) {
 
 /// Columns of a block.
 #[inline(always)]
-fn per_block<F: QuantFormat>() -> usize {
-    const { 4 * F::PIECES.len() }
+pub(super) fn per_block<F: QuantFormat>() -> usize {
+    const { quant::stored_columns(F::PIECES) }
 }
 
-/// Bytes of 16 blocks that are in no column (of formats that can be repacked; pieces of others overlap).
+/// Bytes of 16 blocks that are in no column.
 #[inline(always)]
 pub(super) fn field_bytes<F: QuantFormat>() -> usize {
-    const { LANES * F::BLOCK_BYTES.saturating_sub(16 * F::PIECES.len()) }
+    const { LANES * (F::BLOCK_BYTES - 4 * quant::stored_columns(F::PIECES)) }
 }
 
 /// Repacks `weight` into as many bytes.
@@ -128,15 +128,15 @@ impl<F: QuantFormat> Op for Pack<'_, F> {
                 let columns = columns + b % in_step * per_block::<F>() * 64;
                 let fields = fields + b % in_step * field_bytes::<F>();
                 let columns = out[columns..].as_chunks_mut::<64>().0;
-                let columns = columns[..per_block::<F>()].as_chunks_mut::<4>().0;
-                for (p, columns) in columns.iter_mut().enumerate() {
+                for p in 0..F::PIECES.len() {
                     let four = isa.columns(&rows, block + F::PIECES[p]);
+                    let columns = &mut columns[quant::column_place(F::PIECES, 4 * p)..];
                     for i in 0..4 {
                         isa.store_codes(four[i], &mut columns[i]);
                     }
                 }
                 let fields = &mut out[fields..][..field_bytes::<F>()];
-                for &(at, len) in F::FIELDS.unwrap_or(&[]) {
+                for &(at, len) in F::FIELDS {
                     let to = LANES * quant::field_place(F::PIECES, at);
                     for r in 0..LANES {
                         let from = r * num_blocks * F::BLOCK_BYTES + block + at;

@@ -18,9 +18,9 @@ pub(super) trait Source<I: Isa> {
     fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4];
     /// Whether [`Source::whole`] is the better way for one token.
     const WHOLE: bool = false;
-    /// Asks for a share of what will be needed next, while sixteen `i` of a step is computed.
+    /// Asks for a share of what will be needed next, while sixteen `S` of a span is computed.
     #[inline(always)]
-    fn ask(&self, _: I, _i: usize) {}
+    fn ask<const S: usize>(&self, _: I, _span: usize) {}
     /// `Σ (code - BIAS)·q` over a step of a group of its own.
     fn whole(&self, isa: I, x: &XStep) -> I::I32;
 }
@@ -122,7 +122,7 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
                 };
                 let sixteen = span * (C::SPAN / 16) + $s;
                 if asks {
-                    source.ask(isa, sixteen);
+                    source.ask::<$s>(isa, span);
                 }
                 sums.sixteen::<S, $s>(isa, codes, sixteen, x, scales);
             };

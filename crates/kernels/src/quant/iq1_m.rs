@@ -36,6 +36,7 @@ impl QuantFormat for Iq1M {
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 64;
     const PIECES: &'static [usize] = &[0, 16, 32, 40];
+    const FIELDS: &'static [(usize, usize)] = &[];
 
     #[inline(always)]
     fn together<I: Isa>(isa: I, block: Block<'_>, _: &Tables) -> [[I::B64; 4]; 4] {

@@ -36,6 +36,7 @@ impl QuantFormat for Iq2Xs {
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 32;
     const PIECES: &'static [usize] = &[2, 18, 34, 50, 58];
+    const FIELDS: &'static [(usize, usize)] = &[(0, 2)];
 
     #[inline(always)]
     fn together<I: Isa>(isa: I, block: Block<'_>, _: &Tables) -> [[I::B64; 4]; 4] {

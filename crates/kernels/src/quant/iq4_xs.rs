@@ -14,7 +14,7 @@ impl QuantFormat for Iq4Xs {
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 32;
     const PIECES: &'static [usize] = &[8, 24, 40, 56, 72, 88, 104, 120];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[(0, 4), (4, 4)]);
+    const FIELDS: &'static [(usize, usize)] = &[(0, 4), (4, 4)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

@@ -136,9 +136,9 @@ pub(crate) trait QuantFormat: 'static {
     /// four columns.
     const PIECES: &'static [usize];
 
-    /// Place and length (2 or 4) of what is in no piece, in order: [`Block::halves`] or [`Block::words`] read it. None
-    /// if blocks are read in other ways too, or pieces overlap: such formats cannot be repacked.
-    const FIELDS: Option<&'static [(usize, usize)]> = None;
+    /// Place and length of what is in no piece, in order: [`Block::halves`] reads two bytes, [`Block::words`] four and
+    /// [`Block::low_bytes`] one.
+    const FIELDS: &'static [(usize, usize)];
 
     /// Weights in a span: a block's codes are unpacked by a loop over spans.
     const SPAN: usize = Self::BLOCK_LEN;
@@ -189,9 +189,32 @@ pub(crate) trait QuantFormat: 'static {
 #[inline(always)]
 pub(crate) const fn field_place(pieces: &[usize], field: usize) -> usize {
     if pieces[0] < field {
-        field - 16 * pieces.len()
+        field - 4 * stored_columns(pieces)
     } else {
         field
+    }
+}
+
+/// Columns of the last piece that the piece before it has, too.
+const fn overlap(pieces: &[usize]) -> usize {
+    match *pieces {
+        [.., a, b] => (a + 16 - b) / 4,
+        _ => 0,
+    }
+}
+
+/// Columns of a repacked block: each once.
+pub(crate) const fn stored_columns(pieces: &[usize]) -> usize {
+    4 * pieces.len() - overlap(pieces)
+}
+
+/// Where column `column` of the pieces is among those of a repacked block.
+#[inline(always)]
+pub(crate) const fn column_place(pieces: &[usize], column: usize) -> usize {
+    if column < 4 * (pieces.len() - 1) {
+        column
+    } else {
+        column - overlap(pieces)
     }
 }
 
@@ -229,6 +252,21 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// A byte at `field` of each row, and above it anything.
+    #[inline(always)]
+    pub(crate) fn low_bytes<I: Isa>(&self, isa: I, field: usize) -> I::I32 {
+        match self.repacked::<LANES>(field) {
+            Some(bytes) => {
+                let mut words = [0; LANES];
+                for r in 0..LANES {
+                    words[r] = i32::from(bytes[r]);
+                }
+                isa.load_i32(&words)
+            }
+            None => isa.words(self.rows, self.at + field),
+        }
+    }
+
     /// A field of sixteen repacked blocks.
     #[inline(always)]
     fn repacked<const N: usize>(&self, field: usize) -> Option<&'a [u8; N]> {
@@ -255,6 +293,7 @@ impl<'a> Block<'a> {
         let Some(columns) = self.columns else {
             return isa.columns(self.rows, self.at + self.pieces[first / 4]);
         };
+        let first = self.place(first);
         let four: &[[u8; 64]; 4] = columns[first..].first_chunk().expect("PIECES covers it");
         [
             isa.load_codes(&four[0]),
@@ -268,8 +307,17 @@ impl<'a> Block<'a> {
     #[inline(always)]
     pub(crate) fn one<I: Isa>(&self, isa: I, column: usize) -> I::B64 {
         match self.columns {
-            Some(columns) => isa.load_codes(&columns[column]),
+            Some(columns) => isa.load_codes(&columns[self.place(column)]),
             None => self.four(isa, column / 4 * 4)[column % 4],
+        }
+    }
+
+    /// Where a column is among those that are stored.
+    #[inline(always)]
+    fn place(&self, column: usize) -> usize {
+        match self.fields {
+            Some(_) => column_place(self.pieces, column),
+            None => column,
         }
     }
 
@@ -288,28 +336,6 @@ impl<'a> Block<'a> {
         } else {
             masked(isa, packed, 15)
         }
-    }
-
-    /// Scales of each row by a plain function of its block, for formats whose decoding is no simple field.
-    #[inline(always)]
-    pub(crate) fn each_row<const BYTES: usize, const GROUPS: usize>(
-        &self,
-        field: usize,
-        ws: &mut [[f32; LANES]],
-        scales: impl Fn(&[u8; BYTES]) -> [f32; GROUPS],
-    ) {
-        for r in 0..LANES {
-            let of_row = scales(self.bytes(r, field));
-            for g in 0..GROUPS {
-                ws[g][r] = of_row[g];
-            }
-        }
-    }
-
-    /// `N` bytes at `field` of row `r`.
-    #[inline(always)]
-    pub(crate) fn bytes<const N: usize>(&self, r: usize, field: usize) -> &'a [u8; N] {
-        self.rows.bytes(r, self.at + field)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The 16 values are doubled to be whole numbers, so the scale is halved; codes are the value + 16.
 
-use super::{Block, QuantFormat, Scales, Shape, Tables, looked_up};
+use super::{Block, QuantFormat, Scales, Shape, Tables, byte, looked_up};
 use crate::isa::Isa;
 
 pub(crate) struct Mxfp4;
@@ -17,6 +17,7 @@ impl QuantFormat for Mxfp4 {
     type Shape = Shape<32, 32, 0, 31, 16>;
     const STORE_COLUMNS: bool = true;
     const PIECES: &'static [usize] = &[1];
+    const FIELDS: &'static [(usize, usize)] = &[(0, 1)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
@@ -25,23 +26,21 @@ impl QuantFormat for Mxfp4 {
 
     #[inline(always)]
     fn scales<I: Isa>(isa: I, block: Block<'_>, first: usize, out: &mut Scales) {
-        let scales = isa.gather4(&HALF_POWERS_OF_TWO, block.words(isa, 0));
-        isa.store(isa.as_f32(isa.as_words(scales)), &mut out.ws[first]);
+        let e = byte(isa, block.low_bytes(isa, 0), 0);
+        isa.store(half_power_of_two(isa, e), &mut out.ws[first]);
     }
 }
 
-/// Bits of `2^(e - 128)`: an E8M0 exponent, halved; the two lowest are subnormal.
-static HALF_POWERS_OF_TWO: [[i8; 4]; 256] = {
-    let mut table = [[0; 4]; 256];
-    let mut e = 0;
-    while e < 256 {
-        let bits: u32 = match e {
-            0 | 1 => 0x0020_0000 << e,
-            _ => (e as u32 - 1) << 23,
-        };
-        let [a, b, c, d] = bits.to_le_bytes();
-        table[e] = [a as i8, b as i8, c as i8, d as i8];
-        e += 1;
-    }
-    table
-};
+/// `2^(e - 128)`, an E8M0 number halved, as a product of two powers: neither is subnormal, as the product may be.
+#[inline(always)]
+fn half_power_of_two<I: Isa>(isa: I, e: I::I32) -> I::F32 {
+    let half = isa.shr_i32::<1>(e);
+    // 2^(half - 63), and for what is left of e 2^(rest - 65): all ones added are minus one.
+    let minus = isa.xor_i32(half, isa.splat_i32(-1));
+    let rest = isa.add_i32(isa.add_i32(e, minus), isa.splat_i32(1 + 62));
+    let half = isa.add_i32(half, isa.splat_i32(64));
+    isa.mul(
+        isa.as_f32(isa.shl_i32::<23>(half)),
+        isa.as_f32(isa.shl_i32::<23>(rest)),
+    )
+}

@@ -12,6 +12,7 @@ impl QuantFormat for Q1_0 {
     type Shape = Shape<32, 32, 0, 15, 1>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[2];
+    const FIELDS: &'static [(usize, usize)] = &[(0, 2)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

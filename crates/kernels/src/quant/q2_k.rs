@@ -65,7 +65,7 @@ impl QuantFormat for Q2K {
     type Shape = Shape<256, 256, 16, 63, 0>;
     const SPAN: usize = 128;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[(80, 4)]);
+    const FIELDS: &'static [(usize, usize)] = &[(80, 4)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, tables: &Tables) -> [I::B64; 4] {

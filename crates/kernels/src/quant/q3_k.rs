@@ -50,8 +50,7 @@ impl QuantFormat for Q3K {
     const SPAN: usize = 128;
     const WHOLE: bool = true;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80];
-    const FIELDS: Option<&'static [(usize, usize)]> =
-        Some(&[(96, 4), (100, 4), (104, 4), (108, 2)]);
+    const FIELDS: &'static [(usize, usize)] = &[(96, 4), (100, 4), (104, 4), (108, 2)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, tables: &Tables) -> [I::B64; 4] {

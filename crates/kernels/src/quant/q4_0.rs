@@ -11,7 +11,7 @@ impl QuantFormat for Q4_0 {
     const BLOCK_BYTES: usize = 18;
     type Shape = Shape<32, 32, 0, 15, 8>;
     const PIECES: &'static [usize] = &[2];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[(0, 2)]);
+    const FIELDS: &'static [(usize, usize)] = &[(0, 2)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

@@ -11,7 +11,7 @@ impl QuantFormat for Q4_1 {
     const BLOCK_BYTES: usize = 20;
     type Shape = Shape<32, 32, FLOAT_MINS, 15, 0>;
     const PIECES: &'static [usize] = &[4];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[(0, 4)]);
+    const FIELDS: &'static [(usize, usize)] = &[(0, 4)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

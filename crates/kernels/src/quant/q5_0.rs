@@ -33,7 +33,7 @@ impl QuantFormat for Q5_0 {
     const BLOCK_BYTES: usize = 22;
     type Shape = Shape<32, 32, 0, 31, 16>;
     const PIECES: &'static [usize] = &[6];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[(0, 2), (2, 4)]);
+    const FIELDS: &'static [(usize, usize)] = &[(0, 2), (2, 4)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

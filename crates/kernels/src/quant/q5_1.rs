@@ -12,7 +12,7 @@ impl QuantFormat for Q5_1 {
     const BLOCK_BYTES: usize = 24;
     type Shape = Shape<32, 32, FLOAT_MINS, 31, 0>;
     const PIECES: &'static [usize] = &[8];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[(0, 4), (4, 4)]);
+    const FIELDS: &'static [(usize, usize)] = &[(0, 4), (4, 4)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

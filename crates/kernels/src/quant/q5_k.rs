@@ -15,7 +15,7 @@ impl QuantFormat for Q5K {
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 64;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[]);
+    const FIELDS: &'static [(usize, usize)] = &[];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

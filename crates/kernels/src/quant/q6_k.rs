@@ -15,7 +15,7 @@ impl QuantFormat for Q6K {
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 128;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[(208, 2)]);
+    const FIELDS: &'static [(usize, usize)] = &[(208, 2)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

@@ -23,7 +23,7 @@ impl QuantFormat for Q8_0 {
     const BLOCK_BYTES: usize = 34;
     type Shape = Shape<32, 32, 0, 255, 128>;
     const PIECES: &'static [usize] = &[2, 18];
-    const FIELDS: Option<&'static [(usize, usize)]> = Some(&[(0, 2)]);
+    const FIELDS: &'static [(usize, usize)] = &[(0, 2)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

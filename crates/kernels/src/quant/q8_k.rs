@@ -18,6 +18,7 @@ impl QuantFormat for Q8K {
     const PIECES: &'static [usize] = &[
         4, 20, 36, 52, 68, 84, 100, 116, 132, 148, 164, 180, 196, 212, 228, 244,
     ];
+    const FIELDS: &'static [(usize, usize)] = &[(0, 4), (260, 32)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
@@ -25,7 +26,7 @@ impl QuantFormat for Q8K {
     }
 
     #[inline(always)]
-    fn scales<I: Isa>(_: I, block: Block<'_>, _: usize, out: &mut Scales) {
-        block.each_row(0, &mut out.ws, |d| [f32::from_le_bytes(*d)]);
+    fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
+        isa.store(isa.as_f32(block.words(isa, 0)), &mut out.ws[0]);
     }
 }

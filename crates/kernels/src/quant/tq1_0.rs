@@ -15,6 +15,7 @@ impl QuantFormat for Tq1_0 {
     type Shape = Shape<256, 256, 0, 15, 1>;
     const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[0, 16, 32];
+    const FIELDS: &'static [(usize, usize)] = &[(48, 4), (52, 2)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

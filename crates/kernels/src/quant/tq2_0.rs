@@ -12,8 +12,8 @@ impl QuantFormat for Tq2_0 {
     const BLOCK_BYTES: usize = 66;
     type Shape = Shape<256, 256, 0, 15, 1>;
     const SPAN: usize = 128;
-    const CHEAP: bool = false;
     const PIECES: &'static [usize] = &[0, 16, 32, 48];
+    const FIELDS: &'static [(usize, usize)] = &[(64, 2)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {

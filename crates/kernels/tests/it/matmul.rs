@@ -157,8 +157,7 @@ fn all_levels_batches_and_threads_give_the_same_bits() {
 
 #[test]
 fn repacked_weights_give_the_same_bits() {
-    let mut types = Vec::new();
-    for dtype in weight_types() {
+    for dtype in weight_types().filter(|dtype| dtype.block_len() > 1) {
         let block = dtype.block_len();
         let odd = if block <= 32 { 32 * 9 } else { block * 3 };
         for (n, k) in [(16, odd), (80, 1024), (144, odd)] {
@@ -171,10 +170,7 @@ fn repacked_weights_give_the_same_bits() {
             for level in Level::available() {
                 let kernel = MatmulKernel::new(dtype, level).expect("a weight type");
                 assert!(kernel.repacked(n + 8).is_none() && kernel.repacked(0).is_none());
-                let Some(repacked) = kernel.repacked(n) else {
-                    continue;
-                };
-                types.push(dtype);
+                let repacked = kernel.repacked(n).expect("a quant type");
                 let mut strips = vec![0; data.len()];
                 // In two pieces, as threads do it.
                 let (first, rest) = (data.len() / n * 16, data.len() / n * (n - 16));
@@ -200,8 +196,6 @@ fn repacked_weights_give_the_same_bits() {
             }
         }
     }
-    types.dedup();
-    assert_eq!(types.len(), 12, "formats that can be repacked: {types:?}");
 }
 
 #[test]
