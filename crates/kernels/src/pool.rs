@@ -220,26 +220,27 @@ impl Pool {
             let mut stretches_done = 0;
             while stretches_done < num_stretches {
                 let stretch = (thread + stretches_done) % num_stretches;
-                let ticket = next[stretch].0.fetch_add(1, Ordering::Relaxed);
-                if ticket >= begin(stretch + 1) {
+                let tickets = claim(&next[stretch].0, begin(stretch + 1));
+                if tickets.is_empty() {
                     stretches_done += 1;
-                    continue;
                 }
-                let output = ends
-                    .iter()
-                    .position(|&end| ticket < end)
-                    .expect("the ticket is below the last end");
-                let first = if output == 0 { 0 } else { ends[output - 1] };
-                let (rows, cols) = grids[output].tile(ticket - first);
-                // The ticket is ours alone, so no other tile overlaps these rows and columns.
-                let tile = Tile {
-                    rows,
-                    cols,
-                    base: bases[output].0,
-                    row_len: grids[output].row_len,
-                    data: PhantomData,
-                };
-                f(output, tile, thread);
+                for ticket in tickets {
+                    let output = ends
+                        .iter()
+                        .position(|&end| ticket < end)
+                        .expect("the ticket is below the last end");
+                    let first = if output == 0 { 0 } else { ends[output - 1] };
+                    let (rows, cols) = grids[output].tile(ticket - first);
+                    // The ticket is ours alone, so no other tile overlaps these rows and columns.
+                    let tile = Tile {
+                        rows,
+                        cols,
+                        base: bases[output].0,
+                        row_len: grids[output].row_len,
+                        data: PhantomData,
+                    };
+                    f(output, tile, thread);
+                }
             }
         });
     }
@@ -382,6 +383,21 @@ impl Shared {
         }
         self.is_waiting.store(false, Ordering::SeqCst);
     }
+}
+
+/// Claims tickets from `next` on, a quarter of those below `end`: every claim waits for all stores under way, so there
+/// are to be few, and the last are small, so that threads end together.
+fn claim(next: &AtomicUsize, end: usize) -> Range<usize> {
+    let mut first = next.load(Ordering::Relaxed);
+    while first < end {
+        let behind = first + (end - first).div_ceil(4);
+        let (yes, no) = (Ordering::Relaxed, Ordering::Relaxed);
+        match next.compare_exchange_weak(first, behind, yes, no) {
+            Ok(_) => return first..behind,
+            Err(now) => first = now,
+        }
+    }
+    end..end
 }
 
 fn worker(shared: &Shared, index: usize) {
