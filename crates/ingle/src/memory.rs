@@ -191,11 +191,17 @@ impl Estimate {
         sum.saturating_add(self.process)
     }
 
-    /// Whether mapped weights can be copied into memory of our own: that cannot be reclaimed, so an eighth of them must be
-    /// to spare.
+    /// Whether mapped weights can be copied into memory of our own, which cannot be reclaimed: of what is free for
+    /// everybody, an eighth of them must be to spare, of what is ours alone a 32nd.
     pub fn has_room_to_repack(&self, budget: Option<Budget>) -> bool {
-        let budget = budget.map_or(u64::MAX, |budget| budget.bytes);
-        self.total().saturating_add(self.weights / 8) <= budget
+        let Some(Budget { bytes, source }) = budget else {
+            return true;
+        };
+        let spare = match source {
+            BudgetSource::Free => self.weights / 8,
+            BudgetSource::Given | BudgetSource::Cgroup => self.weights / 32,
+        };
+        self.total().saturating_add(spare) <= bytes
     }
 
     /// Where weights of these sizes go, so that all of it stays in the budget; corrects what they take.
@@ -385,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_repacked_only_with_an_eighth_to_spare() {
+    fn weights_are_repacked_only_with_room_to_spare() {
         let need = Estimate {
             weights: 800,
             kv: 100,
@@ -393,14 +399,12 @@ mod tests {
             workspace: 50,
             process: 50,
         };
-        let budget = |bytes| {
-            Some(Budget {
-                bytes,
-                source: BudgetSource::Given,
-            })
-        };
-        assert!(need.has_room_to_repack(budget(1100)) && need.has_room_to_repack(None));
-        assert!(!need.has_room_to_repack(budget(1099)));
+        let has_room = |bytes, source| need.has_room_to_repack(Some(Budget { bytes, source }));
+        assert!(need.has_room_to_repack(None));
+        assert!(has_room(1100, BudgetSource::Free) && !has_room(1099, BudgetSource::Free));
+        for source in [BudgetSource::Given, BudgetSource::Cgroup] {
+            assert!(has_room(1025, source) && !has_room(1024, source));
+        }
     }
 
     #[test]
