@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use engine::{Engine, EngineOptions, ModelBackend, SavedSize};
 use hub::Progress;
-use model::{KvType, Level, LoadOptions, Placement};
+use model::{KvType, Level, LoadOptions, Placement, Repacking};
 use tensor::DType;
 use tokenizer::ChatTemplate;
 
@@ -252,6 +252,7 @@ impl ModelBuilder {
             None => room,
         };
         let mut memory = memory::Estimate::new(config, kv_type, weights as u64, needed);
+        let draft_repacking = draft.as_ref().map(Draft::repacking);
         let draft = draft.map(|draft| draft.backend(kv_type, (ctx, parallel, kv_tokens)));
         if let Some((_, more)) = &draft {
             memory.kv += more.kv;
@@ -284,7 +285,10 @@ impl ModelBuilder {
         let repacks =
             self.repack && placement == Placement::Mapped && memory.has_room_to_repack(budget);
         if repacks {
-            repack(&model, self.measuring.is_some());
+            // The draft's first: it takes several steps for one.
+            let repackings = draft_repacking.into_iter().chain([model.repacking()]);
+            let now = self.measuring.is_some();
+            repack(repackings.collect(), model.num_threads(), now);
         }
         let model = Arc::new(model);
         let identity = prefix::identity(&gguf, model.config(), kv_type, ctx);
@@ -370,12 +374,17 @@ const REPACKED_AT_ONCE: u64 = 128 << 20;
 
 /// Rearranges weights, `now` or, if they are many, on a thread of their own. What cannot be done stays as it is: results
 /// are the same.
-fn repack(model: &model::Model, now: bool) {
-    let repacking = model.repacking();
-    if now || repacking.bytes() <= REPACKED_AT_ONCE {
-        let _ = repacking.run(model.num_threads());
+fn repack(repackings: Vec<Repacking>, num_threads: usize, now: bool) {
+    let bytes: u64 = repackings.iter().map(Repacking::bytes).sum();
+    let run = move |num_threads| {
+        for repacking in &repackings {
+            let _ = repacking.run(num_threads);
+        }
+    };
+    if now || bytes <= REPACKED_AT_ONCE {
+        run(num_threads);
     } else {
         let thread = std::thread::Builder::new().name("ingle-repack".into());
-        let _ = thread.spawn(move || repacking.run(1));
+        let _ = thread.spawn(move || run(1));
     }
 }

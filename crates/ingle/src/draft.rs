@@ -85,6 +85,11 @@ impl Draft {
         Error::Draft { name, error }
     }
 
+    /// As [`model::Model::repacking`].
+    pub(crate) fn repacking(&self) -> model::Repacking {
+        self.model.repacking()
+    }
+
     /// What computes guesses for `parallel` texts of up to `ctx` tokens, keys and values having room for `kv_tokens`, and
     /// the memory that it takes.
     pub(crate) fn backend(
