@@ -7,8 +7,7 @@
 //! [block][piece][4 columns][16 rows][4 bytes]     [block][field][16 rows][2 or 4 bytes]
 //! ```
 //!
-//! step by step, so that a strip is one stream; or, of formats whose steps would leave columns astride of cache lines,
-//! all columns of the strip and then all fields.
+//! step by step, so that a strip is one stream; or two steps at a time.
 //!
 //! Whatever multiplies with it sees the same columns, so results are the same bits.
 
@@ -67,20 +66,28 @@ impl<'a, F: QuantFormat> Repacked<'a, F> {
     }
 }
 
-/// Where columns and fields of block `block`, the first of a step, begin in a strip.
+/// Blocks whose columns come together, and their fields after them: a step, or two if a step is no whole number of cache
+/// lines, as columns are not to be astride of them. (With all fields at a strip's end they came late, as columns are what
+/// is asked for ahead: 1.5B of Q6_K, one thread, 15.3 instead of 16.7 tokens/s, and eight at a time 65 instead of 72.)
+const fn together<F: QuantFormat>() -> usize {
+    let in_step = STEP / F::BLOCK_LEN;
+    match (in_step * LANES * F::BLOCK_BYTES).is_multiple_of(64) {
+        true => in_step,
+        false => 2 * in_step,
+    }
+}
+
+/// Where columns and fields of block `block` begin in a strip.
 #[inline(always)]
 fn places<F: QuantFormat>(block: usize, num_blocks: usize) -> (usize, usize) {
-    let (columns, block_bytes) = (64 * per_block::<F>(), LANES * F::BLOCK_BYTES);
-    let in_step = const { STEP / F::BLOCK_LEN };
-    if const { STEP / F::BLOCK_LEN * LANES * F::BLOCK_BYTES }.is_multiple_of(64) {
-        let (start, len) = (block * block_bytes, in_step.min(num_blocks - block));
-        (start, start + len * columns)
-    } else {
-        (
-            block * columns,
-            num_blocks * columns + block * field_bytes::<F>(),
-        )
-    }
+    let together = const { together::<F>() };
+    let (first, columns) = (block / together * together, 64 * per_block::<F>());
+    let (start, inside) = (first * LANES * F::BLOCK_BYTES, block - first);
+    let fields = start + together.min(num_blocks - first) * columns;
+    (
+        start + inside * columns,
+        fields + inside * field_bytes::<F>(),
+    )
 }
 
 /// Columns of a block.
@@ -121,12 +128,9 @@ impl<F: QuantFormat> Op for Pack<'_, F> {
         let strips = self.weight.data.chunks_exact(strip_bytes);
         for (strip, out) in strips.zip(self.out.chunks_exact_mut(strip_bytes)) {
             let rows = Rows::new(strip, num_blocks * F::BLOCK_BYTES);
-            let in_step = STEP / F::BLOCK_LEN;
             for b in 0..num_blocks {
                 let block = b * F::BLOCK_BYTES;
-                let (columns, fields) = places::<F>(b / in_step * in_step, num_blocks);
-                let columns = columns + b % in_step * per_block::<F>() * 64;
-                let fields = fields + b % in_step * field_bytes::<F>();
+                let (columns, fields) = places::<F>(b, num_blocks);
                 let columns = out[columns..].as_chunks_mut::<64>().0;
                 for p in 0..F::PIECES.len() {
                     let four = isa.columns(&rows, block + F::PIECES[p]);
