@@ -4,8 +4,8 @@
 //!
 //! Prints tokens a second of one request and of several together (128 tokens each), the time to the first token of the
 //! first and the second user of a long system prompt, and tokens a second with and without guesses where the reply
-//! repeats the prompt and where it does not, also with a draft model. Each figure is the median of three, of several
-//! together of six, in turn with one.
+//! repeats the prompt and where it does not, also with a draft model. Each figure is the median of three, or of six
+//! where two ways are compared, in turn.
 
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
@@ -26,16 +26,11 @@ fn main() -> Result<(), Error> {
     };
     let draft = arguments.next();
     let plain = model(false)?;
-    // In turn: a machine that changes its speed is to change that of both.
-    let pairs = (0..2 * ROUNDS)
-        .map(|round| Ok((together(&plain, 1, round)?, together(&plain, count, round)?)))
-        .collect::<Result<Vec<_>, Error>>()?;
-    println!(
-        "1 sequence: {:.1} tokens/s; {count}: {:.1}; of each pair {:.2} x",
-        middle(pairs.iter().map(|(one, _)| *one)),
-        middle(pairs.iter().map(|(_, many)| *many)),
-        middle(pairs.iter().map(|(one, many)| many / one))
-    );
+    let pair = |round| {
+        let one = together(&plain, 1, round)?;
+        Ok((one, together(&plain, count, round)?))
+    };
+    println!("{}", in_turn(["1 sequence", &count.to_string()], pair)?);
 
     let first = median(|round| first_token(&plain, round, 0))?;
     let second = median(|round| {
@@ -59,19 +54,19 @@ fn main() -> Result<(), Error> {
         ("repeats the prompt", edit()),
         ("does not", "Tell me a story.".into()),
     ] {
-        let without = median(|round| alone(&plain, &prompt, round))?;
-        let with = median(|round| alone(&guessing, &prompt, round))?;
-        println!(
-            "a reply that {what}: {without:.1} tokens/s, with guesses {with:.1}, {:.2} x; {} so far",
-            with / without,
-            guesses(&guessing)?
-        );
-        if let Some(drafting) = &drafting {
-            let with = median(|round| alone(drafting, &prompt, round))?;
+        for (with, model) in [
+            ("guesses", Some(&guessing)),
+            ("a draft model", drafting.as_ref()),
+        ] {
+            let Some(model) = model else { continue };
+            let pair = |round| {
+                let without = alone(&plain, &prompt, round)?;
+                Ok((without, alone(model, &prompt, round)?))
+            };
             println!(
-                "  with a draft model {with:.1} tokens/s, {:.2} x; {} so far",
-                with / without,
-                guesses(drafting)?
+                "a reply that {what}: {}; {} so far",
+                in_turn(["without", with], pair)?,
+                guesses(model)?
             );
         }
     }
@@ -90,6 +85,24 @@ fn guesses(model: &Model) -> Result<String, Error> {
 fn median(mut figure: impl FnMut(usize) -> Result<f64, Error>) -> Result<f64, Error> {
     let figures = (0..ROUNDS).map(&mut figure);
     Ok(middle(figures.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// Tokens a second of two ways, and the second's by the first's: medians. In turn, as a machine that changes its speed is
+/// to change that of both.
+fn in_turn(
+    names: [&str; 2],
+    pair: impl FnMut(usize) -> Result<(f64, f64), Error>,
+) -> Result<String, Error> {
+    let pairs = (0..2 * ROUNDS)
+        .map(pair)
+        .collect::<Result<Vec<_>, Error>>()?;
+    let [a, b] = names;
+    Ok(format!(
+        "{a}: {:.1} tokens/s; {b}: {:.1}; of each pair {:.2} x",
+        middle(pairs.iter().map(|pair| pair.0)),
+        middle(pairs.iter().map(|pair| pair.1)),
+        middle(pairs.iter().map(|(a, b)| b / a))
+    ))
 }
 
 /// The median; of two in the middle the lower.
