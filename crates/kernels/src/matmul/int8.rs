@@ -111,8 +111,17 @@ impl Room {
     }
 }
 
-/// `R`: the weights are repacked.
-pub(super) fn task<I: Isa, F: QuantFormat, const R: bool>(
+/// What computes a tile; codebook formats use all that a level has. `R`: the weights are repacked.
+pub(super) const fn kernel<I: Isa, F: QuantFormat, const R: bool>()
+-> fn(&Task<'_>, Tile<'_>, &mut Scratch) {
+    if const { F::BOOK } {
+        task::<I, F, R>
+    } else {
+        task::<I::Plain, F, R>
+    }
+}
+
+fn task<I: Isa, F: QuantFormat, const R: bool>(
     task: &Task<'_>,
     tile: Tile<'_>,
     scratch: &mut Scratch,

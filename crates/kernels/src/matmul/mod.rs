@@ -73,11 +73,7 @@ impl MatmulKernel {
                     level,
                     dtype,
                     x_kind: int8::x_kind::<$format>(),
-                    run: if const { <$format as crate::quant::QuantFormat>::BOOK } {
-                        int8::task::<I, $format, false>
-                    } else {
-                        int8::task::<I::Plain, $format, false>
-                    },
+                    run: const { int8::kernel::<I, $format, false>() },
                     repack: Some(const { Repack::of::<I, $format>() }),
                 })
             };

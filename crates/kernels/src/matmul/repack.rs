@@ -4,7 +4,7 @@
 //! *repacked* strip has what [`transpose`](super::int8) makes instead, and then fields that are not read by columns:
 //!
 //! ```text
-//! [block][piece][4 columns][16 rows][4 bytes]     [block][field][16 rows][2 or 4 bytes]
+//! [block][piece][4 columns][16 rows][4 bytes]     [block][field][16 rows][its bytes]
 //! ```
 //!
 //! step by step, so that a strip is one stream; or two steps at a time.
@@ -29,11 +29,7 @@ pub(super) struct Repack {
 impl Repack {
     pub(super) const fn of<I: Isa, F: QuantFormat>() -> Self {
         Self {
-            run: if const { F::BOOK } {
-                super::int8::task::<I, F, true>
-            } else {
-                super::int8::task::<I::Plain, F, true>
-            },
+            run: const { super::int8::kernel::<I, F, true>() },
             pack: pack::<I::Plain, F>,
         }
     }
