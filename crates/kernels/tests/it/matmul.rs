@@ -199,6 +199,30 @@ fn repacked_weights_give_the_same_bits() {
 }
 
 #[test]
+fn every_scale_of_eight_bits_is_read_as_it_is() {
+    for dtype in [DType::MXFP4, DType::NVFP4] {
+        let (n, k) = (256, dtype.block_len());
+        let num_scales = dtype.block_bytes() - k / 2;
+        let mut data = Random(13).blocks(dtype, n * k);
+        for (row, block) in data.chunks_exact_mut(dtype.block_bytes()).enumerate() {
+            block[..num_scales].fill(row as u8);
+        }
+        let mut w = vec![0.0; n * k];
+        tensor::dequantize(dtype, &data, &mut w);
+        // One weight at a time, times what int8 holds exactly.
+        let mut x = vec![0.0; k * k];
+        (0..k).for_each(|at| x[at * k + at] = 127.0);
+        let expected = |i: usize| 127.0 * w[i % n * k + i / n];
+        for level in Level::available() {
+            let y = product(level, 1, dtype, (&data, n, k), &x, k);
+            let differs = (0..k * n).position(|i| y[i] != expected(i));
+            let level = level.name();
+            assert_eq!(differs, None, "{dtype} {level}, token * 256 + scale");
+        }
+    }
+}
+
+#[test]
 fn several_products_of_one_input_run_as_one_job() {
     let context = Context::new(
         Level::best(),
