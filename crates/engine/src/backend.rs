@@ -7,7 +7,7 @@ use model::{
 };
 
 /// Most tokens of one step.
-pub const MAX_STEP_TOKENS: usize = 512;
+pub const MAX_STEP_TOKENS: usize = 256;
 
 /// What layers with a window keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -75,6 +75,9 @@ pub(crate) trait Pointwise: Copy {
     fn apply<I: Isa>(self, isa: I, a: I::F32, b: I::F32) -> I::F32;
 }
 
+/// How far ahead elements are asked for.
+const AHEAD: usize = 32 * LANES;
+
 /// `a = f(a, b)` lane by lane; what is left of 16 goes through a padded copy.
 #[inline(always)]
 pub(crate) fn pointwise<I: Isa>(isa: I, f: impl Pointwise, a: &mut [f32], b: &[f32]) {
@@ -82,6 +85,9 @@ pub(crate) fn pointwise<I: Isa>(isa: I, f: impl Pointwise, a: &mut [f32], b: &[f
     let (a, a_rest) = a.as_chunks_mut::<LANES>();
     let (b, b_rest) = b.as_chunks::<LANES>();
     for (a, b) in a.iter_mut().zip(b) {
+        // Another core has these lines, or none: ask early.
+        isa.prefetch(a, AHEAD);
+        isa.prefetch(b, AHEAD);
         isa.store(f.apply(isa, isa.load(a), isa.load(b)), a);
     }
     if !a_rest.is_empty() {

@@ -25,13 +25,13 @@ impl View for Half<'_> {
         _: I,
         shape: &AttentionShape,
         q: &[f32],
-        (start, len, j): (usize, usize, usize),
+        (start, _, j): (usize, usize, usize),
         queries: &mut Queries,
     ) {
         let factor = super::tile::factor(shape);
-        let packed = &mut queries.floats[start * shape.head_dim..];
-        for (q, packed) in q.iter().zip(packed.chunks_exact_mut(len)) {
-            packed[j] = q * factor;
+        let packed = &mut queries.floats[(start + j) * shape.head_dim..][..q.len()];
+        for (q, packed) in q.iter().zip(packed) {
+            *packed = q * factor;
         }
     }
 
@@ -49,7 +49,10 @@ impl View for Half<'_> {
         let place = places.here[block] * len;
         let keys = self.keys[place..][..len].as_chunks::<LANES>().0;
         let keys = &keys.as_chunks::<VECTORS>().0[..dim];
-        let q = &queries.floats[start * dim..][..N * dim].as_chunks::<N>().0;
+        let mut q: [&[f32]; N] = [&[]; N];
+        for n in 0..N {
+            q[n] = &queries.floats[(start + n) * dim..][..dim];
+        }
         let task = Scores {
             shape,
             keys,
@@ -213,7 +216,7 @@ impl Half<'_> {
 struct Scores<'a, const N: usize> {
     shape: &'a AttentionShape,
     keys: &'a [[[u16; LANES]; VECTORS]],
-    q: &'a [[f32; N]],
+    q: [&'a [f32]; N],
     values: &'a [u16],
     place: usize,
     at: usize,
@@ -224,7 +227,11 @@ impl<const N: usize> Scores<'_, N> {
     #[inline(always)]
     fn vectors<I: Isa, const M: usize>(&self, isa: I, first: usize, scores: &mut [[f32; TILE]; N]) {
         let mut acc = [[isa.splat(0.0); N]; M];
-        for (d, (keys, q)) in self.keys.iter().zip(self.q).enumerate() {
+        let mut q: [&[f32]; N] = [&[]; N];
+        for n in 0..N {
+            q[n] = &self.q[n][..self.keys.len()];
+        }
+        for (d, keys) in self.keys.iter().enumerate() {
             isa.prefetch(self.values, self.place + d * BLOCK_TOKENS);
             isa.prefetch(
                 self.values,
@@ -233,7 +240,7 @@ impl<const N: usize> Scores<'_, N> {
             for m in 0..M {
                 let key = isa.load_f16(&keys[first + m]);
                 for n in 0..N {
-                    acc[m][n] = isa.mul_add(key, isa.splat(q[n]), acc[m][n]);
+                    acc[m][n] = isa.mul_add(key, isa.splat(q[n][d]), acc[m][n]);
                 }
             }
         }

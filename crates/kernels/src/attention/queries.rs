@@ -36,8 +36,7 @@ pub(super) struct Queries {
     pub(super) count: usize,
     pub(super) sequence: u32,
     pub(super) kv_head: usize,
-    /// f16: each block as `[head_dim][queries]`. int4: each query as it is. int8 and int4: at the end, room for a
-    /// rotated head.
+    /// f16 and int4: each query as it is. int8 and int4: at the end, room for a rotated head.
     pub(super) floats: Vec<f32>,
     /// int8: each block as `[dim / 4][queries][4]`.
     pub(super) bytes: Vec<[u8; 4]>,
@@ -69,6 +68,13 @@ impl Queries {
         assert!(self.count <= MAX_QUERIES, "a run fits the room");
         self.sequence = batch.sequences[run.rows.start];
         self.kv_head = run.kv_head;
+        // Rows lie far apart, where another core has written them: ask for all of them first.
+        for row in run.rows.clone() {
+            let first = (row * shape.n_heads + run.kv_head * group + run.heads.start) * dim;
+            for at in (0..run.heads.len() * dim).step_by(LANES) {
+                isa.prefetch(job.q, first + at);
+            }
+        }
         let mut start = 0;
         while start < self.count {
             let len = block_len::<I>(self.count - start);

@@ -18,7 +18,7 @@ mod gather;
 use std::arch::x86_64::*;
 
 use super::avx512::hidden;
-use super::{Isa, Op, Rows};
+use super::{Isa, Op, Rows, quantize_each};
 
 /// Proof of AVX2, FMA and F16C, and of VNNI on 256 bits if `VNNI`.
 #[derive(Clone, Copy)]
@@ -135,6 +135,27 @@ macro_rules! lanewise {
             }
         }
     )*};
+}
+
+/// Nearest integers as int8, and their sum.
+#[inline(always)]
+fn quantize_one(x: F, out: &mut [i32; 4]) -> i32 {
+    unsafe {
+        let (a, b) = (_mm256_cvtps_epi32(x[0]), _mm256_cvtps_epi32(x[1]));
+        // packs works within 128-bit halves: put the quarters back in order afterwards.
+        let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(a, b));
+        let low = _mm256_castsi256_si128(words);
+        let bytes = _mm_packs_epi16(low, _mm256_extracti128_si256::<1>(words));
+        _mm_storeu_si128(out.as_mut_ptr().cast(), bytes);
+        let sums = _mm256_add_epi32(a, b);
+        let sums = _mm_add_epi32(
+            _mm256_castsi256_si128(sums),
+            _mm256_extracti128_si256::<1>(sums),
+        );
+        let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b00_00_11_10>(sums));
+        let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b00_00_00_01>(sums));
+        _mm_cvtsi128_si32(sums)
+    }
 }
 
 impl<const VNNI: bool> Isa for Avx2<VNNI> {
@@ -305,23 +326,8 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         }
     }
     #[inline(always)]
-    fn quantize(self, x: F, out: &mut [i32; 4]) -> i32 {
-        unsafe {
-            let (a, b) = (_mm256_cvtps_epi32(x[0]), _mm256_cvtps_epi32(x[1]));
-            // packs works within 128-bit halves: put the quarters back in order afterwards.
-            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(a, b));
-            let low = _mm256_castsi256_si128(words);
-            let bytes = _mm_packs_epi16(low, _mm256_extracti128_si256::<1>(words));
-            _mm_storeu_si128(out.as_mut_ptr().cast(), bytes);
-            let sums = _mm256_add_epi32(a, b);
-            let sums = _mm_add_epi32(
-                _mm256_castsi256_si128(sums),
-                _mm256_extracti128_si256::<1>(sums),
-            );
-            let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b00_00_11_10>(sums));
-            let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b00_00_00_01>(sums));
-            _mm_cvtsi128_si32(sums)
-        }
+    fn quantize(self, x: [F; 16], out: &mut [i32; 64]) -> [i32; 16] {
+        quantize_each!(quantize_one, x, out)
     }
 
     #[inline(always)]

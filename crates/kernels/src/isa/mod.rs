@@ -105,8 +105,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn sum(self, a: Self::F32) -> f32;
     /// Largest lane.
     fn max_lane(self, a: Self::F32) -> f32;
-    /// Nearest integers as int8, ties to even, four in a number; and their sum. Lanes must be in -127..=127.
-    fn quantize(self, x: Self::F32, out: &mut [i32; 4]) -> i32;
+    /// Nearest integers as int8, ties to even, four in a number; and the sum of each vector. Lanes must be in -127..=127.
+    fn quantize(self, x: [Self::F32; 16], out: &mut [i32; 64]) -> [i32; 16];
 
     // -- integers -----------------------------------------------------------------------------
     fn zero(self) -> Self::I32;
@@ -332,6 +332,19 @@ impl<'a> Rows<'a> {
         );
     }
 }
+
+/// [`Isa::quantize`] by vectors: `$one` makes four numbers of each, and its sum.
+macro_rules! quantize_each {
+    ($one:expr, $x:ident, $out:ident) => {{
+        let mut sums = [0; 16];
+        for i in 0..16 {
+            let four = $out[4 * i..].first_chunk_mut().expect("four of 64");
+            sums[i] = $one($x[i], four);
+        }
+        sums
+    }};
+}
+pub(crate) use quantize_each;
 
 /// An operation that [`Isa::run`] compiles for a level.
 pub(crate) trait Op {

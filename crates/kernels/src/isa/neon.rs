@@ -14,7 +14,7 @@ mod dot;
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
-use super::{Isa, Op, Rows};
+use super::{Isa, Op, Rows, quantize_each};
 
 /// Proof of NEON, and of the dot products that `DOT` names.
 #[derive(Clone, Copy)]
@@ -103,6 +103,19 @@ fn of_row() -> uint8x16_t {
     unsafe {
         let words = [0, 0x0404_0404, 0x0808_0808, 0x0c0c_0c0c];
         vreinterpretq_u8_u32(vld1q_u32(words.as_ptr()))
+    }
+}
+
+/// Nearest integers as int8, and their sum.
+#[inline(always)]
+fn quantize_one(x: F, out: &mut [i32; 4]) -> i32 {
+    unsafe {
+        let whole = quarters!(I => vcvtnq_s32_f32(x[I]));
+        let low = vcombine_s16(vmovn_s32(whole[0]), vmovn_s32(whole[1]));
+        let high = vcombine_s16(vmovn_s32(whole[2]), vmovn_s32(whole[3]));
+        let bytes = vcombine_s8(vmovn_s16(low), vmovn_s16(high));
+        vst1q_s32(out.as_mut_ptr(), vreinterpretq_s32_s8(bytes));
+        vaddlvq_s16(vaddq_s16(low, high))
     }
 }
 
@@ -221,15 +234,8 @@ impl<const DOT: u8> Isa for Arm<DOT> {
         unsafe { vmaxvq_f32(vmaxq_f32(vmaxq_f32(a[0], a[1]), vmaxq_f32(a[2], a[3]))) }
     }
     #[inline(always)]
-    fn quantize(self, x: F, out: &mut [i32; 4]) -> i32 {
-        unsafe {
-            let whole = quarters!(I => vcvtnq_s32_f32(x[I]));
-            let low = vcombine_s16(vmovn_s32(whole[0]), vmovn_s32(whole[1]));
-            let high = vcombine_s16(vmovn_s32(whole[2]), vmovn_s32(whole[3]));
-            let bytes = vcombine_s8(vmovn_s16(low), vmovn_s16(high));
-            vst1q_s32(out.as_mut_ptr(), vreinterpretq_s32_s8(bytes));
-            vaddlvq_s16(vaddq_s16(low, high))
-        }
+    fn quantize(self, x: [F; 16], out: &mut [i32; 64]) -> [i32; 16] {
+        quantize_each!(quantize_one, x, out)
     }
 
     #[inline(always)]

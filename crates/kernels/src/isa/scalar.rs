@@ -1,6 +1,6 @@
 //! The scalar level: arrays and loops. Slow, obvious, and the specification of every other level.
 
-use super::{Isa, LANES, Op, Rows};
+use super::{Isa, LANES, Op, Rows, quantize_each};
 
 /// Needs nothing of the CPU.
 #[derive(Clone, Copy)]
@@ -137,12 +137,15 @@ impl Isa for Scalar {
             .fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
     }
     #[inline(always)]
-    fn quantize(self, x: Self::F32, out: &mut [i32; 4]) -> i32 {
-        let bytes = map(x, |x| x.round_ties_even() as i8);
-        for (out, four) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
-            *out = i32::from_le_bytes(four.map(|b| b as u8));
-        }
-        bytes.iter().map(|&b| i32::from(b)).sum()
+    fn quantize(self, x: [Self::F32; 16], out: &mut [i32; 64]) -> [i32; 16] {
+        let one = |x: [f32; LANES], out: &mut [i32; 4]| {
+            let bytes = map(x, |x| x.round_ties_even() as i8);
+            for (out, four) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *out = i32::from_le_bytes(four.map(|b| b as u8));
+            }
+            bytes.iter().map(|&b| i32::from(b)).sum()
+        };
+        quantize_each!(one, x, out)
     }
 
     #[inline(always)]

@@ -17,7 +17,7 @@
 
 use std::arch::wasm32::*;
 
-use super::{Isa, Op, Rows};
+use super::{Isa, Op, Rows, quantize_each};
 
 /// Needs nothing beyond the build.
 #[derive(Clone, Copy)]
@@ -137,6 +137,20 @@ fn dot_quarter(acc: v128, w: V, x: V) -> v128 {
     let even = i32x4_shuffle::<0, 2, 4, 6>(low, high);
     let odd = i32x4_shuffle::<1, 3, 5, 7>(low, high);
     i32x4_add(acc, i32x4_add(even, odd))
+}
+
+/// Nearest integers as int8, and their sum.
+#[inline(always)]
+fn quantize_one(x: V, out: &mut [i32; 4]) -> i32 {
+    let whole = quarters!(I => i32x4_trunc_sat_f32x4(f32x4_nearest(x[I])));
+    let low = i16x8_narrow_i32x4(whole[0], whole[1]);
+    let high = i16x8_narrow_i32x4(whole[2], whole[3]);
+    store(i8x16_narrow_i16x8(low, high), out, 0);
+    let sums = i32x4_extadd_pairwise_i16x8(i16x8_add(low, high));
+    i32x4_extract_lane::<0>(sums)
+        + i32x4_extract_lane::<1>(sums)
+        + i32x4_extract_lane::<2>(sums)
+        + i32x4_extract_lane::<3>(sums)
 }
 
 impl Isa for Simd128 {
@@ -261,16 +275,8 @@ impl Isa for Simd128 {
         f32x4_extract_lane::<0>(a)
     }
     #[inline(always)]
-    fn quantize(self, x: V, out: &mut [i32; 4]) -> i32 {
-        let whole = quarters!(I => i32x4_trunc_sat_f32x4(f32x4_nearest(x[I])));
-        let low = i16x8_narrow_i32x4(whole[0], whole[1]);
-        let high = i16x8_narrow_i32x4(whole[2], whole[3]);
-        store(i8x16_narrow_i16x8(low, high), out, 0);
-        let sums = i32x4_extadd_pairwise_i16x8(i16x8_add(low, high));
-        i32x4_extract_lane::<0>(sums)
-            + i32x4_extract_lane::<1>(sums)
-            + i32x4_extract_lane::<2>(sums)
-            + i32x4_extract_lane::<3>(sums)
+    fn quantize(self, x: [V; 16], out: &mut [i32; 64]) -> [i32; 16] {
+        quantize_each!(quantize_one, x, out)
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 
 use super::bf16;
 use crate::Context;
-use crate::isa::{Isa, Op, dispatch};
+use crate::isa::{Isa, LANES, Op, dispatch};
 use crate::quant::STEP;
 
 /// The form of activations a kernel takes.
@@ -208,21 +208,41 @@ impl Op for QuantizeStep<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
+        if self.x_block == 32 {
+            self.blocks::<I, 2>(isa);
+        } else {
+            self.blocks::<I, 16>(isa);
+        }
+    }
+}
+
+impl QuantizeStep<'_> {
+    /// `SIXTEENS` of a block share a scale.
+    #[inline(always)]
+    fn blocks<I: Isa, const SIXTEENS: usize>(self, isa: I) {
         let first = self.step * STEP;
         let len = STEP.min(self.k - first);
-        // Loops by index: iterators over tokens and blocks together are not inlined here.
-        for t in 0..self.out.len() {
-            let out = &mut self.out[t];
-            if len < STEP {
-                *out = ZERO;
+        // What is beyond the end is zero.
+        let mut short = [[0.0; 16]; STEP / 16];
+        for (t, out) in self.out.iter_mut().enumerate() {
+            let x = self.x[t * self.k + first..][..len].as_chunks::<16>().0;
+            let x: &[[f32; 16]; STEP / 16] = match x.first_chunk() {
+                Some(whole) => whole,
+                None => {
+                    short[..x.len()].copy_from_slice(x);
+                    &short
+                }
+            };
+            // Tokens lie far apart, and other cores have what they are read from and written to: ask for the next.
+            let next = (t + 1) * self.k + first;
+            for i in 0..len.div_ceil(LANES) {
+                isa.prefetch(self.x, next + LANES * i);
             }
-            let sixteens = self.x[t * self.k + first..][..len].as_chunks::<16>().0;
-            let per_block = self.x_block / 16;
-            let mut sums = Sums::default();
-            for b in 0..sixteens.len() / per_block {
+            let mut inverses = [0.0; STEP / 16];
+            for b in 0..STEP / 16 / SIXTEENS {
                 let mut largest = isa.splat(0.0);
-                for i in b * per_block..(b + 1) * per_block {
-                    largest = isa.max(isa.abs(isa.load(&sixteens[i])), largest);
+                for i in b * SIXTEENS..(b + 1) * SIXTEENS {
+                    largest = isa.max(isa.abs(isa.load(&x[i])), largest);
                 }
                 let d = isa.max_lane(largest) / 127.0;
                 let inverse = 1.0 / d;
@@ -233,51 +253,40 @@ impl Op for QuantizeStep<'_> {
                     (0.0, 0.0)
                 };
                 out.d[b] = d;
-                let inverse = isa.splat(inverse);
-                for i in b * per_block..(b + 1) * per_block {
-                    let four: &mut [i32; 4] = (&mut out.qs[4 * i..4 * i + 4])
-                        .try_into()
-                        .expect("four numbers");
-                    let sum = isa.quantize(isa.mul(isa.load(&sixteens[i]), inverse), four);
-                    sums.push(i, sum, out);
-                }
+                inverses[b] = inverse;
             }
-            out.minus256 = -sums.all;
+            let mut whole = [isa.splat(0.0); STEP / 16];
+            for i in 0..STEP / 16 {
+                whole[i] = isa.mul(isa.load(&x[i]), isa.splat(inverses[i / SIXTEENS]));
+            }
+            let sums = isa.quantize(whole, &mut out.qs);
+            out.set_sums(&sums);
         }
     }
 }
 
-/// Sums of the values so far, as they come 16 by 16.
-///
-/// Each goes to its places at once. Collected first and then read back as a vector, they would wait until
-/// everything stored before them has left for the cache, whose lines another core has.
-#[derive(Default)]
-struct Sums {
-    before: i32,
-    before32: i32,
-    all: i32,
-}
-
-impl Sums {
+impl XStep {
+    /// Everything that follows from the sums over 16.
     #[inline(always)]
-    fn push(&mut self, i: usize, sum: i32, out: &mut XStep) {
-        self.all += sum;
-        out.minus16[i] = -sum;
-        out.minus16x32[i] = -32 * sum;
-        if i.is_multiple_of(2) {
-            self.before = sum;
-            return;
+    fn set_sums(&mut self, sums: &[i32; STEP / 16]) {
+        let mut sums32 = [0; STEP / 32];
+        for i in 0..STEP / 16 {
+            self.minus16[i] = -sums[i];
+            self.minus16x32[i] = -32 * sums[i];
         }
-        let sum32 = self.before + sum;
-        out.minus32[i / 2] = -sum32;
-        out.sums32[i / 2] = sum32 as f32;
-        out.pairs16[i / 2] = pair(self.before, sum);
-        // The second of a pair may lie beyond the end, and is zero there.
-        out.pairs32[i / 4] = match i / 2 % 2 {
-            0 => pair(sum32, 0),
-            _ => pair(self.before32, sum32),
-        };
-        self.before32 = sum32;
+        for i in 0..STEP / 32 {
+            let [a, b] = [sums[2 * i], sums[2 * i + 1]];
+            sums32[i] = a + b;
+            self.minus32[i] = -sums32[i];
+            self.sums32[i] = sums32[i] as f32;
+            self.pairs16[i] = pair(a, b);
+        }
+        self.minus256 = 0;
+        for i in 0..STEP / 64 {
+            let [a, b] = [sums32[2 * i], sums32[2 * i + 1]];
+            self.pairs32[i] = pair(a, b);
+            self.minus256 -= a + b;
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 //! the same function, [`Sums::sixteen`](super::sums::Sums::sixteen), in both. Results live in memory between steps.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::activations::{Int8, XStep, padded};
 use super::repack::{Repacked, field_bytes, per_block};
@@ -151,16 +152,17 @@ impl<F: QuantFormat, const R: bool> Op for TileOp<'_, F, R> {
         let tokens = self.tile.rows.clone();
         for first in tokens.clone().step_by(TOKENS) {
             let (m, x_first) = (TOKENS.min(tokens.end - first), self.task.x_row(first));
-            let few = I::TOKENS > 1 && (F::CHEAP && m <= FEW_TOKENS || F::BOOK && m == 1);
+            let few = I::TOKENS > 1 && (m == 1 || F::CHEAP && m <= FEW_TOKENS);
             let at_once = if few { 1 } else { STRIPS } * self.strip_len();
             for col in self.tile.cols.clone().step_by(at_once) {
                 let end = self.tile.cols.end.min(col + at_once);
+                let place = self.place(first, col, end);
                 if few {
                     self.few_tokens(isa, x, x_first, m, col);
+                    place.write(&mut self.tile, 0, 0..m, &self.room.y);
                 } else {
-                    self.many_tokens(isa, x, x_first, m, col, end);
+                    self.many_tokens(isa, x, x_first, m, col, end, place);
                 }
-                self.write(first, m, col, end);
             }
         }
     }
@@ -276,10 +278,13 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
         m: usize,
         col: usize,
         end: usize,
+        place: Place,
     ) {
         let num_strips = (end - col).div_ceil(self.strip_len());
+        let num_steps = self.task.weight.k.div_ceil(STEP);
         clear(isa, &mut self.room.y[..num_strips * padded(m)]);
-        for step in 0..self.task.weight.k.div_ceil(STEP) {
+        for step in 0..num_steps {
+            let is_last = step + 1 == num_steps;
             let len = self.task.len(step);
             let at = step * (STEP / F::BLOCK_LEN) * F::BLOCK_BYTES;
             for s in 0..num_strips {
@@ -320,27 +325,55 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                 m,
                 x: &x.step(step)[first..],
                 y,
+                out: if is_last {
+                    Some((place, &mut self.tile))
+                } else {
+                    None
+                },
                 shape: PhantomData,
             });
         }
     }
 
-    /// Results to their places.
+    /// Where results of rows `col .. end` and tokens `first ..` go.
     #[inline(always)]
-    fn write(&mut self, first: usize, m: usize, col: usize, end: usize) {
-        let (start, strip_len) = (col - self.tile.cols.start, self.strip_len());
-        for s in 0..(end - col).div_ceil(strip_len) {
-            let lane = col + s * strip_len - self.strip_start(col + s * strip_len);
-            let from = start + s * strip_len;
-            for t in 0..m {
-                let len = strip_len.min(end - self.tile.cols.start - from);
-                let out = &mut self.tile.row(first + t)[from..from + len];
-                let y = &self.room.y[s * padded(m) + t];
-                // Of a whole strip without a call: there are as many as tokens times strips.
-                match out.as_mut_array::<LANES>() {
-                    Some(out) => *out = *y,
-                    None => out.copy_from_slice(&y[lane..lane + len]),
-                }
+    fn place(&self, first: usize, col: usize, end: usize) -> Place {
+        let strip_len = self.strip_len();
+        let last = col + (end - col - 1) / strip_len * strip_len;
+        Place {
+            first,
+            start: col - self.tile.cols.start,
+            end: end - self.tile.cols.start,
+            strip_len,
+            lane: last - self.strip_start(last),
+        }
+    }
+}
+
+/// Where results of some strips and tokens go.
+#[derive(Clone, Copy)]
+struct Place {
+    first: usize,
+    /// Columns of the tile.
+    start: usize,
+    end: usize,
+    strip_len: usize,
+    /// Where the last strip's own rows begin: all others are whole.
+    lane: usize,
+}
+
+impl Place {
+    /// Results `y` of `tokens` of strip `s`.
+    #[inline(always)]
+    fn write(&self, tile: &mut Tile<'_>, s: usize, tokens: Range<usize>, y: &[[f32; LANES]]) {
+        let from = self.start + s * self.strip_len;
+        let len = self.strip_len.min(self.end - from);
+        for (i, t) in tokens.enumerate() {
+            let out = &mut tile.row(self.first + t)[from..][..len];
+            // Of a whole strip without a call: there are as many as tokens times strips.
+            match out.as_mut_array::<LANES>() {
+                Some(out) => *out = y[i],
+                None => out.copy_from_slice(&y[i][self.lane..][..len]),
             }
         }
     }
@@ -529,21 +562,24 @@ fn unpack<I: Isa, C: Source<I>>(isa: I, source: &C, len: usize, panel: &mut [[u8
 
 /// All tokens times all strips' panels; `y` is `[strip][token]`. An operation of its own, so that formats
 /// of one shape share its code.
-struct Panels<'a, S> {
+struct Panels<'a, 'b, S> {
     strips: &'a [Unpacked],
     len: usize,
     m: usize,
     /// Tokens, padded.
     x: &'a [XStep],
     y: &'a mut [[f32; LANES]],
+    /// After the last step, where sums go. Group by group, so that stores, to lines that are far away, run beside the
+    /// products of the next group.
+    out: Option<(Place, &'a mut Tile<'b>)>,
     shape: PhantomData<S>,
 }
 
-impl<S: CodeShape> Op for Panels<'_, S> {
+impl<S: CodeShape> Op for Panels<'_, '_, S> {
     type Output = ();
 
     #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
+    fn eval<I: Isa>(mut self, isa: I) {
         for first in (0..self.m).step_by(I::TOKENS) {
             let m = I::TOKENS.min(self.m - first);
             for s in 0..self.strips.len() {
@@ -552,6 +588,9 @@ impl<S: CodeShape> Op for Panels<'_, S> {
                 let source = &Panel(&strip.panel);
                 let x = &self.x[first..];
                 each_group::<I, S, _>(isa, source, self.len, &strip.scales, m, x, y);
+                if let Some((place, tile)) = &mut self.out {
+                    place.write(tile, s, first..first + m, y);
+                }
             }
         }
     }
