@@ -3,7 +3,8 @@
 //! Byte runs of five trits serve 160 and 80 weights, the last four bytes hold four trits each (the layout
 //! is told in `tensor::block::tq1_0`).
 
-use super::{Block, QuantFormat, Scales, Shape, Tables};
+use super::q2_k::part;
+use super::{Block, QuantFormat, STEP, Scales, Shape, Tables};
 use crate::isa::Isa;
 
 pub(crate) struct Tq1_0;
@@ -43,6 +44,53 @@ impl QuantFormat for Tq1_0 {
         }
     }
 
+    const WHOLE: bool = true;
+
+    /// Without a trit: they are `(3 b - b') / 256` of a byte and the next, `b' = 3 b % 256`, so their products with
+    /// activations follow from the sums of those of the bytes.
+    #[inline(always)]
+    fn whole<I: Isa>(
+        isa: I,
+        block: Block<'_>,
+        _: &Tables,
+        x: &[i32; STEP / 4],
+        minus16: &[i32; 16],
+    ) -> I::I32 {
+        let last = isa.as_bytes(block.words(isa, 48));
+        let mut bytes = [last; 5];
+        for n in 1..5 {
+            bytes[n] = triple(isa, bytes[n - 1]);
+        }
+        let ([a, b, c, d, e], x_last) = (bytes, part(x, 15));
+        let mut here = [isa.dot::<255>(isa.zero(), [a, b, c, d], x_last); 3];
+        let mut next = [isa.dot::<255>(isa.zero(), [b, c, d, e], x_last); 3];
+        // Sums of their own, so that none waits for another.
+        (here[1], next[1]) = (isa.zero(), isa.zero());
+        (here[2], next[2]) = (isa.zero(), isa.zero());
+        for run in 0..3 {
+            let mut bytes = block.four(isa, 4 * run);
+            for n in 0..5 {
+                let x = part(x, if run < 2 { 2 * n + run } else { 10 + n });
+                here[run] = isa.dot::<255>(here[run], bytes, x);
+                for byte in &mut bytes {
+                    *byte = triple(isa, *byte);
+                }
+                next[run] = isa.dot::<255>(next[run], bytes, x);
+            }
+        }
+        let here = isa.add_i32(here[0], isa.add_i32(here[1], here[2]));
+        let next = isa.add_i32(next[0], isa.add_i32(next[1], next[2]));
+        let thrice = isa.mul_i32(here, isa.splat_i32(3));
+        let sum = isa.add_i32(thrice, isa.mul_i32(next, isa.splat_i32(-1)));
+        let sum = isa.sar_i32::<8>(sum);
+        // The bias of 1. Where a byte counts 128 less, it is in the sum already: three times 128 less once.
+        if I::WIDE_IS_SIGNED {
+            sum
+        } else {
+            isa.add_i32(sum, isa.splat_i32(minus16.iter().sum()))
+        }
+    }
+
     #[inline(always)]
     fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
         isa.store(block.halves(isa, 52), &mut out.ws[0]);
@@ -63,7 +111,7 @@ fn trits<I: Isa, const N: usize>(isa: I, [a, b, c, d]: [I::B64; 4]) -> [I::B64; 
 #[inline(always)]
 fn trit<I: Isa, const N: usize>(isa: I, mut a: I::B64) -> I::B64 {
     for _ in 0..N {
-        a = isa.add8(a, isa.shl8::<1>(a));
+        a = triple(isa, a);
     }
     // Three times a byte needs ten bits: even and odd bytes apart.
     let (words, even) = (isa.as_words(a), isa.splat_i32(0x00ff_00ff));
@@ -74,4 +122,10 @@ fn trit<I: Isa, const N: usize>(isa: I, mut a: I::B64) -> I::B64 {
     let odd = isa.splat_i32(0xff00_ff00_u32 as i32);
     let low = isa.and_i32(isa.shr_i32::<8>(low), even);
     isa.as_bytes(isa.or_i32(low, isa.and_i32(high, odd)))
+}
+
+/// Three times each byte, modulo 256.
+#[inline(always)]
+fn triple<I: Isa>(isa: I, a: I::B64) -> I::B64 {
+    isa.add8(a, isa.add8(a, a))
 }
