@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use super::cache::{head_block_len, stride};
+use super::cache::stride;
 use super::queries::{MAX_QUERIES, Queries};
 use super::store::{int_scale, int8, rotated};
 use super::tile::{Fold, Places, TILE, View, Work, apply_cap, peak, query_len};
@@ -36,6 +36,8 @@ pub(super) struct Int8<'a, const P: usize> {
     key_scales: &'a [f32],
     value_scales: &'a [f32],
     anchors: &'a [f32],
+    /// Bytes that one head has in a block, of keys or of values.
+    len: usize,
 }
 
 impl<'a, const P: usize> Int8<'a, P> {
@@ -51,12 +53,8 @@ impl<'a, const P: usize> Int8<'a, P> {
             key_scales,
             value_scales,
             anchors,
+            len: keys.len() / (key_scales.len() / BLOCK_TOKENS).max(1),
         }
-    }
-
-    /// Bytes that one head has in a block, of keys or of values.
-    fn len(shape: &AttentionShape) -> usize {
-        head_block_len(shape) / P
     }
 }
 
@@ -126,7 +124,7 @@ impl<const P: usize> View for Int8<'_, P> {
         (places, block): (&Places, usize),
         scores: &mut [[f32; TILE]; N],
     ) {
-        let (groups, len) = (stride(shape) / 4, Self::len(shape));
+        let (groups, len) = (stride(shape) / 4, self.len);
         let index = places.here[block];
         let keys = self.keys[index * len..][..len].as_chunks::<64>().0;
         let mut anchored = [0.0; N];
@@ -181,6 +179,12 @@ impl<const P: usize> View for Int8<'_, P> {
         let mut sum = isa.splat(0.0);
         for block in span.start / BLOCK_TOKENS..span.end / BLOCK_TOKENS {
             let scales = &self.value_scales[places.here[block] * BLOCK_TOKENS..][..BLOCK_TOKENS];
+            // The query's share of the values that `scores` has not asked for, every second line.
+            let lines = self.len / 128;
+            for line in lines * n / N..lines * (n + 1) / N {
+                let at = places.here[block] * self.len;
+                isa.prefetch(self.values, at + 128 * line + 64);
+            }
             let row = &mut row[block * BLOCK_TOKENS..][..BLOCK_TOKENS];
             let scores = row.as_chunks_mut::<LANES>().0;
             for (score, scale) in scores.iter_mut().zip(scales.as_chunks::<LANES>().0) {
@@ -225,7 +229,7 @@ impl<const P: usize> View for Int8<'_, P> {
         }
         let task = Values::<P, N> {
             view: self,
-            len: Self::len(shape),
+            len: self.len,
             places,
             blocks,
             high: work.high.first_chunk().expect("N rows"),
@@ -281,7 +285,10 @@ impl<const P: usize, const N: usize> Scores<'_, P, N> {
         }
         for (g, (keys, q)) in self.keys.iter().zip(self.q.as_chunks::<P>().0).enumerate() {
             for m in 0..M {
-                isa.prefetch(self.values, self.ahead + (g * VECTORS + first + m) * 64);
+                // Memory has as long as all of a tile takes: these are half of its values, `softmax` asks for the others.
+                if m % 2 == 0 {
+                    isa.prefetch(self.values, self.ahead + (g * VECTORS + first + m) * 64);
+                }
                 let key: [I::B64; P] = codes(isa, &keys[first + m]);
                 for p in 0..P {
                     for n in 0..N {
@@ -328,13 +335,13 @@ impl<const P: usize, const N: usize> Values<'_, P, N> {
     #[inline(always)]
     fn vectors<I: Isa, const M: usize>(&self, isa: I, first: usize, state: &mut [f32]) -> usize {
         let mut acc = [[isa.zero(); N]; M];
-        self.plane(isa, first, self.high, &mut acc);
+        self.plane::<I, M, 0>(isa, first, self.high, &mut acc);
         for m in 0..M {
             for n in 0..N {
                 acc[m][n] = isa.shl_i32::<HALF_BITS>(acc[m][n]);
             }
         }
-        self.plane(isa, first, self.low, &mut acc);
+        self.plane::<I, M, 1>(isa, first, self.low, &mut acc);
         for n in 0..N {
             if self.folds[n].valid.is_empty() {
                 continue;
@@ -351,9 +358,9 @@ impl<const P: usize, const N: usize> Values<'_, P, N> {
         M
     }
 
-    /// `acc += Σ p v` with one half of `P`.
+    /// `acc += Σ p v` with one half of `P`, the first or the second; asks for one half of the next keys.
     #[inline(always)]
-    fn plane<I: Isa, const M: usize>(
+    fn plane<I: Isa, const M: usize, const HALF: usize>(
         &self,
         isa: I,
         first: usize,
@@ -373,7 +380,9 @@ impl<const P: usize, const N: usize> Values<'_, P, N> {
             }
             for g in 0..groups {
                 for m in 0..M {
-                    isa.prefetch(self.view.keys, ahead + (m * groups + g) * 64);
+                    if m % 2 == HALF % M {
+                        isa.prefetch(self.view.keys, ahead + (m * groups + g) * 64);
+                    }
                     let value: [I::B64; P] = codes(isa, &values[m * groups + g]);
                     for h in 0..P {
                         let value = match P {
