@@ -76,8 +76,10 @@ fn generate(gguf: &Gguf, kv_type: KvType, params: &SamplerParams, i: usize) {
         let num_tokens = sequence.tokens().len();
         MEMORY.reset_peak_usage();
         let before = MEMORY.current_usage();
-        let logits = runner.step(&mut sequence).expect("all is in memory");
-        let logits = logits.expect("nothing is left");
+        // The prompt takes two steps.
+        let Some(logits) = runner.step(&mut sequence).expect("all is in memory") else {
+            continue;
+        };
         let token = sampler.sample(logits, sequence.tokens()).id;
         sequence.push(token);
         if num_tokens >= PROMPT + WARM_UP {

@@ -382,11 +382,11 @@ mod tests {
         let config = model.config();
         let kv = |room: Room| Estimate::new(config, KvType::F16, 0, room).kv;
         let of_ctx = |ctx| kv(Room::of_requests(ctx, 2, 2 * ctx));
-        // Half of the layers see 20 positions: three blocks for each of six texts, and eight for a step.
+        // Half of the layers see 20 positions: three blocks for each of six texts, and four for a step.
         let half = kv(Room::of_one(64, 1)) / 2;
         assert_eq!(of_ctx(512), half * (16 + 16), "all there is");
-        assert_eq!(of_ctx(8192), half * (256 + 26));
-        assert_eq!(of_ctx(65_536), half * (2048 + 26));
+        assert_eq!(of_ctx(8192), half * (256 + 22));
+        assert_eq!(of_ctx(65_536), half * (2048 + 22));
         assert_eq!(kv(Room::of_one(65_536, 1)), half * 2048, "measured whole");
     }
 

@@ -8,17 +8,20 @@
 use tensor::grid;
 
 /// `N` patterns of `L` weights, `L` being 8 or 4.
+///
+/// Its tables begin where cache lines do: loads of 64 bytes that cross a line take twice as long.
+#[repr(C, align(64))]
 pub(crate) struct Codebook<const N: usize, const L: usize> {
     /// Places of the weights of each pattern.
     pub(crate) places: [[i8; L]; N],
     /// Bits of the places, weight `k` in bit `k`. Of eight weights: bit 0 of the place in the first byte, bit 1 in the
     /// second. Of four: bits 0 and 1 in the halves of the first byte, bit 2 in the low half of the second.
     pub(crate) planes: [[u8; N]; 2],
-    /// Codes: by the place, plus [`MINUS`] if the sign bit is set.
-    pub(crate) codes: [u8; 16],
     /// The same by six bits of which some count, as `isa/avx512/codebook.rs` finds them: weights of the first
     /// of two patterns, and of the second.
     pub(crate) by_six: [[u8; 64]; 2],
+    /// Codes: by the place, plus [`MINUS`] if the sign bit is set.
+    pub(crate) codes: [u8; 16],
 }
 
 /// What a sign bit adds to the place of a code.

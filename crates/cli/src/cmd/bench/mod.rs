@@ -80,7 +80,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// A step of the engine has at most 512 tokens; their logits all at once are large.
+/// A step of the engine has at most 256 tokens; their logits all at once are large.
 fn step() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=64)
 }

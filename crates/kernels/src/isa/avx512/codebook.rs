@@ -125,103 +125,89 @@ pub(super) fn even_signs(a: __m512i) -> __m512i {
     }
 }
 
-/// Both planes of the patterns.
+/// Both planes of the patterns: `table[i]` for the `i` whose low eight bits are in `index`, the others in `more`.
 #[inline(always)]
 fn planes<const N: usize, const L: usize, const G: usize>(
     book: &Codebook<N, L>,
     index: [__m512i; G],
     more: [__m512i; G],
 ) -> [[__m512i; G]; 2] {
-    let mut bits = [[0; 4]; G];
+    let [low, high] = &book.planes;
+    let (low, high) = (low.as_chunks().0, high.as_chunks().0);
+    // Bit 7 of the index: permutations see those below it.
+    let mut eighth = [0; G];
     for g in 0..G {
-        unsafe {
-            bits[g] = [
-                _mm512_movepi8_mask(index[g]),
-                _mm512_test_epi8_mask(more[g], _mm512_set1_epi8(1)),
-                _mm512_test_epi8_mask(more[g], _mm512_set1_epi8(2)),
-                _mm512_test_epi8_mask(more[g], _mm512_set1_epi8(4)),
-            ];
+        eighth[g] = unsafe { _mm512_movepi8_mask(index[g]) };
+    }
+    let mut found = [
+        of_256(&low[0], index, eighth),
+        of_256(&high[0], index, eighth),
+    ];
+    for part in 1..N / 256 {
+        let here = [
+            of_256(&low[part], index, eighth),
+            of_256(&high[part], index, eighth),
+        ];
+        for g in 0..G {
+            unsafe {
+                let upper = _mm512_and_si512(more[g], _mm512_set1_epi8((N / 256 - 1) as i8));
+                let is_here = _mm512_cmpeq_epi8_mask(upper, _mm512_set1_epi8(part as i8));
+                for plane in 0..2 {
+                    let all = _mm512_mask_blend_epi8(is_here, found[plane][g], here[plane][g]);
+                    found[plane][g] = if G > 1 { pinned(all) } else { all };
+                }
+            }
         }
-    }
-    [
-        plane(&book.planes[0], index, bits),
-        plane(&book.planes[1], index, bits),
-    ]
-}
-
-/// `table[i]` for the `i` whose low seven bits are in `index`, the others in `bits`.
-#[inline(always)]
-fn plane<const N: usize, const G: usize>(
-    table: &[u8; N],
-    index: [__m512i; G],
-    bits: [[__mmask64; 4]; G],
-) -> [__m512i; G] {
-    match N {
-        256 => of_256(table, 0, index, bits),
-        512 => of_512(table, 0, index, bits),
-        1024 => of_1024(table, 0, index, bits),
-        2048 => either::<3, G>(
-            bits,
-            of_1024(table, 0, index, bits),
-            of_1024(table, 1024, index, bits),
-        ),
-        _ => unreachable!("no codebook has so many patterns"),
-    }
-}
-
-#[inline(always)]
-fn of_1024<const G: usize>(
-    table: &[u8],
-    at: usize,
-    index: [__m512i; G],
-    bits: [[__mmask64; 4]; G],
-) -> [__m512i; G] {
-    let low = of_512(table, at, index, bits);
-    either::<2, G>(bits, low, of_512(table, at + 512, index, bits))
-}
-
-#[inline(always)]
-fn of_512<const G: usize>(
-    table: &[u8],
-    at: usize,
-    index: [__m512i; G],
-    bits: [[__mmask64; 4]; G],
-) -> [__m512i; G] {
-    let low = of_256(table, at, index, bits);
-    either::<1, G>(bits, low, of_256(table, at + 256, index, bits))
-}
-
-#[inline(always)]
-fn of_256<const G: usize>(
-    table: &[u8],
-    at: usize,
-    index: [__m512i; G],
-    bits: [[__mmask64; 4]; G],
-) -> [__m512i; G] {
-    let parts = table[at..].as_chunks::<64>().0;
-    let [a, b, c, d] = parts.first_chunk().expect("a table is such parts");
-    let (mut low, mut high) = (index, index);
-    for g in 0..G {
-        unsafe {
-            low[g] = _mm512_permutex2var_epi8(load(a), index[g], load(b));
-            high[g] = _mm512_permutex2var_epi8(load(c), index[g], load(d));
-        }
-    }
-    either::<0, G>(bits, low, high)
-}
-
-/// `high` where bit `B` is set, else `low`.
-#[inline(always)]
-fn either<const B: usize, const G: usize>(
-    bits: [[__mmask64; 4]; G],
-    low: [__m512i; G],
-    high: [__m512i; G],
-) -> [__m512i; G] {
-    let mut found = low;
-    for g in 0..G {
-        found[g] = unsafe { _mm512_mask_blend_epi8(bits[g][B], low[g], high[g]) };
     }
     found
+}
+
+/// `table[i]` for the `i` whose bit 7 is in `eighth` and the others in `index`.
+#[inline(always)]
+fn of_256<const G: usize>(
+    table: &[u8; 256],
+    index: [__m512i; G],
+    eighth: [__mmask64; G],
+) -> [__m512i; G] {
+    let [a, b, c, d] = tables(table);
+    let mut found = index;
+    for g in 0..G {
+        unsafe {
+            let low = _mm512_permutex2var_epi8(a, index[g], b);
+            let high = _mm512_permutex2var_epi8(c, index[g], d);
+            found[g] = _mm512_mask_blend_epi8(eighth[g], low, high);
+        }
+    }
+    found
+}
+
+/// The same, computed before what comes after: else the second of two indices would be looked up in tables that wait for it
+/// on the stack.
+#[target_feature(enable = "avx512f")]
+#[inline]
+unsafe fn pinned(mut a: __m512i) -> __m512i {
+    unsafe {
+        core::arch::asm!("/* {0} */", inout(zmm_reg) a, options(nomem, nostack, preserves_flags));
+    }
+    a
+}
+
+/// A table's four parts, loaded here and now.
+///
+/// The compiler would load whole codebooks ahead of the loops around, and keep on the stack what registers cannot hold.
+#[inline(always)]
+fn tables(table: &[u8; 256]) -> [__m512i; 4] {
+    let mut at = table.as_ptr();
+    unsafe {
+        core::arch::asm!("/* {0} */", inout(reg) at, options(nostack, preserves_flags));
+        let at = at.cast::<__m512i>();
+        [
+            _mm512_loadu_si512(at),
+            _mm512_loadu_si512(at.add(1)),
+            _mm512_loadu_si512(at.add(2)),
+            _mm512_loadu_si512(at.add(3)),
+        ]
+    }
 }
 
 /// Bits of `a` where `mask` has ones, else of `b`.
