@@ -1,7 +1,7 @@
 //! IQ1_M: 256 weights in 56 bytes: IQ1_S's patterns with a shift for each 8 and a 3-bit scale for 16.
 
 use super::iq1_s::{four, part};
-use super::{Block, QuantFormat, Scales, Shape, Tables, codebook, word_at};
+use super::{Block, QuantFormat, Scales, Shape, Tables, codebook};
 use crate::isa::Isa;
 
 pub(crate) struct Iq1M;
@@ -64,12 +64,16 @@ impl QuantFormat for Iq1M {
             ),
         );
         let d = isa.mul(isa.low_f16(nibbles), isa.splat(0.125));
-        for g in 0..16 {
-            let four = word_at(isa, if g < 8 { a } else { b }, g / 4 % 2);
-            let sc = isa.as_words(isa.shr_words(isa.as_bytes(four), 3 * (g as u32 % 4)));
-            let sc = isa.to_f32(isa.and_i32(sc, isa.splat_i32(7)));
-            let odd = isa.mul_add(sc, isa.splat(2.0), isa.splat(1.0));
-            isa.store(isa.mul(d, odd), &mut out.ws[g]);
+        // `d * (2 sc + 1)`, rounded once either way.
+        let twice = isa.add(d, d);
+        macro_rules! scales {
+            ($($g:literal)*) => {$(
+                let both = if $g < 8 { a } else { b };
+                let sc = isa.shr_i32::<{ 16 * ($g / 4 % 2) + 3 * ($g % 4) }>(both);
+                let sc = isa.to_f32(isa.and_i32(sc, isa.splat_i32(7)));
+                isa.store(isa.mul_add(sc, twice, d), &mut out.ws[$g]);
+            )*};
         }
+        scales!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     }
 }

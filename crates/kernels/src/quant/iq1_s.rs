@@ -73,8 +73,8 @@ impl QuantFormat for Iq1S {
                 isa.shr_i32::<12>(both)
             };
             let sc = isa.to_f32(isa.and_i32(sc, isa.splat_i32(7)));
-            let odd = isa.mul_add(sc, isa.splat(2.0), isa.splat(1.0));
-            isa.store(isa.mul(d, odd), &mut out.ws[g]);
+            // `d * (2 sc + 1)`, rounded once either way.
+            isa.store(isa.mul_add(sc, isa.add(d, d), d), &mut out.ws[g]);
         }
     }
 }

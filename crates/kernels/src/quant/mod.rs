@@ -396,12 +396,6 @@ pub(crate) fn byte_at<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
     isa.and_i32(shifted, isa.splat_i32(255))
 }
 
-/// Half `n` of each lane, and above it anything.
-#[inline(always)]
-pub(crate) fn word_at<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
-    isa.as_words(isa.shr_words(isa.as_bytes(a), 16 * n as u32))
-}
-
 /// Implements `scales` of a format whose blocks start with an f16 scale and, with minimums, an f16 minimum.
 macro_rules! f16_scales {
     () => {
