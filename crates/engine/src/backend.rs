@@ -6,7 +6,7 @@ use model::{
     BLOCK_TOKENS, Batch, Kept, KvCache, KvType, Model, NoProbe, NumBlocks, ReadError, Workspace,
 };
 
-/// Most tokens of one step.
+/// Most tokens of one step: with more, activations leave the caches, and weights are read seldom enough as it is.
 pub const MAX_STEP_TOKENS: usize = 256;
 
 /// What layers with a window keep.

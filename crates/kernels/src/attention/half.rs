@@ -49,10 +49,7 @@ impl View for Half<'_> {
         let place = places.here[block] * len;
         let keys = self.keys[place..][..len].as_chunks::<LANES>().0;
         let keys = &keys.as_chunks::<VECTORS>().0[..dim];
-        let mut q: [&[f32]; N] = [&[]; N];
-        for n in 0..N {
-            q[n] = &queries.floats[(start + n) * dim..][..dim];
-        }
+        let q = &queries.floats[start * dim..][..N * dim];
         let task = Scores {
             shape,
             keys,
@@ -62,10 +59,10 @@ impl View for Half<'_> {
             at: block * BLOCK_TOKENS,
         };
         if I::WIDE_TILES {
-            task.vectors::<I, VECTORS>(isa, 0, scores);
+            task.vectors::<I, VECTORS, N>(isa, 0, scores);
         } else {
-            task.vectors::<I, 2>(isa, 0, scores);
-            task.vectors::<I, 2>(isa, 2, scores);
+            task.vectors::<I, 2, N>(isa, 0, scores);
+            task.vectors::<I, 2, N>(isa, 2, scores);
         }
     }
 
@@ -213,23 +210,29 @@ impl Half<'_> {
     }
 }
 
-struct Scores<'a, const N: usize> {
+struct Scores<'a> {
     shape: &'a AttentionShape,
     keys: &'a [[[u16; LANES]; VECTORS]],
-    q: [&'a [f32]; N],
+    /// `[queries][head_dim]`.
+    q: &'a [f32],
     values: &'a [u16],
     place: usize,
     at: usize,
 }
 
-impl<const N: usize> Scores<'_, N> {
+impl Scores<'_> {
     /// Scores of `M` vectors of positions from `first` on.
     #[inline(always)]
-    fn vectors<I: Isa, const M: usize>(&self, isa: I, first: usize, scores: &mut [[f32; TILE]; N]) {
+    fn vectors<I: Isa, const M: usize, const N: usize>(
+        &self,
+        isa: I,
+        first: usize,
+        scores: &mut [[f32; TILE]; N],
+    ) {
         let mut acc = [[isa.splat(0.0); N]; M];
         let mut q: [&[f32]; N] = [&[]; N];
         for n in 0..N {
-            q[n] = &self.q[n][..self.keys.len()];
+            q[n] = &self.q[n * self.keys.len()..][..self.keys.len()];
         }
         for (d, keys) in self.keys.iter().enumerate() {
             isa.prefetch(self.values, self.place + d * BLOCK_TOKENS);

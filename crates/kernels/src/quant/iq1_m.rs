@@ -64,7 +64,7 @@ impl QuantFormat for Iq1M {
             ),
         );
         let d = isa.mul(isa.low_f16(nibbles), isa.splat(0.125));
-        // `d * (2 sc + 1)`, rounded once either way.
+        // `d * (2 sc + 1)`, for any finite `d` rounded once either way.
         let twice = isa.add(d, d);
         macro_rules! scales {
             ($($g:literal)*) => {$(

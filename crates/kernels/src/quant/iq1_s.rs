@@ -73,7 +73,7 @@ impl QuantFormat for Iq1S {
                 isa.shr_i32::<12>(both)
             };
             let sc = isa.to_f32(isa.and_i32(sc, isa.splat_i32(7)));
-            // `d * (2 sc + 1)`, rounded once either way.
+            // `d * (2 sc + 1)`, for any finite `d` rounded once either way.
             isa.store(isa.mul_add(sc, isa.add(d, d), d), &mut out.ws[g]);
         }
     }

@@ -164,11 +164,9 @@ pub(crate) trait QuantFormat: 'static {
         unreachable!("a format gives codes one way or the other")
     }
 
-    /// Whether one token is better served by [`QuantFormat::whole`]: formats of one group of 256 whose codes
-    /// are products of a small code and a whole scale.
+    /// Whether one token is better served by [`QuantFormat::whole`]: formats of one group of 256.
     const WHOLE: bool = false;
-    /// `Σ (code - BIAS)·q` of a block without making its codes: the sum of each sixteen's small codes
-    /// times its scale.
+    /// `Σ (code - BIAS)·q` of a block without making its codes.
     #[inline(always)]
     fn whole<I: Isa>(
         isa: I,
@@ -394,6 +392,12 @@ pub(crate) fn byte<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
 pub(crate) fn byte_at<I: Isa>(isa: I, a: I::I32, n: usize) -> I::I32 {
     let shifted = isa.as_words(isa.shr_words(isa.as_bytes(a), 8 * n as u32));
     isa.and_i32(shifted, isa.splat_i32(255))
+}
+
+/// Sixteen `i` of a step's activations.
+#[inline(always)]
+pub(crate) fn part(x: &[i32; STEP / 4], i: usize) -> &[i32; 4] {
+    x[4 * i..].first_chunk().expect("a step has sixteen")
 }
 
 /// Implements `scales` of a format whose blocks start with an f16 scale and, with minimums, an f16 minimum.

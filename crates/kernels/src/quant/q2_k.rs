@@ -4,7 +4,7 @@
 //! scale serves all 256.
 
 use super::q4_k::store_pairs;
-use super::{Block, QuantFormat, STEP, Scales, Shape, Tables, byte, masked, shifted};
+use super::{Block, QuantFormat, STEP, Scales, Shape, Tables, byte, masked, part, shifted};
 use crate::isa::Isa;
 
 pub(crate) struct Q2K;
@@ -50,12 +50,6 @@ pub(super) fn pair_sums<I: Isa, const P: u32>(isa: I, four: [I::B64; 4], x: &[i3
         2 => isa.sar_i32::<4>(isa.dot::<63>(zero, masked(isa, four, 0x30), x)),
         _ => isa.dot::<15>(zero, shifted::<I, 6>(isa, four), x),
     }
-}
-
-/// Sixteen `i` of a step's activations.
-#[inline(always)]
-pub(super) fn part(x: &[i32; STEP / 4], i: usize) -> &[i32; 4] {
-    x[4 * i..].first_chunk().expect("a step has sixteen")
 }
 
 impl QuantFormat for Q2K {

@@ -4,9 +4,9 @@
 //! pair of bits and one for the third bit, so one float scale serves all 256. The third bits are at 0
 //! (bit `S / 2` of 32 bytes), the low pairs at 32, scales at 96.
 
-use super::q2_k::{bit_pairs, own, pair_sums, part};
+use super::q2_k::{bit_pairs, own, pair_sums};
 use super::q5_k::bits_at;
-use super::{Block, QuantFormat, STEP, Scales, Shape, Tables, byte, masked};
+use super::{Block, QuantFormat, STEP, Scales, Shape, Tables, byte, masked, part};
 use crate::isa::Isa;
 
 pub(crate) struct Q3K;

@@ -3,8 +3,7 @@
 //! Byte runs of five trits serve 160 and 80 weights, the last four bytes hold four trits each (the layout
 //! is told in `tensor::block::tq1_0`).
 
-use super::q2_k::part;
-use super::{Block, QuantFormat, STEP, Scales, Shape, Tables};
+use super::{Block, QuantFormat, STEP, Scales, Shape, Tables, part};
 use crate::isa::Isa;
 
 pub(crate) struct Tq1_0;
@@ -62,11 +61,10 @@ impl QuantFormat for Tq1_0 {
             bytes[n] = triple(isa, bytes[n - 1]);
         }
         let ([a, b, c, d, e], x_last) = (bytes, part(x, 15));
-        let mut here = [isa.dot::<255>(isa.zero(), [a, b, c, d], x_last); 3];
-        let mut next = [isa.dot::<255>(isa.zero(), [b, c, d, e], x_last); 3];
         // Sums of their own, so that none waits for another.
-        (here[1], next[1]) = (isa.zero(), isa.zero());
-        (here[2], next[2]) = (isa.zero(), isa.zero());
+        let (mut here, mut next) = ([isa.zero(); 3], [isa.zero(); 3]);
+        here[0] = isa.dot::<255>(here[0], [a, b, c, d], x_last);
+        next[0] = isa.dot::<255>(next[0], [b, c, d, e], x_last);
         for run in 0..3 {
             let mut bytes = block.four(isa, 4 * run);
             for n in 0..5 {
