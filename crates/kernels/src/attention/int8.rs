@@ -3,13 +3,14 @@
 //! ```text
 //! score[pos]  = factor * key_scale[pos] * Σ q[d] * key[d][pos] + anchored      q quantised per head
 //! weight[pos] = exp2(score[pos] - max) * value_scale[pos]
-//! P[pos]      = round(weight[pos] * 16383 / top)      top = the tile's largest weight
-//! out[d]      = top / 16383 * Σ P[pos] * value[pos][d]
+//! P[pos]      = round(weight[pos] * 127 / top)      top = the KV block's largest weight
+//! out[d]      = Σ_block top / 127 * Σ P[pos] * value[pos][d]
 //! ```
 //!
-//! `P` has 14 bits, taken 7 at a time: then the int8 product of AVX2, which saturates, is exact too. With
-//! 8 bits the many small weights beside a large one would be lost. Sums stay below 2^30. Of four bits a byte holds two
-//! numbers, `P` of them in the code below, which are taken apart as they are loaded; queries have 8 bits in any case.
+//! With 7 bits of `P` the int8 product of AVX2, which saturates, is exact too. A scale for each KV block keeps small
+//! weights from being lost beside a large one of another; 8 and 14 bits were no nearer to f16 (docs/performance.md).
+//! Of four bits a byte holds two numbers, `P` of them in the code below, which are taken apart as they are loaded;
+//! queries have 8 bits in any case.
 //! `anchored` is what a block's anchor adds (`anchor.rs`), of four bits alone.
 
 use std::ops::Range;
@@ -17,16 +18,15 @@ use std::ops::Range;
 use super::cache::stride;
 use super::queries::{MAX_QUERIES, Queries};
 use super::store::{int_scale, int8, rotated};
-use super::tile::{Fold, Places, TILE, View, Work, apply_cap, peak, query_len};
+use super::tile::{Fold, Places, TILE, TILE_BLOCKS, View, Work, apply_cap, peak, query_len};
 use super::{AttentionShape, BLOCK_TOKENS, anchor, rotate};
 use crate::isa::{Isa, LANES};
 use crate::vector::exp2;
 
 /// Vectors of positions in a block.
 const VECTORS: usize = BLOCK_TOKENS / LANES;
-/// Bits of one half of `P`.
-const HALF_BITS: u32 = 7;
-const P_MAX: f32 = 16383.0;
+/// The largest of the integers that weights become.
+const P_MAX: f32 = 127.0;
 
 /// A layer's keys and values, `P` of them in a byte.
 #[derive(Clone, Copy)]
@@ -178,36 +178,29 @@ impl<const P: usize> View for Int8<'_, P> {
         let max = peak(isa, row[span.clone()].as_chunks().0);
         let mut sum = isa.splat(0.0);
         for block in span.start / BLOCK_TOKENS..span.end / BLOCK_TOKENS {
-            let scales = &self.value_scales[places.here[block] * BLOCK_TOKENS..][..BLOCK_TOKENS];
             // The query's share of the values that `scores` has not asked for, every second line.
             let lines = self.len / 128;
             for line in lines * n / N..lines * (n + 1) / N {
                 let at = places.here[block] * self.len;
                 isa.prefetch(self.values, at + 128 * line + 64);
             }
-            let row = &mut row[block * BLOCK_TOKENS..][..BLOCK_TOKENS];
-            let scores = row.as_chunks_mut::<LANES>().0;
-            for (score, scale) in scores.iter_mut().zip(scales.as_chunks::<LANES>().0) {
-                let prob = exp2(isa, isa.sub(isa.load(score), isa.splat(max)));
-                sum = isa.add(sum, prob);
-                isa.store(isa.mul(prob, isa.load(scale)), score);
+            let first = block * BLOCK_TOKENS;
+            let scales = &self.value_scales[places.here[block] * BLOCK_TOKENS..];
+            let mut scales = scales.first_chunk().expect("a block");
+            // Scales of positions that were never written may be anything.
+            let mut known = [0.0; BLOCK_TOKENS];
+            let inside = |at: usize| at.clamp(first, first + BLOCK_TOKENS) - first;
+            let seen = inside(valid.start)..inside(valid.end);
+            if seen.len() < BLOCK_TOKENS {
+                known[seen.clone()].copy_from_slice(&scales[seen]);
+                scales = &known;
             }
+            let scores = row[first..].first_chunk().expect("a block");
+            let probs = work.probs[n][first..].first_chunk_mut().expect("a block");
+            let top;
+            (top, sum) = weigh(isa, (scores, max), scales, sum, probs);
+            work.tops[n][block] = top / P_MAX;
         }
-        // Scales of positions that were never written may be anything.
-        row[span.start..valid.start].fill(0.0);
-        row[valid.end..span.end].fill(0.0);
-        let weights = row[span.clone()].as_chunks::<LANES>().0;
-        let top = peak(isa, weights);
-        let factor = isa.splat(if top > 0.0 { P_MAX / top } else { 0.0 });
-        let low_bits = isa.splat_i32((1 << HALF_BITS) - 1);
-        let high = work.high[n][span.clone()].as_chunks_mut::<LANES>().0;
-        let low = work.low[n][span].as_chunks_mut::<LANES>().0;
-        for (weight, (high, low)) in weights.iter().zip(high.iter_mut().zip(low)) {
-            let p = isa.to_i32(isa.mul(isa.load(weight), factor));
-            isa.store_low(isa.shr_i32::<HALF_BITS>(p), high);
-            isa.store_low(isa.and_i32(p, low_bits), low);
-        }
-        work.tops[n] = top / P_MAX;
         (max, isa.sum(sum))
     }
 
@@ -221,22 +214,30 @@ impl<const P: usize> View for Int8<'_, P> {
         folds: &[Fold; N],
         state: &mut [f32],
     ) {
+        let len = query_len(shape);
+        let mut weights = [[0.0; TILE_BLOCKS]; N];
         for n in 0..N {
             if folds[n].valid.is_empty() {
-                work.high[n].fill(0);
-                work.low[n].fill(0);
+                continue;
+            }
+            for block in blocks.clone() {
+                weights[n][block] = folds[n].weight * work.tops[n][block];
+            }
+            if folds[n].decay != 1.0 {
+                let decay = isa.splat(folds[n].decay);
+                let state = state[n * len..][..stride(shape)].as_chunks_mut::<LANES>().0;
+                for state in state {
+                    isa.store(isa.mul(isa.load(state), decay), state);
+                }
             }
         }
         let task = Values::<P, N> {
             view: self,
-            len: self.len,
             places,
             blocks,
-            high: work.high.first_chunk().expect("N rows"),
-            low: work.low.first_chunk().expect("N rows"),
-            tops: work.tops.first_chunk().expect("N rows"),
-            folds,
-            query_len: query_len(shape),
+            probs: work.probs.first_chunk().expect("N rows"),
+            weights,
+            query_len: len,
         };
         let count = stride(shape) / LANES;
         let mut d = 0;
@@ -318,71 +319,63 @@ impl<const P: usize, const N: usize> Scores<'_, P, N> {
     }
 }
 
+/// Weights of a block's values for one query, of scores, the largest of the tile, and scales: their largest, and they
+/// themselves as parts of it. Adds to `sum` what they are without scales.
+#[inline(always)]
+fn weigh<I: Isa>(
+    isa: I,
+    (scores, max): (&[f32; BLOCK_TOKENS], f32),
+    scales: &[f32; BLOCK_TOKENS],
+    mut sum: I::F32,
+    probs: &mut [u8; BLOCK_TOKENS],
+) -> (f32, I::F32) {
+    let max = isa.splat(max);
+    let (mut weights, mut top) = ([isa.splat(0.0); VECTORS], isa.splat(0.0));
+    let places = scores.as_chunks().0.iter().zip(scales.as_chunks().0);
+    for (weight, (score, scale)) in weights.iter_mut().zip(places) {
+        let prob = exp2(isa, isa.sub(isa.load(score), max));
+        sum = isa.add(sum, prob);
+        *weight = isa.mul(prob, isa.load(scale));
+        top = isa.max(*weight, top);
+    }
+    let top = isa.max_lane(top);
+    let factor = isa.splat(if top > 0.0 { P_MAX / top } else { 0.0 });
+    for (weight, probs) in weights.iter().zip(probs.as_chunks_mut().0) {
+        isa.store_low(isa.to_i32(isa.mul(*weight, factor)), probs);
+    }
+    (top, sum)
+}
+
 struct Values<'a, const P: usize, const N: usize> {
     view: Int8<'a, P>,
-    len: usize,
     places: &'a Places,
     blocks: Range<usize>,
-    high: &'a [[u8; TILE]; N],
-    low: &'a [[u8; TILE]; N],
-    tops: &'a [f32; N],
-    folds: &'a [Fold; N],
+    probs: &'a [[u8; TILE]; N],
+    /// What one unit of each block's `P` weighs.
+    weights: [[f32; TILE_BLOCKS]; N],
     query_len: usize,
 }
 
 impl<const P: usize, const N: usize> Values<'_, P, N> {
-    /// `M` vectors of elements from `first` on; returns `M`.
+    /// `M` vectors of elements from `first` on; returns `M`. Asks for the next keys.
     #[inline(always)]
     fn vectors<I: Isa, const M: usize>(&self, isa: I, first: usize, state: &mut [f32]) -> usize {
-        let mut acc = [[isa.zero(); N]; M];
-        self.plane::<I, M, 0>(isa, first, self.high, &mut acc);
-        for m in 0..M {
-            for n in 0..N {
-                acc[m][n] = isa.shl_i32::<HALF_BITS>(acc[m][n]);
-            }
-        }
-        self.plane::<I, M, 1>(isa, first, self.low, &mut acc);
-        for n in 0..N {
-            if self.folds[n].valid.is_empty() {
-                continue;
-            }
-            let decay = isa.splat(self.folds[n].decay);
-            let weight = isa.splat(self.folds[n].weight * self.tops[n]);
-            let state = state[n * self.query_len..].as_chunks_mut::<LANES>().0;
-            for m in 0..M {
-                let old = isa.mul(isa.load(&state[first + m]), decay);
-                let new = isa.mul_add(isa.to_f32(acc[m][n]), weight, old);
-                isa.store(new, &mut state[first + m]);
-            }
-        }
-        M
-    }
-
-    /// `acc += Σ p v` with one half of `P`, the first or the second; asks for one half of the next keys.
-    #[inline(always)]
-    fn plane<I: Isa, const M: usize, const HALF: usize>(
-        &self,
-        isa: I,
-        first: usize,
-        probs: &[[u8; TILE]; N],
-        acc: &mut [[I::I32; N]; M],
-    ) {
         for block in self.blocks.clone() {
-            let values = &self.view.values[self.places.here[block] * self.len..][..self.len];
+            let len = self.view.len;
+            let values = &self.view.values[self.places.here[block] * len..][..len];
             // Of each vector of elements, groups of `4 P` positions.
             let groups = LANES / P;
             let values = &values.as_chunks::<64>().0[first * groups..][..M * groups];
-            let ahead = self.places.next[block] * self.len + first * groups * 64;
+            let ahead = self.places.next[block] * len + first * groups * 64;
             let mut p: [&[[u8; 4]; LANES]; N] = [&[[0; 4]; LANES]; N];
             for n in 0..N {
-                let fours = probs[n].as_chunks::<4>().0.as_chunks::<LANES>().0;
+                let fours = self.probs[n].as_chunks::<4>().0.as_chunks::<LANES>().0;
                 p[n] = &fours[block];
             }
+            let mut acc = [[isa.zero(); N]; M];
             for g in 0..groups {
                 for m in 0..M {
-                    if m % 2 == HALF % M {
-                        isa.prefetch(self.view.keys, ahead + (m * groups + g) * 64);
-                    }
+                    isa.prefetch(self.view.keys, ahead + (m * groups + g) * 64);
                     let value: [I::B64; P] = codes(isa, &values[m * groups + g]);
                     for h in 0..P {
                         let value = match P {
@@ -397,6 +390,20 @@ impl<const P: usize, const N: usize> Values<'_, P, N> {
                     }
                 }
             }
+            for n in 0..N {
+                // Nothing of the block is seen, or weighs something.
+                if self.weights[n][block] == 0.0 {
+                    continue;
+                }
+                let weight = isa.splat(self.weights[n][block]);
+                let state = state[n * self.query_len..].as_chunks_mut::<LANES>().0;
+                for m in 0..M {
+                    let state = &mut state[first + m];
+                    let sum = isa.mul_add(isa.to_f32(acc[m][n]), weight, isa.load(state));
+                    isa.store(sum, state);
+                }
+            }
         }
+        M
     }
 }

@@ -26,7 +26,7 @@ use crate::vector::{exp2, tanh};
 
 /// Positions of a tile.
 pub(super) const TILE: usize = 256;
-const TILE_BLOCKS: usize = TILE / BLOCK_TOKENS;
+pub(super) const TILE_BLOCKS: usize = TILE / BLOCK_TOKENS;
 /// Positions of a split: what threads share out.
 pub(super) const SPLIT: usize = 512;
 /// Most queries of a block.
@@ -112,10 +112,9 @@ pub(super) trait View: Copy + Sync {
 /// Room for a tile.
 pub(super) struct Work {
     pub(super) scores: Vec<[f32; TILE]>,
-    /// int8: the halves of `P`, and what one unit of it weighs.
-    pub(super) high: Vec<[u8; TILE]>,
-    pub(super) low: Vec<[u8; TILE]>,
-    pub(super) tops: [f32; MAX_BLOCK],
+    /// int8: `P`, and what one unit of a block's weighs.
+    pub(super) probs: Vec<[u8; TILE]>,
+    pub(super) tops: [[f32; TILE_BLOCKS]; MAX_BLOCK],
     /// f16: weighted values.
     pub(super) out: Vec<f32>,
 }
@@ -124,9 +123,8 @@ impl Work {
     pub(super) fn new(max_head_dim: usize) -> Self {
         Self {
             scores: vec![[0.0; TILE]; MAX_BLOCK],
-            high: vec![[0; TILE]; MAX_BLOCK],
-            low: vec![[0; TILE]; MAX_BLOCK],
-            tops: [0.0; MAX_BLOCK],
+            probs: vec![[0; TILE]; MAX_BLOCK],
+            tops: [[0.0; TILE_BLOCKS]; MAX_BLOCK],
             out: vec![0.0; MAX_BLOCK * max_head_dim.next_multiple_of(LANES)],
         }
     }

@@ -225,7 +225,8 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
             fetched,
         } = &mut *self.room;
         let (here, strip_bytes) = (rows.data().as_ptr().addr(), LANES * self.task.row_bytes);
-        if *fetched != here {
+        let asks = const { !(R && F::IN_ORDER) };
+        if asks && *fetched != here {
             prefetch(isa, rows.data(), 0, strip_bytes.min(MAX_AT_ONCE));
         }
         *fetched = here + strip_bytes;
@@ -245,10 +246,10 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
             let x = &x.step(step)[first..];
             let stores = F::STORE_COLUMNS || F::WHOLE;
             let at_once = if R { F::WHOLE && m == 1 } else { stores };
-            if at_once {
+            if at_once && asks {
                 prefetch(isa, rows.data(), ahead, LANES * row_step);
             }
-            let ahead = if at_once { None } else { Some(ahead) };
+            let ahead = if at_once || !asks { None } else { Some(ahead) };
             let (columns, fields) = if let Some(repacked) = &repacked {
                 let (columns, fields) = repacked.step(step);
                 (Some(columns), Some(fields))

@@ -16,6 +16,7 @@ impl QuantFormat for Iq4Nl {
     const BLOCK_BYTES: usize = 18;
     type Shape = Shape<32, 32, 0, 255, 128>;
     const PIECES: &'static [usize] = &[2];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(0, 2)];
 
     #[inline(always)]

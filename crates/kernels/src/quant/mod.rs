@@ -140,6 +140,10 @@ pub(crate) trait QuantFormat: 'static {
     /// [`Block::low_bytes`] one.
     const FIELDS: &'static [(usize, usize)];
 
+    /// Whether the CPU may be left to fetch repacked columns: they lie in the order of their use, and little is computed
+    /// between them. Its prefetcher then does better than we: lines that we ask for hold places that loads need.
+    const IN_ORDER: bool = false;
+
     /// Weights in a span: a block's codes are unpacked by a loop over spans.
     const SPAN: usize = Self::BLOCK_LEN;
     /// Whether unpacking costs little, so that a few tokens may meet codes in registers.

@@ -11,6 +11,7 @@ impl QuantFormat for Q4_0 {
     const BLOCK_BYTES: usize = 18;
     type Shape = Shape<32, 32, 0, 15, 8>;
     const PIECES: &'static [usize] = &[2];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(0, 2)];
 
     #[inline(always)]

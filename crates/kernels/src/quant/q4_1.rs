@@ -11,6 +11,7 @@ impl QuantFormat for Q4_1 {
     const BLOCK_BYTES: usize = 20;
     type Shape = Shape<32, 32, FLOAT_MINS, 15, 0>;
     const PIECES: &'static [usize] = &[4];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(0, 4)];
 
     #[inline(always)]

@@ -54,6 +54,7 @@ impl QuantFormat for Q4K {
     type Shape = Shape<32, 256, 32, 15, 0>;
     const SPAN: usize = 64;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[];
 
     #[inline(always)]

@@ -23,6 +23,7 @@ impl QuantFormat for Q8_0 {
     const BLOCK_BYTES: usize = 34;
     type Shape = Shape<32, 32, 0, 255, 128>;
     const PIECES: &'static [usize] = &[2, 18];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(0, 2)];
 
     #[inline(always)]
