@@ -14,6 +14,7 @@ impl QuantFormat for Iq4Xs {
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 32;
     const PIECES: &'static [usize] = &[8, 24, 40, 56, 72, 88, 104, 120];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(0, 4), (4, 4)];
 
     #[inline(always)]

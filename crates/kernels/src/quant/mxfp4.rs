@@ -17,6 +17,7 @@ impl QuantFormat for Mxfp4 {
     type Shape = Shape<32, 32, 0, 31, 16>;
     const STORE_COLUMNS: bool = true;
     const PIECES: &'static [usize] = &[1];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(0, 1)];
 
     #[inline(always)]

@@ -33,6 +33,7 @@ impl QuantFormat for Q5_0 {
     const BLOCK_BYTES: usize = 22;
     type Shape = Shape<32, 32, 0, 31, 16>;
     const PIECES: &'static [usize] = &[6];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(0, 2), (2, 4)];
 
     #[inline(always)]

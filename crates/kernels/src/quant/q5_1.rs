@@ -12,6 +12,7 @@ impl QuantFormat for Q5_1 {
     const BLOCK_BYTES: usize = 24;
     type Shape = Shape<32, 32, FLOAT_MINS, 31, 0>;
     const PIECES: &'static [usize] = &[8];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(0, 4), (4, 4)];
 
     #[inline(always)]

@@ -14,19 +14,22 @@ impl QuantFormat for Q6K {
     type Shape = Shape<16, 256, 0, 63, 32>;
     const STORE_COLUMNS: bool = true;
     const SPAN: usize = 128;
-    const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192];
+    // As they are used: scales, then of each half the first low nibbles, their high pairs, and so on.
+    const PIECES: &'static [usize] = &[192, 0, 128, 16, 144, 32, 48, 64, 160, 80, 176, 96, 112];
+    const IN_ORDER: bool = true;
     const FIELDS: &'static [(usize, usize)] = &[(208, 2)];
 
     #[inline(always)]
     fn codes<I: Isa, const S: usize>(isa: I, block: Block<'_>, _: &Tables) -> [I::B64; 4] {
-        let half = block.span;
-        let packed = block.four(isa, 16 * half + 4 * (S % 4));
+        let half = 4 + 24 * block.span;
+        let low = const { [0, 8, 16, 20][S % 4] };
+        let packed = block.four(isa, half + low);
         let [a, b, c, d] = if S < 4 {
             masked(isa, packed, 15)
         } else {
             shifted::<I, 4>(isa, packed)
         };
-        let [e, f, g, h] = block.four(isa, 32 + 8 * half + 4 * (S % 2));
+        let [e, f, g, h] = block.four(isa, half + 4 + 8 * (S % 2));
         [
             isa.or(a, high_pair::<I, S>(isa, e)),
             isa.or(b, high_pair::<I, S>(isa, f)),
@@ -38,7 +41,7 @@ impl QuantFormat for Q6K {
     #[inline(always)]
     fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
         let d = block.halves(isa, 208);
-        for (i, sc) in block.four_words(isa, 48).into_iter().enumerate() {
+        for (i, sc) in block.four_words(isa, 0).into_iter().enumerate() {
             let bytes = [
                 isa.shl_i32::<24>(sc),
                 isa.shl_i32::<16>(sc),
