@@ -517,10 +517,10 @@ impl<const VNNI: bool, const GFNI: bool, const BF16: bool> Isa for Avx512<VNNI, 
     fn dot<const MAX: u8>(self, acc: __m512i, w: [__m512i; 4], x: &[i32; 4]) -> __m512i {
         unsafe {
             if VNNI {
-                let acc = _mm512_dpbusd_epi32(acc, w[0], _mm512_set1_epi32(x[0]));
-                let acc = _mm512_dpbusd_epi32(acc, w[1], _mm512_set1_epi32(x[1]));
-                let acc = _mm512_dpbusd_epi32(acc, w[2], _mm512_set1_epi32(x[2]));
-                return _mm512_dpbusd_epi32(acc, w[3], _mm512_set1_epi32(x[3]));
+                let acc = self.dot_one(acc, w[0], x[0]);
+                let acc = self.dot_one(acc, w[1], x[1]);
+                let acc = self.dot_one(acc, w[2], x[2]);
+                return self.dot_one(acc, w[3], x[3]);
             }
             let p0 = pairs::<MAX>(w[0], _mm512_set1_epi32(x[0]));
             let p1 = pairs::<MAX>(w[1], _mm512_set1_epi32(x[1]));
@@ -542,6 +542,11 @@ impl<const VNNI: bool, const GFNI: bool, const BF16: bool> Isa for Avx512<VNNI, 
             };
             _mm512_add_epi32(acc, _mm512_add_epi32(a, b))
         }
+    }
+    const DOTS_ONE_BY_ONE: bool = VNNI;
+    #[inline(always)]
+    fn dot_one(self, acc: __m512i, w: __m512i, x: i32) -> __m512i {
+        unsafe { _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(x)) }
     }
     #[inline(always)]
     fn dot_pairs(self, acc: __m512i, a: __m512i, x: i32) -> __m512i {

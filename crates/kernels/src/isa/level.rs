@@ -151,3 +151,17 @@ pub(crate) fn dispatch<O: Op>(level: Level, op: O) -> O::Output {
     }
     with_level!(level, run, unreachable!("the level was checked at load"))
 }
+
+/// Whether the CPU's own prefetcher fetches one stream of weights, in order, faster than if each line is asked for.
+///
+/// Measured with one token of 1.5B Q4_K_M, GB/s a core: Zen 4 28, asking 20; Granite Rapids 10, asking 16. Not measured
+/// on Arm.
+pub(crate) fn streams_alone() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let vendor = std::arch::x86_64::__cpuid(0);
+        vendor.ebx != u32::from_le_bytes(*b"Genu")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    true
+}

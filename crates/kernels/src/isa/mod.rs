@@ -31,7 +31,7 @@ pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
 pub use level::Level;
-pub(crate) use level::{dispatch, with_level};
+pub(crate) use level::{dispatch, streams_alone, with_level};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::{Neon, NeonDotprod, NeonI8mm};
 pub(crate) use scalar::Scalar;
@@ -232,6 +232,14 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     ///
     /// Codes are at most `MAX`, and `x` is not -128. See [`Isa::WIDE_IS_SIGNED`] for `MAX` > 127.
     fn dot<const MAX: u8>(self, acc: Self::I32, w: [Self::B64; 4], x: &[i32; 4]) -> Self::I32;
+    /// Whether [`Isa::dot`] is four times [`Isa::dot_one`].
+    const DOTS_ONE_BY_ONE: bool = false;
+    /// One of the four vectors of [`Isa::dot`].
+    #[inline(always)]
+    fn dot_one(self, acc: Self::I32, w: Self::B64, x: i32) -> Self::I32 {
+        let _ = (acc, w, x);
+        unreachable!("DOTS_ONE_BY_ONE says so")
+    }
     /// `acc[i] += low(a[i]) * low(x) + high(a[i]) * high(x)`, halves being i16.
     fn dot_pairs(self, acc: Self::I32, a: Self::I32, x: i32) -> Self::I32;
 

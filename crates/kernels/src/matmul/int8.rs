@@ -22,7 +22,7 @@ use super::repack::{Repacked, field_bytes, per_block};
 use super::sums::{Source, all_of, each_group, each_sixteen, product};
 use super::{Task, XKind};
 use crate::Scratch;
-use crate::isa::{Isa, LANES, Op, Rows};
+use crate::isa::{self, Isa, LANES, Op, Rows};
 use crate::pool::Tile;
 use crate::quant::{Block, CodeShape, Columns, QuantFormat, STEP, Scales, Tables};
 
@@ -89,6 +89,8 @@ pub(crate) struct Room {
     y: Vec<[f32; LANES]>,
     /// Address of the strip that has been asked for: the one after the last.
     fetched: usize,
+    /// Whether one token asks for repacked weights that lie in order.
+    asks_alone: bool,
 }
 
 /// What one step of one strip is unpacked to.
@@ -108,6 +110,7 @@ impl Room {
             strips: (0..STRIPS).map(strip).collect(),
             y: vec![[0.0; LANES]; STRIPS * padded(TOKENS)],
             fetched: 0,
+            asks_alone: !isa::streams_alone(),
         }
     }
 }
@@ -223,11 +226,12 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
             strips,
             y,
             fetched,
+            asks_alone,
         } = &mut *self.room;
         let (here, strip_bytes) = (rows.data().as_ptr().addr(), LANES * self.task.row_bytes);
         // Alone, a token takes lines as fast as they come; several compute too long between them (eight of 1.5B Q4_K_M:
         // 149 tokens/s, 116 without asking).
-        let asks = !(const { R && F::IN_ORDER } && m == 1);
+        let asks = *asks_alone || !(const { R && F::IN_ORDER } && m == 1);
         if asks && *fetched != here {
             prefetch(isa, rows.data(), 0, strip_bytes.min(MAX_AT_ONCE));
         }
@@ -244,14 +248,14 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
             // asked for than it can have under way. Repacked, all is one stream.
             // (Asking for a strip's own rows a little ahead does not help: sixteen streams are slow.)
             let distance = if R { AHEAD } else { strip_bytes };
-            let ahead = distance + step * LANES * row_step;
+            let here = step * LANES * row_step;
+            let ahead = [distance + here, here];
             let x = &x.step(step)[first..];
             let stores = F::STORE_COLUMNS || F::WHOLE;
             let at_once = if R { F::WHOLE && m == 1 } else { stores };
             if at_once && asks {
-                prefetch(isa, rows.data(), ahead, LANES * row_step);
+                prefetch(isa, rows.data(), ahead[0], LANES * row_step);
             }
-            let ahead = if at_once || !asks { None } else { Some(ahead) };
             let (columns, fields) = if let Some(repacked) = &repacked {
                 let (columns, fields) = repacked.step(step);
                 (Some(columns), Some(fields))
@@ -268,7 +272,13 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                 columns,
                 fields,
             };
-            products::<I, F>(isa, step, ahead, len, scales, m, x, y);
+            if const { R && F::IN_ORDER } && m == 1 && !asks {
+                products::<I, F, false>(isa, step, ahead, len, scales, 1, x, y);
+            } else if const { R || !(F::STORE_COLUMNS || F::WHOLE) } {
+                products::<I, F, true>(isa, step, ahead, len, scales, m, x, y);
+            } else {
+                products::<I, F, false>(isa, step, ahead, len, scales, m, x, y);
+            }
         }
     }
 
@@ -318,7 +328,7 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                     fields,
                 };
                 read_scales::<I, F>(isa, step, len, scales);
-                let source = Packed::<F>::new(step, None, &scales.tables);
+                let source = Packed::<F, false>::new(step, [0, 0], &scales.tables);
                 unpack(isa, &source, len, panel);
             }
             let Room { strips, y, .. } = &mut *self.room;
@@ -398,12 +408,13 @@ fn prefetch<I: Isa>(isa: I, data: &[u8], at: usize, len: usize) {
     }
 }
 
-/// One step of few tokens; `ahead` is asked for on the way.
+/// One step of few tokens; if `ASKS`, what begins at the first of `ahead` is asked for on the way. (The other is where
+/// the step itself lies: asking for that costs next to nothing.)
 #[inline(always)]
-fn products<I: Isa, F: QuantFormat>(
+fn products<I: Isa, F: QuantFormat, const ASKS: bool>(
     isa: I,
     step: &Step<'_>,
-    ahead: Option<usize>,
+    ahead: [usize; 2],
     len: usize,
     scales: &mut Scales,
     m: usize,
@@ -412,7 +423,7 @@ fn products<I: Isa, F: QuantFormat>(
 ) {
     read_scales::<I, F>(isa, step, len, scales);
     let scales = &*scales;
-    let source = &Packed::<F>::new(step, ahead, &scales.tables);
+    let source = &Packed::<F, ASKS>::new(step, ahead, &scales.tables);
     if F::CHEAP {
         each_group::<I, F::Shape, _>(isa, source, len, scales, m, x, y);
     } else {
@@ -453,17 +464,17 @@ fn read_scales<I: Isa, F: QuantFormat>(isa: I, step: &Step<'_>, len: usize, scal
 }
 
 /// Codes still in their blocks.
-struct Packed<'a, F> {
+struct Packed<'a, F, const ASKS: bool> {
     step: &'a Step<'a>,
     tables: &'a Tables,
-    /// Where what is to be asked for on the way begins, if anything is.
-    ahead: Option<usize>,
+    /// See [`products`].
+    ahead: [usize; 2],
     format: PhantomData<F>,
 }
 
-impl<'a, F: QuantFormat> Packed<'a, F> {
+impl<'a, F: QuantFormat, const ASKS: bool> Packed<'a, F, ASKS> {
     #[inline(always)]
-    fn new(step: &'a Step<'a>, ahead: Option<usize>, tables: &'a Tables) -> Self {
+    fn new(step: &'a Step<'a>, ahead: [usize; 2], tables: &'a Tables) -> Self {
         Self {
             step,
             tables,
@@ -480,7 +491,7 @@ impl<'a, F: QuantFormat> Packed<'a, F> {
     }
 }
 
-impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
+impl<I: Isa, F: QuantFormat, const ASKS: bool> Source<I> for Packed<'_, F, ASKS> {
     const SPAN: usize = F::SPAN;
     const TOGETHER: usize = F::TOGETHER;
 
@@ -495,12 +506,19 @@ impl<I: Isa, F: QuantFormat> Source<I> for Packed<'_, F> {
     }
 
     #[inline(always)]
-    fn ask<const S: usize>(&self, isa: I, span: usize) {
-        let Some(ahead) = self.ahead else { return };
+    fn ahead(&self, first: bool) -> usize {
+        self.ahead[usize::from(!first)]
+    }
+
+    #[inline(always)]
+    fn ask(&self, isa: I, ahead: usize, span: usize, quarter: usize) {
+        if const { !ASKS } {
+            return;
+        }
         // Each line once: what is asked for takes a place among what may be under way, twice as well.
         let bytes = const { LANES * F::SPAN * F::BLOCK_BYTES / F::BLOCK_LEN };
-        let (lines, parts) = (bytes.div_ceil(64), F::SPAN / 16);
-        for line in S * lines / parts..(S + 1) * lines / parts {
+        let (lines, quarters) = (bytes.div_ceil(64), F::SPAN / 4);
+        for line in quarter * lines / quarters..(quarter + 1) * lines / quarters {
             isa.prefetch(self.step.rows.data(), ahead + span * bytes + 64 * line);
         }
     }

@@ -18,9 +18,14 @@ pub(super) trait Source<I: Isa> {
     fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4];
     /// Whether [`Source::whole`] is the better way for one token.
     const WHOLE: bool = false;
-    /// Asks for a share of what will be needed next, while sixteen `S` of a span is computed.
+    /// Where what is asked for on the way begins, if the `first` tokens of a step are computed; others ask for nothing new.
     #[inline(always)]
-    fn ask<const S: usize>(&self, _: I, _span: usize) {}
+    fn ahead(&self, _first: bool) -> usize {
+        0
+    }
+    /// Asks for a share of what will be needed next, after a quarter of a sixteen of a span is computed.
+    #[inline(always)]
+    fn ask(&self, _: I, _ahead: usize, _span: usize, _quarter: usize) {}
     /// `Σ (code - BIAS)·q` over a step of a group of its own.
     fn whole(&self, isa: I, x: &XStep) -> I::I32;
 }
@@ -92,7 +97,7 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     source: &C,
     len: usize,
     scales: &Scales,
-    asks: bool,
+    first: bool,
     x: &[XStep; T],
     y: &mut [[f32; LANES]; T],
 ) {
@@ -112,7 +117,13 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
         sums.sum[0] = source.whole(isa, &x[0]);
     }
     let num_spans = if whole { 0 } else { len / C::SPAN };
+    let ahead = source.ahead(first);
     for span in 0..num_spans {
+        let next = Next {
+            source,
+            ahead,
+            span,
+        };
         let all = all_of(isa, source, span);
         macro_rules! add {
             ($s:literal) => {
@@ -121,10 +132,7 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
                     None => source.sixteen::<$s>(isa, span),
                 };
                 let sixteen = span * (C::SPAN / 16) + $s;
-                if asks {
-                    source.ask::<$s>(isa, span);
-                }
-                sums.sixteen::<S, $s>(isa, codes, sixteen, x, scales);
+                sums.sixteen::<S, C, $s>(isa, codes, sixteen, x, scales, &next);
             };
         }
         each_sixteen!(C::SPAN, add);
@@ -141,6 +149,27 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     }
 }
 
+/// What will be needed next, and whom to ask for it.
+struct Next<'a, C> {
+    source: &'a C,
+    ahead: usize,
+    span: usize,
+}
+
+impl<C> Next<'_, C> {
+    /// After the `i`-th of `4 * T` products of sixteen `sixteen` of the span.
+    #[inline(always)]
+    fn ask<I: Isa, const T: usize>(&self, isa: I, sixteen: usize, i: usize)
+    where
+        C: Source<I>,
+    {
+        if (i + 1).is_multiple_of(T) {
+            let quarter = 4 * sixteen + (i + 1) / T - 1;
+            self.source.ask(isa, self.ahead, self.span, quarter);
+        }
+    }
+}
+
 /// Sums of `T` tokens under way: of a group, of an x block, of the whole row.
 struct Sums<I: Isa, const T: usize> {
     sum: [I::I32; T],
@@ -154,13 +183,14 @@ impl<I: Isa, const T: usize> Sums<I, T> {
     /// Adds sixteen weights, the `i`-th of the step; `i` and `P` agree modulo 2 at least, and modulo
     /// the length of a group if that is less than a step.
     #[inline(always)]
-    fn sixteen<S: CodeShape, const P: usize>(
+    fn sixteen<S: CodeShape, C: Source<I>, const P: usize>(
         &mut self,
         isa: I,
         codes: [I::B64; 4],
         i: usize,
         x: &[XStep; T],
         scales: &Scales,
+        next: &Next<'_, C>,
     ) {
         let starts = if S::GROUP == STEP {
             i == 0
@@ -180,6 +210,15 @@ impl<I: Isa, const T: usize> Sums<I, T> {
             } else {
                 &mut self.sum[j]
             };
+            // Lines are asked for one by one: many in a row keep loads waiting (Granite Rapids: 14 GB/s a core in
+            // fours, 19 one at a time).
+            if const { I::DOTS_ONE_BY_ONE } {
+                for q in 0..4 {
+                    *sum = isa.dot_one(*sum, codes[q], four[q]);
+                    next.ask::<I, T>(isa, P, 4 * j + q);
+                }
+                continue;
+            }
             *sum = if S::MAX <= 15 {
                 isa.dot::<15>(*sum, codes, four)
             } else if S::MAX <= 31 {
@@ -191,6 +230,9 @@ impl<I: Isa, const T: usize> Sums<I, T> {
             } else {
                 isa.dot::<255>(*sum, codes, four)
             };
+            for q in 0..4 {
+                next.ask::<I, T>(isa, P, 4 * j + q);
+            }
         }
         if S::GROUP < STEP && (16 * (P + 1)).is_multiple_of(S::GROUP) {
             self.end_group::<S>(isa, 16 * i / S::GROUP, x, scales);
