@@ -2,7 +2,8 @@
 
 use std::io;
 
-use model::limits::{ReadTest, int8_ops_per_s};
+use formats::Bytes;
+use model::limits::{int8_ops_per_s, read_bytes_per_s};
 use model::{KvCache, Level, Pool};
 
 use crate::bench::Case;
@@ -71,7 +72,7 @@ pub struct Test {
     level: Level,
     one: Pool,
     all: Pool,
-    memory: ReadTest,
+    memory: Bytes,
 }
 
 impl Test {
@@ -87,7 +88,8 @@ impl Test {
             level,
             one: Pool::new(1)?,
             all: Pool::new(num_threads)?,
-            memory: ReadTest::new(size_bytes),
+            memory: Bytes::filled(size_bytes, |bytes| bytes.fill(1))
+                .unwrap_or_else(|_| vec![1; size_bytes].into()),
         })
     }
 
@@ -95,8 +97,8 @@ impl Test {
     pub fn measure(&self) -> Limits {
         Limits {
             int8_ops: int8_ops_per_s(self.level, &self.all),
-            read_one: self.memory.bytes_per_s(Level::best(), &self.one),
-            read_all: self.memory.bytes_per_s(Level::best(), &self.all),
+            read_one: read_bytes_per_s(&self.memory, Level::best(), &self.one),
+            read_all: read_bytes_per_s(&self.memory, Level::best(), &self.all),
         }
     }
 }

@@ -13,6 +13,7 @@ mod elementwise;
 mod isa;
 mod layer_norm;
 pub mod limits;
+mod lines;
 mod matmul;
 mod norm;
 mod pace;
@@ -31,6 +32,7 @@ pub use attention::{
 pub use elementwise::{add, gelu_mul, mul, silu_mul, softcap};
 pub use isa::Level;
 pub use layer_norm::layer_norm;
+pub(crate) use lines::Lines;
 pub use matmul::{Activations, MatmulKernel, Weight, XKind, matmul, matmul_parts};
 pub use norm::rms_norm;
 pub use pool::{Grid, Pool, Tile};
@@ -56,9 +58,9 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new(sizes: Sizes) -> Self {
+    fn new(level: Level, sizes: Sizes) -> Self {
         Self {
-            int8: matmul::Room::new(),
+            int8: matmul::Room::new(level.tiles()),
             attention: attention::Room::new(sizes.max_head_dim),
         }
     }
@@ -70,7 +72,7 @@ pub struct Context {
     pool: Pool,
     scratch: Vec<Mutex<Scratch>>,
     /// What attention's splits come to, until they are folded.
-    splits: Mutex<Vec<f32>>,
+    splits: Mutex<Lines<f32>>,
 }
 
 impl Context {
@@ -85,7 +87,7 @@ impl Context {
         assert!(level.is_available(), "the CPU lacks {}", level.name());
         let pool = Pool::new(num_threads)?;
         let scratch = (0..pool.num_threads())
-            .map(|_| Mutex::new(Scratch::new(sizes)))
+            .map(|_| Mutex::new(Scratch::new(level, sizes)))
             .collect();
         Ok(Self {
             level,

@@ -19,6 +19,7 @@
 use std::str::FromStr;
 
 use super::{AttentionShape, BLOCK_TOKENS};
+use crate::Lines;
 use crate::isa::LANES;
 
 /// What numbers keys and values are kept as.
@@ -74,20 +75,20 @@ pub struct KvLayer {
 
 pub(super) enum KvData {
     F16 {
-        keys: Vec<u16>,
-        values: Vec<u16>,
+        keys: Lines<u16>,
+        values: Lines<u16>,
     },
     Int {
         /// [`KvType::Q8`] or [`KvType::Q4`].
         kv_type: KvType,
         /// 128 is added to each, as one operand of the dot product is unsigned; 8 of four bits.
-        keys: Vec<u8>,
+        keys: Lines<u8>,
         /// Signed, as bytes; of four bits 8 is added.
-        values: Vec<u8>,
-        key_scales: Vec<f32>,
-        value_scales: Vec<f32>,
+        values: Lines<u8>,
+        key_scales: Lines<f32>,
+        value_scales: Lines<f32>,
         /// Of four bits.
-        anchors: Vec<f32>,
+        anchors: Lines<f32>,
     },
 }
 
@@ -98,16 +99,19 @@ impl KvLayer {
         let num_scales = num_blocks * shape.n_kv_heads * BLOCK_TOKENS;
         let data = match kv_type {
             KvType::F16 => KvData::F16 {
-                keys: vec![0; len],
-                values: vec![0; len],
+                keys: Lines::new(0, len),
+                values: Lines::new(0, len),
             },
             KvType::Q8 | KvType::Q4 => KvData::Int {
                 kv_type,
-                keys: vec![0; len / kv_type.per_byte()],
-                values: vec![0; len / kv_type.per_byte()],
-                key_scales: vec![0.0; num_scales],
-                value_scales: vec![0.0; num_scales],
-                anchors: vec![0.0; num_blocks * shape.n_kv_heads * anchor_len(shape, kv_type)],
+                keys: Lines::new(0, len / kv_type.per_byte()),
+                values: Lines::new(0, len / kv_type.per_byte()),
+                key_scales: Lines::new(0.0, num_scales),
+                value_scales: Lines::new(0.0, num_scales),
+                anchors: Lines::new(
+                    0.0,
+                    num_blocks * shape.n_kv_heads * anchor_len(shape, kv_type),
+                ),
             },
         };
         Self {

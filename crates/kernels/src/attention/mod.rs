@@ -23,10 +23,10 @@ mod tile;
 use std::ops::Range;
 use std::sync::PoisonError;
 
-use crate::Context;
 use crate::isa::{Isa, LANES, Op, dispatch};
 use crate::matmul::lock;
 use crate::pool::{Grid, Tile};
+use crate::{Context, Lines};
 
 pub use cache::{KvLayer, KvType};
 pub use store::store_kv;
@@ -97,10 +97,10 @@ pub(crate) struct Room {
     queries: Queries,
     work: Work,
     /// States of a split, and of all splits before it.
-    split: Vec<f32>,
-    total: Vec<f32>,
+    split: Lines<f32>,
+    total: Lines<f32>,
     /// A rotated head.
-    row: Vec<f32>,
+    row: Lines<f32>,
 }
 
 impl Room {
@@ -110,16 +110,16 @@ impl Room {
         Self {
             queries: Queries::new(max_head_dim),
             work: Work::new(max_head_dim),
-            split: vec![0.0; states],
-            total: vec![0.0; states],
-            row: vec![0.0; stride],
+            split: Lines::new(0.0, states),
+            total: Lines::new(0.0, states),
+            row: Lines::new(0.0, stride),
         }
     }
 }
 
 /// Room for the states of splits that threads share out, once per [`Context`].
-pub(crate) fn splits_room() -> Vec<f32> {
-    vec![0.0; SPLITS_LEN]
+pub(crate) fn splits_room() -> Lines<f32> {
+    Lines::new(0.0, SPLITS_LEN)
 }
 
 /// Attends each token of a batch to its own sequence's positions up to its own, and writes `out`.
@@ -170,8 +170,8 @@ pub fn attention(
             value_scales,
             anchors,
         } => {
-            let numbers = (keys.as_slice(), values.as_slice());
-            let scales = (key_scales.as_slice(), value_scales.as_slice());
+            let numbers = (&keys[..], &values[..]);
+            let scales = (&key_scales[..], &value_scales[..]);
             if *kv_type == KvType::Q4 {
                 let view = Int8::<2>::new(numbers, scales, anchors);
                 let job = Job {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::cache::stride;
 use super::tile::{Job, MAX_BLOCK, View};
+use crate::Lines;
 use crate::isa::{Isa, LANES};
 
 /// Most queries (token and head) that go over the keys together.
@@ -37,9 +38,9 @@ pub(super) struct Queries {
     pub(super) sequence: u32,
     pub(super) kv_head: usize,
     /// f16 and int4: each query as it is. int8 and int4: at the end, room for a rotated head.
-    pub(super) floats: Vec<f32>,
+    pub(super) floats: Lines<f32>,
     /// int8: each block as `[dim / 4][queries][4]`.
-    pub(super) bytes: Vec<[u8; 4]>,
+    pub(super) bytes: Lines<[u8; 4]>,
     pub(super) factors: [f32; MAX_QUERIES],
     pub(super) offsets: [i32; MAX_QUERIES],
 }
@@ -52,8 +53,8 @@ impl Queries {
             count: 0,
             sequence: 0,
             kv_head: 0,
-            floats: vec![0.0; (MAX_QUERIES + 1) * stride],
-            bytes: vec![[0; 4]; MAX_QUERIES * stride / 4],
+            floats: Lines::new(0.0, (MAX_QUERIES + 1) * stride),
+            bytes: Lines::new([0; 4], MAX_QUERIES * stride / 4),
             factors: [0.0; MAX_QUERIES],
             offsets: [0; MAX_QUERIES],
         }

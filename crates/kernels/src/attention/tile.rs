@@ -21,6 +21,7 @@ use std::ops::Range;
 use super::cache::stride;
 use super::queries::{Queries, Query, block_len, span};
 use super::{AttentionShape, BLOCK_TOKENS, BatchView, HeadTerms};
+use crate::Lines;
 use crate::isa::{Isa, LANES};
 use crate::vector::{exp2, tanh};
 
@@ -111,21 +112,21 @@ pub(super) trait View: Copy + Sync {
 
 /// Room for a tile.
 pub(super) struct Work {
-    pub(super) scores: Vec<[f32; TILE]>,
+    pub(super) scores: Lines<[f32; TILE]>,
     /// int8: `P`, and what one unit of a block's weighs.
-    pub(super) probs: Vec<[u8; TILE]>,
+    pub(super) probs: Lines<[u8; TILE]>,
     pub(super) tops: [[f32; TILE_BLOCKS]; MAX_BLOCK],
     /// f16: weighted values.
-    pub(super) out: Vec<f32>,
+    pub(super) out: Lines<f32>,
 }
 
 impl Work {
     pub(super) fn new(max_head_dim: usize) -> Self {
         Self {
-            scores: vec![[0.0; TILE]; MAX_BLOCK],
-            probs: vec![[0; TILE]; MAX_BLOCK],
+            scores: Lines::new([0.0; TILE], MAX_BLOCK),
+            probs: Lines::new([0; TILE], MAX_BLOCK),
             tops: [[0.0; TILE_BLOCKS]; MAX_BLOCK],
-            out: vec![0.0; MAX_BLOCK * max_head_dim.next_multiple_of(LANES)],
+            out: Lines::new(0.0, MAX_BLOCK * max_head_dim.next_multiple_of(LANES)),
         }
     }
 }

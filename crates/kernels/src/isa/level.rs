@@ -1,6 +1,6 @@
 //! Levels of instructions: their names, which of them a CPU has, and how to run an operation at one.
 
-use super::{Isa, Op};
+use super::{Isa, Op, Tiles};
 
 /// What a CPU can do, ascending. Results are the same bits at every level but [`Level::WasmSimd128`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +17,8 @@ pub enum Level {
     Avx512Vnni,
     /// AVX-512 with VNNI, VBMI and GFNI (Ice Lake, Zen 4 and later): better at codebook types.
     Avx512Gfni,
+    /// AVX-512 with VNNI, VBMI, GFNI and AMX-INT8 (Sapphire Rapids and later): many tokens by tiles.
+    Avx512Amx,
     /// NEON, which every 64-bit Arm has.
     Neon,
     /// NEON with the signed int8 dot product (Armv8.2 and later).
@@ -43,7 +45,7 @@ macro_rules! with_level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512Vnni => $f!(isa::Avx512<true, false>),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512Gfni => $f!(isa::Avx512<true, true>),
+            Level::Avx512Gfni | Level::Avx512Amx => $f!(isa::Avx512<true, true>),
             #[cfg(target_arch = "aarch64")]
             Level::Neon => $f!(isa::Neon),
             #[cfg(target_arch = "aarch64")]
@@ -60,13 +62,14 @@ pub(crate) use with_level;
 
 impl Level {
     /// Every level, ascending within a kind of CPU.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Scalar,
         Self::Avx2,
         Self::Avx2Vnni,
         Self::Avx512,
         Self::Avx512Vnni,
         Self::Avx512Gfni,
+        Self::Avx512Amx,
         Self::Neon,
         Self::NeonDotprod,
         Self::NeonI8mm,
@@ -82,6 +85,7 @@ impl Level {
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512-vnni",
             Self::Avx512Gfni => "avx512-gfni",
+            Self::Avx512Amx => "avx512-amx",
             Self::Neon => "neon",
             Self::NeonDotprod => "neon-dotprod",
             Self::NeonI8mm => "neon-i8mm",
@@ -96,7 +100,12 @@ impl Level {
                 <$token>::get().is_some()
             };
         }
-        with_level!(self, has, false)
+        with_level!(self, has, false) && (self != Self::Avx512Amx || Tiles::get().is_some())
+    }
+
+    /// Leave to use tiles, if the level has them.
+    pub(crate) fn tiles(self) -> Option<Tiles> {
+        Tiles::get().filter(|_| self == Self::Avx512Amx)
     }
 
     /// The level whose bits its results are: the scalar one, or itself where instructions round differently.

@@ -3,7 +3,7 @@
 //! As in ggml, formats of 32 weights take a scale per 32 activations and formats of 256 weights one per
 //! 256. Unlike ggml, scales stay f32. `q = round(x / d)` to even, `d = max|x| / 127`.
 
-use super::bf16;
+use super::{bf16, tiles};
 use crate::Context;
 use crate::isa::{Isa, LANES, Op, dispatch};
 use crate::quant::STEP;
@@ -36,42 +36,48 @@ pub struct Activations {
 pub(super) struct XStep {
     /// int8 values, four in a number.
     pub(super) qs: [i32; STEP / 4],
+    // What a format needs besides lies in one line or two.
     /// Scales: one for each 32, or one in the first place.
     pub(super) d: [f32; 8],
-    /// Minus the sums of `qs` over 32, 16 and 256.
-    pub(super) minus32: [i32; 8],
-    pub(super) minus16: [i32; 16],
+    /// Sums over neighbouring groups of 16 and of 32 as two i16, low and high.
+    pub(super) pairs16: [i32; 8],
+    pub(super) pairs32: [i32; 4],
+    /// Minus the sum of `qs`.
     pub(super) minus256: i32,
-    /// 32 times those over 16: what the bias of Q6_K comes to. A vector of it is one load, where a product
-    /// would be three instructions for each strip.
-    pub(super) minus16x32: [i32; 16],
+    rest_of_line: [i32; 3],
     /// Sums over 32 as floats.
     pub(super) sums32: [f32; 8],
-    /// Sums over neighbouring groups of 32 and of 16 as two i16, low and high.
-    pub(super) pairs32: [i32; 4],
-    pub(super) pairs16: [i32; 8],
+    /// Minus the sums over 16.
+    pub(super) minus16: [i32; 16],
+    /// 32 times those: what the bias of Q6_K comes to. A vector of it is one load, where a product
+    /// would be three instructions for each strip.
+    pub(super) minus16x32: [i32; 16],
+    /// Minus the sums over 32.
+    pub(super) minus32: [i32; 8],
 }
 
 const ZERO: XStep = XStep {
     qs: [0; STEP / 4],
     d: [0.0; 8],
-    minus32: [0; 8],
-    minus16: [0; 16],
-    minus256: 0,
-    minus16x32: [0; 16],
-    sums32: [0.0; 8],
     pairs32: [0; 4],
+    minus256: 0,
+    rest_of_line: [0; 3],
+    minus32: [0; 8],
+    sums32: [0.0; 8],
+    minus16: [0; 16],
+    minus16x32: [0; 16],
     pairs16: [0; 8],
 };
 
 /// Tokens that a step has room for, so that a group of any size that registers hold may begin at any of `m`: what
 /// is computed of those behind the last is not used.
-pub(super) fn padded(m: usize) -> usize {
-    if m == 1 { 1 } else { m + MOST_TOGETHER - 1 }
+pub(super) const fn padded(m: usize) -> usize {
+    match m {
+        1 => 1,
+        ..tiles::MIN_TOKENS => m + 8 - 1,
+        _ => m + LANES - 1,
+    }
 }
-
-/// Tokens of the largest group.
-const MOST_TOGETHER: usize = 8;
 
 /// One int8 form: `[step][token]`. What lies beyond `k` in the last step is zero.
 #[derive(Default)]

@@ -18,13 +18,15 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::activations::{Int8, XStep, padded};
+use super::panels::{Panels, unpack};
 use super::repack::{Repacked, field_bytes, per_block};
-use super::sums::{Source, all_of, each_group, each_sixteen, product};
+use super::sums::{Source, each_group, product};
+use super::tiles::{self, TilePanels, TileSums, make_int8};
 use super::{Task, XKind};
-use crate::Scratch;
-use crate::isa::{self, Isa, LANES, Op, Rows};
+use crate::isa::{self, Isa, LANES, Op, Rows, Tiles};
 use crate::pool::Tile;
 use crate::quant::{Block, CodeShape, Columns, QuantFormat, STEP, Scales, Tables};
+use crate::{Lines, Scratch};
 
 /// One step of sixteen rows.
 #[derive(Clone, Copy)]
@@ -83,34 +85,40 @@ pub(super) const fn x_kind<F: QuantFormat>() -> XKind {
 
 /// A thread's room.
 pub(crate) struct Room {
-    columns: Box<Columns>,
+    columns: Lines<[u8; 64]>,
     strips: Vec<Unpacked>,
     /// Results under way: `[strip][token][row]`.
-    y: Vec<[f32; LANES]>,
+    y: Lines<[f32; LANES]>,
     /// Address of the strip that has been asked for: the one after the last.
     fetched: usize,
     /// Whether one token asks for repacked weights that lie in order.
     asks_alone: bool,
+    tiles: Option<Tiles>,
+    tile_sums: Box<[TileSums; 2]>,
 }
 
 /// What one step of one strip is unpacked to.
-struct Unpacked {
-    scales: Scales,
-    panel: [[u8; 64]; STEP / 4],
+#[repr(align(64))]
+pub(super) struct Unpacked {
+    pub(super) scales: Scales,
+    pub(super) panel: [[u8; 64]; STEP / 4],
 }
 
 impl Room {
-    pub(crate) fn new() -> Self {
+    /// For a level with tiles or without.
+    pub(crate) fn new(tiles: Option<Tiles>) -> Self {
         let strip = |_| Unpacked {
             scales: Scales::new(),
             panel: [[0; 64]; STEP / 4],
         };
         Self {
-            columns: Box::new([[0; 64]; 64]),
+            columns: Lines::new([0; 64], 64),
             strips: (0..STRIPS).map(strip).collect(),
-            y: vec![[0.0; LANES]; STRIPS * padded(TOKENS)],
+            y: Lines::new([0.0; LANES], STRIPS * padded(TOKENS)),
             fetched: 0,
             asks_alone: !isa::streams_alone(),
+            tiles,
+            tile_sums: Box::new([TileSums::ZERO; 2]),
         }
     }
 }
@@ -227,6 +235,7 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
             y,
             fetched,
             asks_alone,
+            ..
         } = &mut *self.room;
         let (here, strip_bytes) = (rows.data().as_ptr().addr(), LANES * self.task.row_bytes);
         // Alone, a token takes lines as fast as they come; several compute too long between them (eight of 1.5B Q4_K_M:
@@ -237,6 +246,7 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
         }
         *fetched = here + strip_bytes;
         let y = &mut y[..padded(m)];
+        let columns = columns.first_chunk_mut().expect("a step's columns");
         clear(isa, y);
         let row_step = STEP / F::BLOCK_LEN * F::BLOCK_BYTES;
         let num_steps = self.task.weight.k.div_ceil(STEP);
@@ -296,6 +306,12 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
         let num_strips = (end - col).div_ceil(self.strip_len());
         let num_steps = self.task.weight.k.div_ceil(STEP);
         clear(isa, &mut self.room.y[..num_strips * padded(m)]);
+        let tiles =
+            if const { I::TOKENS >= 8 && tiles::pays::<F::Shape>() } && m >= tiles::MIN_TOKENS {
+                self.room.tiles
+            } else {
+                None
+            };
         for step in 0..num_steps {
             let is_last = step + 1 == num_steps;
             let len = self.task.len(step);
@@ -310,6 +326,7 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                 let Room {
                     columns, strips, ..
                 } = &mut *self.room;
+                let columns = columns.first_chunk_mut().expect("a step's columns");
                 let Unpacked { scales, panel } = &mut strips[s];
                 let (columns, fields) = match &repacked {
                     Some(repacked) => {
@@ -330,21 +347,43 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                 read_scales::<I, F>(isa, step, len, scales);
                 let source = Packed::<F, false>::new(step, [0, 0], &scales.tables);
                 unpack(isa, &source, len, panel);
+                if tiles.is_some() {
+                    make_int8::<I, F::Shape>(isa, panel);
+                }
             }
-            let Room { strips, y, .. } = &mut *self.room;
-            isa.run(Panels::<F::Shape> {
-                strips: &strips[..num_strips],
-                len,
-                m,
-                x: &x.step(step)[first..],
+            let Room {
+                strips,
                 y,
-                out: if is_last {
-                    Some((place, &mut self.tile))
-                } else {
-                    None
-                },
-                shape: PhantomData,
-            });
+                tile_sums,
+                ..
+            } = &mut *self.room;
+            let (strips, y) = (&strips[..num_strips], &mut y[..]);
+            let x = &x.step(step)[first..];
+            let out = is_last.then_some((place, &mut self.tile));
+            let shape = PhantomData::<F::Shape>;
+            if let Some(tiles) = tiles {
+                isa.run(TilePanels {
+                    tiles,
+                    strips,
+                    len,
+                    m,
+                    x,
+                    y,
+                    sums: tile_sums,
+                    out,
+                    shape,
+                });
+            } else {
+                isa.run(Panels {
+                    strips,
+                    len,
+                    m,
+                    x,
+                    y,
+                    out,
+                    shape,
+                });
+            }
         }
     }
 
@@ -365,7 +404,7 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
 
 /// Where results of some strips and tokens go.
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     first: usize,
     /// Columns of the tile.
     start: usize,
@@ -378,7 +417,13 @@ struct Place {
 impl Place {
     /// Results `y` of `tokens` of strip `s`.
     #[inline(always)]
-    fn write(&self, tile: &mut Tile<'_>, s: usize, tokens: Range<usize>, y: &[[f32; LANES]]) {
+    pub(super) fn write(
+        &self,
+        tile: &mut Tile<'_>,
+        s: usize,
+        tokens: Range<usize>,
+        y: &[[f32; LANES]],
+    ) {
         let from = self.start + s * self.strip_len;
         let len = self.strip_len.min(self.end - from);
         for (i, t) in tokens.enumerate() {
@@ -528,91 +573,5 @@ impl<I: Isa, F: QuantFormat, const ASKS: bool> Source<I> for Packed<'_, F, ASKS>
     #[inline(always)]
     fn whole(&self, isa: I, x: &XStep) -> I::I32 {
         F::whole(isa, self.block(0), self.tables, &x.qs, &x.minus16)
-    }
-}
-
-/// Codes of a panel.
-struct Panel<'a>(&'a [[u8; 64]; STEP / 4]);
-
-impl<I: Isa> Source<I> for Panel<'_> {
-    const SPAN: usize = 32;
-
-    #[inline(always)]
-    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4] {
-        let [a, b, c, d] = self.0[8 * span + 4 * S..]
-            .first_chunk()
-            .expect("a panel holds a step");
-        [
-            isa.load_codes(a),
-            isa.load_codes(b),
-            isa.load_codes(c),
-            isa.load_codes(d),
-        ]
-    }
-
-    fn together(&self, _: I, _: usize) -> [[I::B64; 4]; 4] {
-        unreachable!("codes of a panel are loaded one by one")
-    }
-
-    fn whole(&self, _: I, _: &XStep) -> I::I32 {
-        unreachable!("codes of a panel are loaded one by one")
-    }
-}
-
-#[inline(always)]
-fn unpack<I: Isa, C: Source<I>>(isa: I, source: &C, len: usize, panel: &mut [[u8; 64]; STEP / 4]) {
-    for span in 0..len / C::SPAN {
-        let all = all_of(isa, source, span);
-        macro_rules! store {
-            ($s:literal) => {
-                let codes = match all {
-                    Some(all) => all[$s % 4],
-                    None => source.sixteen::<$s>(isa, span),
-                };
-                let at = span * C::SPAN / 4 + 4 * $s;
-                let out: &mut [[u8; 64]; 4] =
-                    (&mut panel[at..at + 4]).try_into().expect("four columns");
-                for i in 0..4 {
-                    isa.store_codes(codes[i], &mut out[i]);
-                }
-            };
-        }
-        each_sixteen!(C::SPAN, store);
-    }
-}
-
-/// All tokens times all strips' panels; `y` is `[strip][token]`. An operation of its own, so that formats
-/// of one shape share its code.
-struct Panels<'a, 'b, S> {
-    strips: &'a [Unpacked],
-    len: usize,
-    m: usize,
-    /// Tokens, padded.
-    x: &'a [XStep],
-    y: &'a mut [[f32; LANES]],
-    /// After the last step, where sums go. Group by group, so that stores, to lines that are far away, run beside the
-    /// products of the next group.
-    out: Option<(Place, &'a mut Tile<'b>)>,
-    shape: PhantomData<S>,
-}
-
-impl<S: CodeShape> Op for Panels<'_, '_, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn eval<I: Isa>(mut self, isa: I) {
-        for first in (0..self.m).step_by(I::TOKENS) {
-            let m = I::TOKENS.min(self.m - first);
-            for s in 0..self.strips.len() {
-                let strip = &self.strips[s];
-                let y = &mut self.y[s * padded(self.m) + first..];
-                let source = &Panel(&strip.panel);
-                let x = &self.x[first..];
-                each_group::<I, S, _>(isa, source, self.len, &strip.scales, m, x, y);
-                if let Some((place, tile)) = &mut self.out {
-                    place.write(tile, s, first..first + m, y);
-                }
-            }
-        }
     }
 }

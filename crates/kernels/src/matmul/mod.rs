@@ -8,8 +8,10 @@ mod activations;
 mod bf16;
 mod float;
 mod int8;
+mod panels;
 mod repack;
 mod sums;
+mod tiles;
 
 use std::sync::Mutex;
 

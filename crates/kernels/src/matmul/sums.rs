@@ -101,16 +101,9 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     x: &[XStep; T],
     y: &mut [[f32; LANES]; T],
 ) {
-    let mut sums = Sums::<I, T> {
-        sum: [isa.zero(); T],
-        other: isa.zero(),
-        t: [isa.splat(0.0); T],
-        y: [isa.splat(0.0); T],
-    };
+    let mut sums = Sums::<I, T>::new(isa);
     if S::X_BLOCK < STEP {
-        for j in 0..T {
-            sums.y[j] = isa.load(&y[j]);
-        }
+        sums.load(isa, y);
     }
     let whole = const { T == 1 && C::WHOLE && S::GROUP == STEP };
     if whole {
@@ -139,14 +132,10 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     }
     if S::X_BLOCK == STEP {
         // Not before: registers are few.
-        for j in 0..T {
-            sums.y[j] = isa.load(&y[j]);
-        }
+        sums.load(isa, y);
         sums.finish::<S>(isa, x, scales);
     }
-    for j in 0..T {
-        isa.store(sums.y[j], &mut y[j]);
-    }
+    sums.store(isa, y);
 }
 
 /// What will be needed next, and whom to ask for it.
@@ -171,7 +160,7 @@ impl<C> Next<'_, C> {
 }
 
 /// Sums of `T` tokens under way: of a group, of an x block, of the whole row.
-struct Sums<I: Isa, const T: usize> {
+pub(super) struct Sums<I: Isa, const T: usize> {
     sum: [I::I32; T],
     /// With one token every second sixteen goes here: one chain of additions would wait for itself.
     other: I::I32,
@@ -180,6 +169,73 @@ struct Sums<I: Isa, const T: usize> {
 }
 
 impl<I: Isa, const T: usize> Sums<I, T> {
+    #[inline(always)]
+    pub(super) fn new(isa: I) -> Self {
+        Self {
+            sum: [isa.zero(); T],
+            other: isa.zero(),
+            t: [isa.splat(0.0); T],
+            y: [isa.splat(0.0); T],
+        }
+    }
+
+    /// Goes on with the sums of whole rows so far.
+    #[inline(always)]
+    pub(super) fn load(&mut self, isa: I, y: &[[f32; LANES]; T]) {
+        for j in 0..T {
+            self.y[j] = isa.load(&y[j]);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn store(&self, isa: I, y: &mut [[f32; LANES]; T]) {
+        for j in 0..T {
+            isa.store(self.y[j], &mut y[j]);
+        }
+    }
+
+    /// Takes the sums of group `g`, made elsewhere; `biased` if the bias is still in their codes.
+    #[inline(always)]
+    pub(super) fn take<S: CodeShape>(
+        &mut self,
+        isa: I,
+        g: usize,
+        sums: &[[i32; LANES]; T],
+        biased: bool,
+        x: &[XStep; T],
+    ) {
+        if biased {
+            self.start::<S>(isa, g * S::GROUP / 16, x);
+        }
+        for j in 0..T {
+            let sum = isa.load_i32(&sums[j]);
+            self.sum[j] = if biased {
+                isa.add_i32(self.sum[j], sum)
+            } else {
+                sum
+            };
+        }
+    }
+
+    /// Group `g` of a step, of which there are several.
+    #[inline(always)]
+    pub(super) fn group<S: CodeShape>(
+        &mut self,
+        isa: I,
+        g: usize,
+        sums: &[[i32; LANES]; T],
+        biased: bool,
+        x: &[XStep; T],
+        scales: &Scales,
+    ) {
+        self.take::<S>(isa, g, sums, biased, x);
+        self.end_group::<S>(isa, g, x, scales);
+        let per_block = S::X_BLOCK / S::GROUP;
+        if S::X_BLOCK < STEP && (g + 1).is_multiple_of(per_block) {
+            self.end_block(isa, g / per_block, x);
+        }
+    }
+
     /// Adds sixteen weights, the `i`-th of the step; `i` and `P` agree modulo 2 at least, and modulo
     /// the length of a group if that is less than a step.
     #[inline(always)]
@@ -237,11 +293,7 @@ impl<I: Isa, const T: usize> Sums<I, T> {
         if S::GROUP < STEP && (16 * (P + 1)).is_multiple_of(S::GROUP) {
             self.end_group::<S>(isa, 16 * i / S::GROUP, x, scales);
             if S::X_BLOCK < STEP && (16 * (P + 1)).is_multiple_of(S::X_BLOCK) {
-                let block = 16 * i / S::X_BLOCK;
-                for j in 0..T {
-                    self.y[j] = isa.mul_add(self.t[j], isa.splat(x[j].d[block]), self.y[j]);
-                    self.t[j] = isa.splat(0.0);
-                }
+                self.end_block(isa, 16 * i / S::X_BLOCK, x);
             }
         }
     }
@@ -297,29 +349,43 @@ impl<I: Isa, const T: usize> Sums<I, T> {
         }
     }
 
+    /// `y += t * d`: the end of x block `block`, of which a step has several.
+    #[inline(always)]
+    fn end_block(&mut self, isa: I, block: usize, x: &[XStep; T]) {
+        for j in 0..T {
+            self.y[j] = isa.mul_add(self.t[j], isa.splat(x[j].d[block]), self.y[j]);
+            self.t[j] = isa.splat(0.0);
+        }
+    }
+
     /// The end of an x block of a whole step.
     #[inline(always)]
-    fn finish<S: CodeShape>(&mut self, isa: I, x: &[XStep; T], scales: &Scales) {
+    pub(super) fn finish<S: CodeShape>(&mut self, isa: I, x: &[XStep; T], scales: &Scales) {
         if S::GROUP == STEP {
             self.end_group::<S>(isa, 0, x, scales);
         }
         if S::MINS > FLOAT_MINS {
             let num_pairs = STEP / S::MINS / 2;
             let dmin = isa.load(&scales.wm[0]);
-            let mut sum = [isa.zero(); T];
-            for p in 0..num_pairs {
-                let pair = isa.load_i32(&scales.pairs[p]);
-                for j in 0..T {
-                    let x_sums = if S::MINS == 32 {
-                        x[j].pairs32[p]
-                    } else {
-                        x[j].pairs16[p]
-                    };
-                    sum[j] = isa.dot_pairs(sum[j], pair, x_sums);
+            // Eight at a time: sums of more would not fit the registers.
+            for first in (0..T).step_by(8) {
+                let mut sum = [isa.zero(); 8];
+                let num = if T - first < 8 { T - first } else { 8 };
+                for p in 0..num_pairs {
+                    let pair = isa.load_i32(&scales.pairs[p]);
+                    for j in 0..num {
+                        let x_sums = if S::MINS == 32 {
+                            x[first + j].pairs32[p]
+                        } else {
+                            x[first + j].pairs16[p]
+                        };
+                        sum[j] = isa.dot_pairs(sum[j], pair, x_sums);
+                    }
                 }
-            }
-            for j in 0..T {
-                self.t[j] = isa.mul_add(isa.to_f32(sum[j]), dmin, self.t[j]);
+                for j in 0..num {
+                    let t = &mut self.t[first + j];
+                    *t = isa.mul_add(isa.to_f32(sum[j]), dmin, *t);
+                }
             }
         }
         for j in 0..T {
