@@ -61,6 +61,7 @@ impl<'a> Step<'a> {
                 None => None,
             },
             span,
+            next: None,
         }
     }
 }
@@ -238,8 +239,8 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
             ..
         } = &mut *self.room;
         let (here, strip_bytes) = (rows.data().as_ptr().addr(), LANES * self.task.row_bytes);
-        // Alone, a token takes lines as fast as they come; several compute too long between them (eight of 1.5B Q4_K_M:
-        // 149 tokens/s, 116 without asking).
+        // Alone, a token takes lines as fast as they come, on some CPUs; several compute too long between them (eight of
+        // 1.5B Q4_K_M: 149 tokens/s, 116 without asking).
         let asks = *asks_alone || !(const { R && F::IN_ORDER } && m == 1);
         if asks && *fetched != here {
             prefetch(isa, rows.data(), 0, strip_bytes.min(MAX_AT_ONCE));
@@ -261,9 +262,12 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
             let here = step * LANES * row_step;
             let ahead = [distance + here, here];
             let x = &x.step(step)[first..];
-            let stores = F::STORE_COLUMNS || F::WHOLE;
-            let at_once = if R { F::WHOLE && m == 1 } else { stores };
-            if at_once && asks {
+            let at_once = if R {
+                F::WHOLE && !F::WHOLE_ASKS && m == 1
+            } else {
+                F::STORE_COLUMNS || F::WHOLE
+            };
+            if at_once {
                 prefetch(isa, rows.data(), ahead[0], LANES * row_step);
             }
             let (columns, fields) = if let Some(repacked) = &repacked {
@@ -572,6 +576,14 @@ impl<I: Isa, F: QuantFormat, const ASKS: bool> Source<I> for Packed<'_, F, ASKS>
 
     #[inline(always)]
     fn whole(&self, isa: I, x: &XStep) -> I::I32 {
-        F::whole(isa, self.block(0), self.tables, &x.qs, &x.minus16)
+        let block = Block {
+            next: if const { ASKS } {
+                Some(self.ahead[0])
+            } else {
+                None
+            },
+            ..self.block(0)
+        };
+        F::whole(isa, block, self.tables, &x.qs, &x.minus16)
     }
 }

@@ -69,6 +69,7 @@ impl QuantFormat for Q2K {
     }
 
     const WHOLE: bool = true;
+    const WHOLE_ASKS: bool = true;
 
     #[inline(always)]
     fn whole<I: Isa>(
@@ -83,6 +84,7 @@ impl QuantFormat for Q2K {
             let (a, b) = (block.four(isa, 4 + 8 * half), block.four(isa, 8 + 8 * half));
             macro_rules! add {
                 ($s:literal) => {
+                    block.ask(isa, Self::BLOCK_BYTES, 8 * half + $s, 16);
                     let four = if $s % 2 == 0 { a } else { b };
                     let pairs = pair_sums::<I, { $s / 2 }>(isa, four, part(x, 8 * half + $s));
                     let sc = isa.load_i32(&tables[8 * half + $s]);
