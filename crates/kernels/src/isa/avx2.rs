@@ -17,8 +17,7 @@ mod gather;
 
 use std::arch::x86_64::*;
 
-use super::avx512::hidden;
-use super::{Isa, Op, Rows, quantize_each};
+use super::{Isa, Op, Rows, fixed, quantize_each};
 
 /// Proof of AVX2, FMA and F16C, and of VNNI on 256 bits if `VNNI`.
 #[derive(Clone, Copy)]
@@ -341,9 +340,9 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         unsafe {
             let base = rows.data().as_ptr().add(at);
             // Four pointers that the compiler must not take apart: sixteen would not fit the registers.
-            let fourth = hidden(base.add(4 * rows.stride()));
-            let eighth = hidden(fourth.add(4 * rows.stride()));
-            let twelfth = hidden(eighth.add(4 * rows.stride()));
+            let fourth = fixed::hidden(base.add(4 * rows.stride()));
+            let eighth = fixed::hidden(fourth.add(4 * rows.stride()));
+            let twelfth = fixed::hidden(eighth.add(4 * rows.stride()));
             let mut halves = [[_mm256_setzero_si256(); 4]; 2];
             for (h, [first, second]) in [[base, fourth], [eighth, twelfth]].into_iter().enumerate()
             {

@@ -17,7 +17,7 @@ mod quantize;
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Op, Rows, gathered};
+use super::{Isa, Op, Rows, fixed, gathered};
 use crate::quant::codebook::Codebook;
 
 /// Proof of AVX-512 F, BW, DQ, VL, FMA and F16C, of VNNI if `VNNI`, of VBMI and GFNI if `GFNI`, of BF16 if `BF16`.
@@ -78,19 +78,6 @@ unsafe fn pairs<const MAX: u8>(w: __m512i, x: __m512i) -> __m512i {
         let x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
         _mm512_maddubs_epi16(_mm512_abs_epi8(signed), x)
     }
-}
-
-/// The same pointer, in a register, of unknown origin.
-#[allow(
-    clippy::pointers_in_nomem_asm_block,
-    reason = "nothing is read through it there"
-)]
-#[inline(always)]
-pub(super) fn hidden(mut p: *const u8) -> *const u8 {
-    unsafe {
-        core::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags));
-    }
-    p
 }
 
 /// Operations on two vectors that are one instruction.
@@ -259,9 +246,9 @@ impl<const VNNI: bool, const GFNI: bool, const BF16: bool> Isa for Avx512<VNNI, 
         unsafe {
             let base = rows.data().as_ptr().add(at);
             // Four pointers that the compiler must not take apart: sixteen would not fit the registers.
-            let fourth = hidden(base.add(4 * rows.stride()));
-            let eighth = hidden(fourth.add(4 * rows.stride()));
-            let twelfth = hidden(eighth.add(4 * rows.stride()));
+            let fourth = fixed::hidden(base.add(4 * rows.stride()));
+            let eighth = fixed::hidden(fourth.add(4 * rows.stride()));
+            let twelfth = fixed::hidden(eighth.add(4 * rows.stride()));
             let mut a = [_mm512_setzero_si512(); 4];
             for (j, a) in a.iter_mut().enumerate() {
                 // In range: the last row was checked.
@@ -355,6 +342,11 @@ impl<const VNNI: bool, const GFNI: bool, const BF16: bool> Isa for Avx512<VNNI, 
     fn prefetch<T>(self, data: &[T], at: usize) {
         // Prefetching never faults, wherever it points.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(data.as_ptr().wrapping_add(at).cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_here(self, data: &[u8], at: usize) {
+        fixed::prefetch_here(data.as_ptr().wrapping_add(at));
     }
 
     #[inline(always)]

@@ -18,6 +18,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod fixed;
 mod gathered;
 mod level;
 #[cfg(target_arch = "aarch64")]
@@ -145,6 +147,11 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn load_i32(self, x: &[i32; 16]) -> Self::I32;
     /// Asks for the cache line at `data[at]`, which need not exist.
     fn prefetch<T>(self, data: &[T], at: usize);
+    /// The same, between what is written before and after, if the level can; it may cost registers.
+    #[inline(always)]
+    fn prefetch_here(self, data: &[u8], at: usize) {
+        self.prefetch(data, at);
+    }
 
     // -- weight codes: 64 bytes, four of each row -----------------------------------------------
     fn load_codes(self, x: &[u8; 64]) -> Self::B64;

@@ -23,9 +23,9 @@ pub(super) trait Source<I: Isa> {
     fn ahead(&self, _first: bool) -> usize {
         0
     }
-    /// Asks for a share of what will be needed next, after a quarter of a sixteen of a span is computed.
+    /// Asks for a share of what will be needed next, after a quarter of a sixteen of a span is computed for `T` tokens.
     #[inline(always)]
-    fn ask(&self, _: I, _ahead: usize, _span: usize, _quarter: usize) {}
+    fn ask<const T: usize>(&self, _: I, _ahead: usize, _span: usize, _quarter: usize) {}
     /// `Σ (code - BIAS)·q` over a step of a group of its own.
     fn whole(&self, isa: I, x: &XStep) -> I::I32;
 }
@@ -156,7 +156,7 @@ impl<C> Next<'_, C> {
     {
         if (i + 1).is_multiple_of(T) {
             let quarter = 4 * sixteen + (i + 1) / T - 1;
-            self.source.ask(isa, self.ahead, self.span, quarter);
+            self.source.ask::<T>(isa, self.ahead, self.span, quarter);
         }
     }
 }
