@@ -350,6 +350,16 @@ impl<const VNNI: bool, const GFNI: bool, const BF16: bool> Isa for Avx512<VNNI, 
     }
 
     #[inline(always)]
+    fn prefetch_then<'x, 'w, X, W>(
+        self,
+        (data, at): (&[u8], usize),
+        x: &'x X,
+        w: &'w [W],
+    ) -> (&'x X, &'w [W]) {
+        fixed::prefetch_then(data.as_ptr().wrapping_add(at), x, w)
+    }
+
+    #[inline(always)]
     fn load_codes(self, x: &[u8; 64]) -> __m512i {
         unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
     }

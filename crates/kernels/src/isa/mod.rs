@@ -152,6 +152,17 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn prefetch_here(self, data: &[u8], at: usize) {
         self.prefetch(data, at);
     }
+    /// The same, gives `x` and `w` back and, if the level can, has what is read through them read after it.
+    #[inline(always)]
+    fn prefetch_then<'x, 'w, X, W>(
+        self,
+        (data, at): (&[u8], usize),
+        x: &'x X,
+        w: &'w [W],
+    ) -> (&'x X, &'w [W]) {
+        self.prefetch(data, at);
+        (x, w)
+    }
 
     // -- weight codes: 64 bytes, four of each row -----------------------------------------------
     fn load_codes(self, x: &[u8; 64]) -> Self::B64;

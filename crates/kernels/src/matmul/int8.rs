@@ -534,24 +534,31 @@ impl<'a, F: QuantFormat, const ASKS: bool> Packed<'a, F, ASKS> {
 
     /// The block of a span.
     #[inline(always)]
-    fn block(&self, span: usize) -> Block<'_> {
+    fn block(&self, span: usize) -> Block<'a> {
         let spans = F::BLOCK_LEN / F::SPAN;
         self.step.block::<F>(span / spans, span % spans)
     }
 }
 
-impl<I: Isa, F: QuantFormat, const ASKS: bool> Source<I> for Packed<'_, F, ASKS> {
+impl<'a, I: Isa, F: QuantFormat, const ASKS: bool> Source<I> for Packed<'a, F, ASKS> {
+    type Span = Block<'a>;
     const SPAN: usize = F::SPAN;
+    const BYTES: usize = LANES * F::SPAN * F::BLOCK_BYTES / F::BLOCK_LEN;
     const TOGETHER: usize = F::TOGETHER;
 
     #[inline(always)]
-    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4] {
-        F::codes::<I, S>(isa, self.block(span), self.tables)
+    fn span(&self, span: usize) -> Block<'a> {
+        self.block(span)
     }
 
     #[inline(always)]
-    fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4] {
-        F::together(isa, self.block(span), self.tables)
+    fn sixteen<const S: usize>(&self, isa: I, span: Block<'a>) -> [I::B64; 4] {
+        F::codes::<I, S>(isa, span, self.tables)
+    }
+
+    #[inline(always)]
+    fn together(&self, isa: I, span: Block<'a>) -> [[I::B64; 4]; 4] {
+        F::together(isa, span, self.tables)
     }
 
     #[inline(always)]
@@ -560,22 +567,41 @@ impl<I: Isa, F: QuantFormat, const ASKS: bool> Source<I> for Packed<'_, F, ASKS>
     }
 
     #[inline(always)]
-    fn ask<const T: usize>(&self, isa: I, ahead: usize, span: usize, quarter: usize) {
+    fn ask<'x, X, const T: usize>(
+        &self,
+        isa: I,
+        ahead: usize,
+        quarter: usize,
+        mut span: Block<'a>,
+        mut x: &'x X,
+    ) -> (Block<'a>, &'x X) {
         if const { !ASKS } {
-            return;
+            return (span, x);
         }
         // Each line once: what is asked for takes a place among what may be under way, twice as well.
-        let bytes = const { LANES * F::SPAN * F::BLOCK_BYTES / F::BLOCK_LEN };
-        let (lines, quarters) = (bytes.div_ceil(64), F::SPAN / 4);
-        for line in quarter * lines / quarters..(quarter + 1) * lines / quarters {
-            let (data, at) = (self.step.rows.data(), ahead + span * bytes + 64 * line);
-            // Eight tokens have no registers to spare: they lose a quarter by it, fewer gain a twentieth.
-            if T <= 4 {
-                isa.prefetch_here(data, at);
-            } else {
-                isa.prefetch(data, at);
-            }
+        let lines = <Self as Source<I>>::BYTES.div_ceil(64);
+        let quarters = F::SPAN / 4;
+        let (first, end) = (quarter * lines / quarters, (quarter + 1) * lines / quarters);
+        let at = (self.step.rows.data(), ahead + 64 * first);
+        macro_rules! ask {
+            ($i:literal) => {
+                if first + $i < end {
+                    let at = (at.0, at.1 + 64 * $i);
+                    if T == 1 {
+                        isa.prefetch_here(at.0, at.1);
+                    } else if let Some(columns) = span.columns {
+                        let (then, columns) = isa.prefetch_then(at, x, columns);
+                        (x, span.columns) = (then, Some(columns));
+                    } else {
+                        (x, _) = isa.prefetch_then::<_, u8>(at, x, &[]);
+                    }
+                }
+            };
         }
+        const { assert!(LANES * F::BLOCK_BYTES / F::BLOCK_LEN <= 32, "two lines") };
+        ask!(0);
+        ask!(1);
+        (span, x)
     }
 
     const WHOLE: bool = F::WHOLE;

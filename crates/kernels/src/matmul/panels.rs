@@ -12,14 +12,20 @@ use crate::quant::{CodeShape, STEP};
 /// Codes of a panel.
 struct Panel<'a>(&'a [[u8; 64]; STEP / 4]);
 
-impl<I: Isa> Source<I> for Panel<'_> {
+impl<'a, I: Isa> Source<I> for Panel<'a> {
+    type Span = &'a [[u8; 64]; 8];
     const SPAN: usize = 32;
+    const BYTES: usize = 8 * 64;
 
     #[inline(always)]
-    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4] {
-        let [a, b, c, d] = self.0[8 * span + 4 * S..]
-            .first_chunk()
-            .expect("a panel holds a step");
+    fn span(&self, span: usize) -> &'a [[u8; 64]; 8] {
+        let rest = &self.0[8 * span..];
+        rest.first_chunk().expect("a panel holds a step")
+    }
+
+    #[inline(always)]
+    fn sixteen<const S: usize>(&self, isa: I, span: &[[u8; 64]; 8]) -> [I::B64; 4] {
+        let [a, b, c, d] = span[4 * S..].first_chunk().expect("two sixteens");
         [
             isa.load_codes(a),
             isa.load_codes(b),
@@ -28,7 +34,7 @@ impl<I: Isa> Source<I> for Panel<'_> {
         ]
     }
 
-    fn together(&self, _: I, _: usize) -> [[I::B64; 4]; 4] {
+    fn together(&self, _: I, _: &[[u8; 64]; 8]) -> [[I::B64; 4]; 4] {
         unreachable!("codes of a panel are loaded one by one")
     }
 
@@ -45,12 +51,13 @@ pub(super) fn unpack<I: Isa, C: Source<I>>(
     panel: &mut [[u8; 64]; STEP / 4],
 ) {
     for span in 0..len / C::SPAN {
-        let all = all_of(isa, source, span);
+        let here = source.span(span);
+        let all = all_of(isa, source, here);
         macro_rules! store {
             ($s:literal) => {
                 let codes = match all {
                     Some(all) => all[$s % 4],
-                    None => source.sixteen::<$s>(isa, span),
+                    None => source.sixteen::<$s>(isa, here),
                 };
                 let at = span * C::SPAN / 4 + 4 * $s;
                 let out: &mut [[u8; 64]; 4] =

@@ -9,13 +9,18 @@ use crate::quant::{CodeShape, FLOAT_MINS, NO_MINS, STEP, Scales};
 
 /// Where codes come from, 16 weights of 16 rows at a time.
 pub(super) trait Source<I: Isa> {
+    /// Where those of a span lie.
+    type Span: Copy;
     /// Weights of a span: `S` counts sixteens within it.
     const SPAN: usize;
+    /// Bytes that they take, of 16 rows.
+    const BYTES: usize;
     /// Sixteens of a span if they come together: 2 or 4, or else 1.
     const TOGETHER: usize = 1;
-    fn sixteen<const S: usize>(&self, isa: I, span: usize) -> [I::B64; 4];
+    fn span(&self, span: usize) -> Self::Span;
+    fn sixteen<const S: usize>(&self, isa: I, span: Self::Span) -> [I::B64; 4];
     /// All sixteens of a span that come together; with two, both twice.
-    fn together(&self, isa: I, span: usize) -> [[I::B64; 4]; 4];
+    fn together(&self, isa: I, span: Self::Span) -> [[I::B64; 4]; 4];
     /// Whether [`Source::whole`] is the better way for one token.
     const WHOLE: bool = false;
     /// Where what is asked for on the way begins, if the `first` tokens of a step are computed; others ask for nothing new.
@@ -23,9 +28,19 @@ pub(super) trait Source<I: Isa> {
     fn ahead(&self, _first: bool) -> usize {
         0
     }
-    /// Asks for a share of what will be needed next, after a quarter of a sixteen of a span is computed for `T` tokens.
+    /// Asks for a share of the span that begins at `ahead`, after a quarter of a sixteen of `span` is computed for `T`
+    /// tokens `x`. What is given back is the same, to be read from afterwards.
     #[inline(always)]
-    fn ask<const T: usize>(&self, _: I, _ahead: usize, _span: usize, _quarter: usize) {}
+    fn ask<'x, X, const T: usize>(
+        &self,
+        _: I,
+        _ahead: usize,
+        _quarter: usize,
+        span: Self::Span,
+        x: &'x X,
+    ) -> (Self::Span, &'x X) {
+        (span, x)
+    }
     /// `Σ (code - BIAS)·q` over a step of a group of its own.
     fn whole(&self, isa: I, x: &XStep) -> I::I32;
 }
@@ -35,7 +50,7 @@ pub(super) trait Source<I: Isa> {
 pub(super) fn all_of<I: Isa, C: Source<I>>(
     isa: I,
     source: &C,
-    span: usize,
+    span: C::Span,
 ) -> Option<[[I::B64; 4]; 4]> {
     if const { C::TOGETHER > 1 } {
         Some(source.together(isa, span))
@@ -110,22 +125,22 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
         sums.sum[0] = source.whole(isa, &x[0]);
     }
     let num_spans = if whole { 0 } else { len / C::SPAN };
-    let ahead = source.ahead(first);
+    let (ahead, mut x) = (source.ahead(first), x);
     for span in 0..num_spans {
-        let next = Next {
+        let mut here = Here {
             source,
-            ahead,
-            span,
+            span: source.span(span),
+            ahead: ahead + span * C::BYTES,
         };
-        let all = all_of(isa, source, span);
+        let all = all_of(isa, source, here.span);
         macro_rules! add {
             ($s:literal) => {
                 let codes = match all {
                     Some(all) => all[$s % 4],
-                    None => source.sixteen::<$s>(isa, span),
+                    None => source.sixteen::<$s>(isa, here.span),
                 };
                 let sixteen = span * (C::SPAN / 16) + $s;
-                sums.sixteen::<S, C, $s>(isa, codes, sixteen, x, scales, &next);
+                x = sums.sixteen::<S, C, $s>(isa, codes, sixteen, x, scales, &mut here);
             };
         }
         each_sixteen!(C::SPAN, add);
@@ -138,26 +153,28 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     sums.store(isa, y);
 }
 
-/// What will be needed next, and whom to ask for it.
-struct Next<'a, C> {
+/// A span that is being computed, and what will be needed next.
+struct Here<'a, I: Isa, C: Source<I>> {
     source: &'a C,
+    span: C::Span,
     ahead: usize,
-    span: usize,
 }
 
-impl<C> Next<'_, C> {
-    /// After the `i`-th of `4 * T` products of sixteen `sixteen` of the span. A line or two at a time, far from each
-    /// other: where several are asked for in a row, loads wait (Granite Rapids, one core, a loop with as many products:
-    /// one by one 19 GB/s, by two 16, by four 14).
+impl<I: Isa, C: Source<I>> Here<'_, I, C> {
+    /// After the `i`-th of `4 * T` products of sixteen `sixteen`. A line or two at a time, far from each other: where
+    /// several are asked for in a row, loads wait (Granite Rapids, one core, a loop with as many products: one by one
+    /// 19 GB/s, by two 16, by four 14).
     #[inline(always)]
-    fn ask<I: Isa, const T: usize>(&self, isa: I, sixteen: usize, i: usize)
-    where
-        C: Source<I>,
-    {
-        if (i + 1).is_multiple_of(T) {
-            let quarter = 4 * sixteen + (i + 1) / T - 1;
-            self.source.ask::<T>(isa, self.ahead, self.span, quarter);
+    fn ask<'x, X, const T: usize>(&mut self, isa: I, sixteen: usize, i: usize, x: &'x X) -> &'x X {
+        if !(i + 1).is_multiple_of(T) {
+            return x;
         }
+        let quarter = 4 * sixteen + (i + 1) / T - 1;
+        let (span, x) = self
+            .source
+            .ask::<_, T>(isa, self.ahead, quarter, self.span, x);
+        self.span = span;
+        x
     }
 }
 
@@ -239,17 +256,17 @@ impl<I: Isa, const T: usize> Sums<I, T> {
     }
 
     /// Adds sixteen weights, the `i`-th of the step; `i` and `P` agree modulo 2 at least, and modulo
-    /// the length of a group if that is less than a step.
+    /// the length of a group if that is less than a step. Returns `x`, to be read from afterwards.
     #[inline(always)]
-    fn sixteen<S: CodeShape, C: Source<I>, const P: usize>(
+    fn sixteen<'x, S: CodeShape, C: Source<I>, const P: usize>(
         &mut self,
         isa: I,
         codes: [I::B64; 4],
         i: usize,
-        x: &[XStep; T],
+        mut x: &'x [XStep; T],
         scales: &Scales,
-        next: &Next<'_, C>,
-    ) {
+        here: &mut Here<'_, I, C>,
+    ) -> &'x [XStep; T] {
         let starts = if S::GROUP == STEP {
             i == 0
         } else {
@@ -258,46 +275,64 @@ impl<I: Isa, const T: usize> Sums<I, T> {
         if starts {
             self.start::<S>(isa, i, x);
         }
-        let two_chains = T == 1 && S::GROUP > 16;
-        for j in 0..T {
-            let four = x[j].qs[4 * i..]
-                .first_chunk()
-                .expect("a step has 64 numbers");
-            let sum = if two_chains && P % 2 == 1 {
-                &mut self.other
-            } else {
-                &mut self.sum[j]
-            };
-            // Lines are asked for one by one: many in a row keep loads waiting (Granite Rapids: 14 GB/s a core in
-            // fours, 19 one at a time).
-            if const { I::DOTS_ONE_BY_ONE } {
-                for q in 0..4 {
-                    *sum = isa.dot_one(*sum, codes[q], four[q]);
-                    next.ask::<I, T>(isa, P, 4 * j + q);
+        let to_other = T == 1 && S::GROUP > 16 && P % 2 == 1;
+        // A loop with an instruction of assembly in it is not unrolled, and sums would not stay in registers.
+        macro_rules! token {
+            ($j:literal) => {
+                if const { $j < T } {
+                    let j = const { if $j < T { $j } else { 0 } };
+                    let mut sum = if to_other { self.other } else { self.sum[j] };
+                    if const { !I::DOTS_ONE_BY_ONE } {
+                        let four = x[j].qs[4 * i..].first_chunk();
+                        let four = four.expect("a step has 64 numbers");
+                        sum = if S::MAX <= 15 {
+                            isa.dot::<15>(sum, codes, four)
+                        } else if S::MAX <= 31 {
+                            isa.dot::<31>(sum, codes, four)
+                        } else if S::MAX <= 63 {
+                            isa.dot::<63>(sum, codes, four)
+                        } else if S::MAX <= 127 {
+                            isa.dot::<127>(sum, codes, four)
+                        } else {
+                            isa.dot::<255>(sum, codes, four)
+                        };
+                    }
+                    macro_rules! quarter {
+                        ($q:literal) => {
+                            if const { I::DOTS_ONE_BY_ONE } {
+                                sum = isa.dot_one(sum, codes[$q], x[j].qs[4 * i + $q]);
+                            }
+                            x = here.ask::<_, T>(isa, P, 4 * j + $q, x);
+                        };
+                    }
+                    quarter!(0);
+                    quarter!(1);
+                    quarter!(2);
+                    quarter!(3);
+                    if to_other {
+                        self.other = sum;
+                    } else {
+                        self.sum[j] = sum;
+                    }
                 }
-                continue;
-            }
-            *sum = if S::MAX <= 15 {
-                isa.dot::<15>(*sum, codes, four)
-            } else if S::MAX <= 31 {
-                isa.dot::<31>(*sum, codes, four)
-            } else if S::MAX <= 63 {
-                isa.dot::<63>(*sum, codes, four)
-            } else if S::MAX <= 127 {
-                isa.dot::<127>(*sum, codes, four)
-            } else {
-                isa.dot::<255>(*sum, codes, four)
             };
-            for q in 0..4 {
-                next.ask::<I, T>(isa, P, 4 * j + q);
-            }
         }
+        const { assert!(T <= 8, "tokens that are written out below") };
+        token!(0);
+        token!(1);
+        token!(2);
+        token!(3);
+        token!(4);
+        token!(5);
+        token!(6);
+        token!(7);
         if S::GROUP < STEP && (16 * (P + 1)).is_multiple_of(S::GROUP) {
             self.end_group::<S>(isa, 16 * i / S::GROUP, x, scales);
             if S::X_BLOCK < STEP && (16 * (P + 1)).is_multiple_of(S::X_BLOCK) {
                 self.end_block(isa, 16 * i / S::X_BLOCK, x);
             }
         }
+        x
     }
 
     /// A sum starts with what the bias adds to it.
