@@ -38,7 +38,7 @@ pub(crate) use level::{dispatch, streams_alone, with_level};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::{Neon, NeonDotprod, NeonI8mm};
 pub(crate) use scalar::Scalar;
-pub(crate) use tiles::{Ready, Tiles};
+pub(crate) use tiles::{Ready, ReadyForPlanes, Tiles};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(crate) use wasm::Simd128;
 

@@ -41,6 +41,63 @@ impl Tiles {
     }
 }
 
+impl Tiles {
+    /// The same, all of them of 16 rows of 64 bytes.
+    #[inline(always)]
+    pub(crate) fn ready_for_planes(self) -> ReadyForPlanes {
+        load_whole_shapes();
+        ReadyForPlanes(PhantomData)
+    }
+}
+
+/// As [`Ready`].
+pub(crate) struct ReadyForPlanes(PhantomData<*const ()>);
+
+impl Drop for ReadyForPlanes {
+    #[inline(always)]
+    fn drop(&mut self) {
+        release();
+    }
+}
+
+impl ReadyForPlanes {
+    /// Begins sums.
+    #[inline(always)]
+    pub(crate) fn clear(&self) {
+        clear_planes();
+    }
+
+    /// Adds `Σ plane[k / 4][4r + k % 4] * x[i][t][k]` over the `quarter`-th 64 of 256 numbers to the sums `[i][plane][t][r]`,
+    /// `low` and `high` being the planes; all are taken for int8.
+    ///
+    /// # Panics
+    /// If there is no such quarter.
+    #[inline(always)]
+    pub(crate) fn multiply<X>(
+        &self,
+        x: [&[X; LANES]; 2],
+        low: &[[u8; 64]; 64],
+        high: &[[u8; 64]; 64],
+        quarter: usize,
+    ) {
+        const { assert!(size_of::<X>() >= 256, "256 numbers") };
+        assert!(quarter < 4, "a step has four quarters");
+        multiply_planes(
+            x[0].as_ptr().cast::<u8>().wrapping_add(64 * quarter),
+            x[1].as_ptr().cast::<u8>().wrapping_add(64 * quarter),
+            size_of::<X>(),
+            low[16 * quarter..].as_ptr().cast(),
+            high[16 * quarter..].as_ptr().cast(),
+        );
+    }
+
+    /// The sums.
+    #[inline(always)]
+    pub(crate) fn store(&self, out: &mut [[[[i32; LANES]; LANES]; 2]; 2]) {
+        store_planes(out.as_mut_ptr().cast());
+    }
+}
+
 /// Tiles of this thread, until dropped: what they hold is dear to threads that take turns. One at a time.
 pub(crate) struct Ready(PhantomData<*const ()>);
 
@@ -83,6 +140,24 @@ mod instructions {
         false
     }
     pub(super) fn load_shapes() {
+        unreachable!("there is no proof of tiles")
+    }
+    pub(super) fn load_whole_shapes() {
+        unreachable!("there is no proof of tiles")
+    }
+    pub(super) fn clear_planes() {
+        unreachable!("there is no proof of tiles")
+    }
+    pub(super) fn multiply_planes(
+        _: *const u8,
+        _: *const u8,
+        _: usize,
+        _: *const u8,
+        _: *const u8,
+    ) {
+        unreachable!("there is no proof of tiles")
+    }
+    pub(super) fn store_planes(_: *mut u8) {
         unreachable!("there is no proof of tiles")
     }
     pub(super) fn release() {}
@@ -143,6 +218,79 @@ mod instructions {
         row_bytes: [64, 32, 64, 64, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         rows: [16, 16, 8, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     };
+
+    static WHOLE_SHAPES: Shapes = Shapes {
+        palette: 1,
+        start_row: 0,
+        reserved: [0; 14],
+        row_bytes: [64, 64, 64, 64, 64, 64, 64, 64, 0, 0, 0, 0, 0, 0, 0, 0],
+        rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
+    };
+
+    #[inline(always)]
+    pub(super) fn load_whole_shapes() {
+        unsafe {
+            asm!("ldtilecfg [{}]", in(reg) &raw const WHOLE_SHAPES, options(nostack, readonly, preserves_flags));
+        }
+    }
+
+    /// Four sums under way: a product waits three times as long for its sum as for the next product.
+    #[inline(always)]
+    pub(super) fn clear_planes() {
+        unsafe {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                options(nostack, nomem, preserves_flags),
+            )
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn multiply_planes(
+        x: *const u8,
+        more_x: *const u8,
+        x_stride: usize,
+        low: *const u8,
+        high: *const u8,
+    ) {
+        unsafe {
+            asm!(
+                "tileloadd tmm4, [{x} + {x_stride}]",
+                "tileloadd tmm6, [{low} + {row}]",
+                "tdpbssd tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{high} + {row}]",
+                "tdpbssd tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{more_x} + {x_stride}]",
+                "tdpbssd tmm2, tmm5, tmm6",
+                "tdpbssd tmm3, tmm5, tmm7",
+                x = in(reg) x,
+                more_x = in(reg) more_x,
+                x_stride = in(reg) x_stride,
+                low = in(reg) low,
+                high = in(reg) high,
+                row = in(reg) 64_usize,
+                options(nostack, readonly, preserves_flags),
+            )
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn store_planes(out: *mut u8) {
+        unsafe {
+            asm!(
+                "tilestored [{out} + {row}], tmm0",
+                "tilestored [{out} + {row} + 1024], tmm1",
+                "tilestored [{out} + {row} + 2048], tmm2",
+                "tilestored [{out} + {row} + 3072], tmm3",
+                out = in(reg) out,
+                row = in(reg) 64_usize,
+                options(nostack, preserves_flags),
+            )
+        }
+    }
 
     #[inline(always)]
     pub(super) fn load_shapes() {
@@ -213,4 +361,7 @@ mod instructions {
         }
     }
 }
-use instructions::{load_shapes, may_use_tiles, multiply, release};
+use instructions::{
+    clear_planes, load_shapes, load_whole_shapes, may_use_tiles, multiply, multiply_planes,
+    release, store_planes,
+};

@@ -39,12 +39,13 @@ pub(super) struct XStep {
     // What a format needs besides lies in one line or two.
     /// Scales: one for each 32, or one in the first place.
     pub(super) d: [f32; 8],
-    /// Sums over neighbouring groups of 16 and of 32 as two i16, low and high.
-    pub(super) pairs16: [i32; 8],
+    /// Sums over neighbouring groups of 32 as two i16, low and high.
     pub(super) pairs32: [i32; 4],
     /// Minus the sum of `qs`.
     pub(super) minus256: i32,
     rest_of_line: [i32; 3],
+    /// As `pairs32`, of 16.
+    pub(super) pairs16: [i32; 8],
     /// Sums over 32 as floats.
     pub(super) sums32: [f32; 8],
     /// Minus the sums over 16.

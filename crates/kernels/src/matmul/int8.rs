@@ -18,53 +18,16 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::activations::{Int8, XStep, padded};
+use super::packed::{Packed, Step};
 use super::panels::{Panels, unpack};
-use super::repack::{Repacked, field_bytes, per_block};
-use super::sums::{Source, each_group, product};
-use super::tiles::{self, TilePanels, TileSums, make_int8};
+use super::repack::Repacked;
+use super::sums::{each_group, product};
+use super::tiles::{self, PlaneSums, TilePanels, make_int8, make_planes};
 use super::{Task, XKind};
 use crate::isa::{self, Isa, LANES, Op, Rows, Tiles};
 use crate::pool::Tile;
-use crate::quant::{Block, CodeShape, Columns, QuantFormat, STEP, Scales, Tables};
+use crate::quant::{CodeShape, Columns, QuantFormat, STEP, Scales};
 use crate::{Lines, Scratch};
-
-/// One step of sixteen rows.
-#[derive(Clone, Copy)]
-struct Step<'a> {
-    rows: &'a Rows<'a>,
-    /// Where it begins in each row.
-    at: usize,
-    /// Its columns, unless they are to be made as they are used.
-    columns: Option<&'a [[u8; 64]]>,
-    /// Of repacked rows, what is in no column.
-    fields: Option<&'a [u8]>,
-}
-
-impl<'a> Step<'a> {
-    /// Block `b` of it.
-    #[inline(always)]
-    fn block<F: QuantFormat>(&self, b: usize, span: usize) -> Block<'a> {
-        let per_block = match self.fields {
-            Some(_) => per_block::<F>(),
-            None => 4 * F::PIECES.len(),
-        };
-        Block {
-            rows: self.rows,
-            at: self.at + b * F::BLOCK_BYTES,
-            columns: match self.columns {
-                Some(columns) => Some(&columns[b * per_block..][..per_block]),
-                None => None,
-            },
-            pieces: F::PIECES,
-            fields: match self.fields {
-                Some(fields) => Some(&fields[b * field_bytes::<F>()..][..field_bytes::<F>()]),
-                None => None,
-            },
-            span,
-            next: None,
-        }
-    }
-}
 
 /// Up to this many tokens meet codes in registers.
 pub(super) const FEW_TOKENS: usize = 32;
@@ -95,7 +58,7 @@ pub(crate) struct Room {
     /// Whether one token asks for repacked weights that lie in order.
     asks_alone: bool,
     tiles: Option<Tiles>,
-    tile_sums: Box<[TileSums; 2]>,
+    tile_sums: Box<PlaneSums>,
 }
 
 /// What one step of one strip is unpacked to.
@@ -103,6 +66,8 @@ pub(crate) struct Room {
 pub(super) struct Unpacked {
     pub(super) scales: Scales,
     pub(super) panel: [[u8; 64]; STEP / 4],
+    /// For tiles, of formats with whole scales: see [`make_planes`](super::tiles::make_planes).
+    pub(super) high: [[u8; 64]; STEP / 4],
 }
 
 impl Room {
@@ -111,6 +76,7 @@ impl Room {
         let strip = |_| Unpacked {
             scales: Scales::new(),
             panel: [[0; 64]; STEP / 4],
+            high: [[0; 64]; STEP / 4],
         };
         Self {
             columns: Lines::new([0; 64], 64),
@@ -119,7 +85,7 @@ impl Room {
             fetched: 0,
             asks_alone: !isa::streams_alone(),
             tiles,
-            tile_sums: Box::new([TileSums::ZERO; 2]),
+            tile_sums: Box::new(PlaneSums::ZERO),
         }
     }
 }
@@ -331,7 +297,11 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                     columns, strips, ..
                 } = &mut *self.room;
                 let columns = columns.first_chunk_mut().expect("a step's columns");
-                let Unpacked { scales, panel } = &mut strips[s];
+                let Unpacked {
+                    scales,
+                    panel,
+                    high,
+                } = &mut strips[s];
                 let (columns, fields) = match &repacked {
                     Some(repacked) => {
                         let (columns, fields) = repacked.step(step);
@@ -352,7 +322,11 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                 let source = Packed::<F, false>::new(step, [0, 0], &scales.tables);
                 unpack(isa, &source, len, panel);
                 if tiles.is_some() {
-                    make_int8::<I, F::Shape>(isa, panel);
+                    if F::Shape::WHOLE_SCALES {
+                        make_planes(isa, scales, panel, high);
+                    } else {
+                        make_int8::<I, F::Shape>(isa, panel);
+                    }
                 }
             }
             let Room {
@@ -373,7 +347,7 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                     m,
                     x,
                     y,
-                    sums: tile_sums,
+                    sums: &mut tile_sums.0,
                     out,
                     shape,
                 });
@@ -509,113 +483,5 @@ fn read_scales<I: Isa, F: QuantFormat>(isa: I, step: &Step<'_>, len: usize, scal
     for b in 0..len / F::BLOCK_LEN {
         let block = step.block::<F>(b, 0);
         F::scales(isa, block, b * F::BLOCK_LEN / F::Shape::GROUP, scales);
-    }
-}
-
-/// Codes still in their blocks.
-struct Packed<'a, F, const ASKS: bool> {
-    step: &'a Step<'a>,
-    tables: &'a Tables,
-    /// See [`products`].
-    ahead: [usize; 2],
-    format: PhantomData<F>,
-}
-
-impl<'a, F: QuantFormat, const ASKS: bool> Packed<'a, F, ASKS> {
-    #[inline(always)]
-    fn new(step: &'a Step<'a>, ahead: [usize; 2], tables: &'a Tables) -> Self {
-        Self {
-            step,
-            tables,
-            ahead,
-            format: PhantomData,
-        }
-    }
-
-    /// The block of a span.
-    #[inline(always)]
-    fn block(&self, span: usize) -> Block<'a> {
-        let spans = F::BLOCK_LEN / F::SPAN;
-        self.step.block::<F>(span / spans, span % spans)
-    }
-}
-
-impl<'a, I: Isa, F: QuantFormat, const ASKS: bool> Source<I> for Packed<'a, F, ASKS> {
-    type Span = Block<'a>;
-    const SPAN: usize = F::SPAN;
-    const BYTES: usize = LANES * F::SPAN * F::BLOCK_BYTES / F::BLOCK_LEN;
-    const TOGETHER: usize = F::TOGETHER;
-
-    #[inline(always)]
-    fn span(&self, span: usize) -> Block<'a> {
-        self.block(span)
-    }
-
-    #[inline(always)]
-    fn sixteen<const S: usize>(&self, isa: I, span: Block<'a>) -> [I::B64; 4] {
-        F::codes::<I, S>(isa, span, self.tables)
-    }
-
-    #[inline(always)]
-    fn together(&self, isa: I, span: Block<'a>) -> [[I::B64; 4]; 4] {
-        F::together(isa, span, self.tables)
-    }
-
-    #[inline(always)]
-    fn ahead(&self, first: bool) -> usize {
-        self.ahead[usize::from(!first)]
-    }
-
-    #[inline(always)]
-    fn ask<'x, X, const T: usize>(
-        &self,
-        isa: I,
-        ahead: usize,
-        quarter: usize,
-        mut span: Block<'a>,
-        mut x: &'x X,
-    ) -> (Block<'a>, &'x X) {
-        if const { !ASKS } {
-            return (span, x);
-        }
-        // Each line once: what is asked for takes a place among what may be under way, twice as well.
-        let lines = <Self as Source<I>>::BYTES.div_ceil(64);
-        let quarters = F::SPAN / 4;
-        let (first, end) = (quarter * lines / quarters, (quarter + 1) * lines / quarters);
-        let at = (self.step.rows.data(), ahead + 64 * first);
-        macro_rules! ask {
-            ($i:literal) => {
-                if first + $i < end {
-                    let at = (at.0, at.1 + 64 * $i);
-                    if T == 1 {
-                        isa.prefetch_here(at.0, at.1);
-                    } else if let Some(columns) = span.columns {
-                        let (then, columns) = isa.prefetch_then(at, x, columns);
-                        (x, span.columns) = (then, Some(columns));
-                    } else {
-                        (x, _) = isa.prefetch_then::<_, u8>(at, x, &[]);
-                    }
-                }
-            };
-        }
-        const { assert!(LANES * F::BLOCK_BYTES / F::BLOCK_LEN <= 32, "two lines") };
-        ask!(0);
-        ask!(1);
-        (span, x)
-    }
-
-    const WHOLE: bool = F::WHOLE;
-
-    #[inline(always)]
-    fn whole(&self, isa: I, x: &XStep) -> I::I32 {
-        let block = Block {
-            next: if const { ASKS } {
-                Some(self.ahead[0])
-            } else {
-                None
-            },
-            ..self.block(0)
-        };
-        F::whole(isa, block, self.tables, &x.qs, &x.minus16)
     }
 }

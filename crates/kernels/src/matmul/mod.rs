@@ -8,6 +8,7 @@ mod activations;
 mod bf16;
 mod float;
 mod int8;
+mod packed;
 mod panels;
 mod repack;
 mod sums;

@@ -45,6 +45,25 @@ pub(super) trait Source<I: Isa> {
     fn whole(&self, isa: I, x: &XStep) -> I::I32;
 }
 
+/// The end of a step with whole scales and whole minimums of 32: `y += dx * (d * total + dmin * Σ m·Σq)`, as
+/// [`Sums::finish`] has it.
+#[inline(always)]
+pub(super) fn finish_total<I: Isa>(
+    isa: I,
+    total: I::I32,
+    x: &XStep,
+    scales: &Scales,
+    y: &mut [f32; LANES],
+) {
+    let t = isa.mul(isa.to_f32(total), isa.load(&scales.d));
+    let mut sum = isa.zero();
+    for p in 0..STEP / 64 {
+        sum = isa.dot_pairs(sum, isa.load_i32(&scales.pairs[p]), x.pairs32[p]);
+    }
+    let t = isa.mul_add(isa.to_f32(sum), isa.load(&scales.wm[0]), t);
+    isa.store(isa.mul_add(t, isa.splat(x.d[0]), isa.load(y)), y);
+}
+
 /// All sixteens of a span if they come together.
 #[inline(always)]
 pub(super) fn all_of<I: Isa, C: Source<I>>(
@@ -124,26 +143,35 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     if whole {
         sums.sum[0] = source.whole(isa, &x[0]);
     }
+    // Blocks of 256 make whole steps.
+    let len = if S::WHOLE_SCALES { STEP } else { len };
     let num_spans = if whole { 0 } else { len / C::SPAN };
     let (ahead, mut x) = (source.ahead(first), x);
-    for span in 0..num_spans {
-        let mut here = Here {
-            source,
-            span: source.span(span),
-            ahead: ahead + span * C::BYTES,
-        };
-        let all = all_of(isa, source, here.span);
-        macro_rules! add {
-            ($s:literal) => {
-                let codes = match all {
-                    Some(all) => all[$s % 4],
-                    None => source.sixteen::<$s>(isa, here.span),
-                };
-                let sixteen = span * (C::SPAN / 16) + $s;
-                x = sums.sixteen::<S, C, $s>(isa, codes, sixteen, x, scales, &mut here);
-            };
+    // Halves in loops of their own: within one, sums would be moved about in each turn.
+    let parts = if S::WHOLE_SCALES { 2 } else { 1 };
+    for part in 0..parts {
+        if part > 0 {
+            (sums.half, sums.t) = (sums.t, [isa.splat(0.0); T]);
         }
-        each_sixteen!(C::SPAN, add);
+        for span in part * num_spans / parts..(part + 1) * num_spans / parts {
+            let mut here = Here {
+                source,
+                span: source.span(span),
+                ahead: ahead + span * C::BYTES,
+            };
+            let all = all_of(isa, source, here.span);
+            macro_rules! add {
+                ($s:literal) => {
+                    let codes = match all {
+                        Some(all) => all[$s % 4],
+                        None => source.sixteen::<$s>(isa, here.span),
+                    };
+                    let sixteen = span * (C::SPAN / 16) + $s;
+                    x = sums.sixteen::<S, C, $s>(isa, codes, sixteen, x, scales, &mut here);
+                };
+            }
+            each_sixteen!(C::SPAN, add);
+        }
     }
     if S::X_BLOCK == STEP {
         // Not before: registers are few.
@@ -184,6 +212,8 @@ pub(super) struct Sums<I: Isa, const T: usize> {
     /// With one token every second sixteen goes here: one chain of additions would wait for itself.
     other: I::I32,
     t: [I::F32; T],
+    /// With whole scales, the first half of a step.
+    half: [I::F32; T],
     y: [I::F32; T],
 }
 
@@ -194,6 +224,7 @@ impl<I: Isa, const T: usize> Sums<I, T> {
             sum: [isa.zero(); T],
             other: isa.zero(),
             t: [isa.splat(0.0); T],
+            half: [isa.splat(0.0); T],
             y: [isa.splat(0.0); T],
         }
     }
@@ -400,6 +431,12 @@ impl<I: Isa, const T: usize> Sums<I, T> {
     pub(super) fn finish<S: CodeShape>(&mut self, isa: I, x: &[XStep; T], scales: &Scales) {
         if S::GROUP == STEP {
             self.end_group::<S>(isa, 0, x, scales);
+        }
+        if S::WHOLE_SCALES {
+            let d = isa.load(&scales.d);
+            for j in 0..T {
+                self.t[j] = isa.mul(isa.add(self.half[j], self.t[j]), d);
+            }
         }
         if S::MINS > FLOAT_MINS {
             let num_pairs = STEP / S::MINS / 2;

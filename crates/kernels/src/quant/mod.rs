@@ -12,6 +12,7 @@
 //! t = 0
 //! for each group g of the x block:   t = fma(ws[g], Σ (code - BIAS)·q, t)
 //!                                    with float minimums:  t = fma(wm[g], Σ q, t)
+//! with whole scales (sc, and one d for 256 weights):       t = d * Σ_g sc[g]·Σ (code - BIAS)·q
 //! with whole minimums (m, and one dmin for 256 weights):   t = fma(dmin, Σ_g m[g]·Σ q, t)
 //! y = fma(t, dx, y)
 //! ```
@@ -63,6 +64,8 @@ pub(crate) type Columns = [[u8; 64]; 64];
 /// Scales and minimums of a step for 16 rows: `[group][row]`.
 pub(crate) struct Scales {
     pub(crate) ws: [[f32; LANES]; 16],
+    /// What whole scales are multiplied with.
+    pub(crate) d: [f32; LANES],
     /// Float minimums; or, with whole ones, `-dmin` in the first place.
     pub(crate) wm: [[f32; LANES]; 8],
     /// Whole minimums of two neighbouring groups as i16, low and high.
@@ -77,6 +80,7 @@ impl Scales {
     pub(crate) fn new() -> Self {
         Self {
             ws: [[0.0; LANES]; 16],
+            d: [0.0; LANES],
             wm: [[0.0; LANES]; 8],
             pairs: [[0; LANES]; 8],
             tables: [[0; LANES]; 32],
@@ -102,6 +106,24 @@ pub(crate) trait CodeShape: 'static {
     const MAX: u8;
     /// What to subtract from a code; 0 if there are minimums.
     const BIAS: u8;
+    /// Whether scales are whole numbers of 6 bits: groups of 32, codes up to 15. Half a step's sum of them is exact
+    /// as an f32 then (`4 * 63 * 32 * 15 * 127 < 2^24`), and that of all rounds once.
+    const WHOLE_SCALES: bool = false;
+}
+
+/// A [`CodeShape`] with whole scales.
+pub(crate) struct WholeScales<S>(std::marker::PhantomData<S>);
+
+impl<S: CodeShape> CodeShape for WholeScales<S> {
+    const GROUP: usize = S::GROUP;
+    const X_BLOCK: usize = S::X_BLOCK;
+    const MINS: usize = S::MINS;
+    const MAX: u8 = S::MAX;
+    const BIAS: u8 = S::BIAS;
+    const WHOLE_SCALES: bool = {
+        assert!(S::GROUP == 32 && S::X_BLOCK == STEP && S::MAX <= 15);
+        true
+    };
 }
 
 /// A [`CodeShape`] by its five numbers, in that order.

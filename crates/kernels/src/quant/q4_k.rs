@@ -1,18 +1,25 @@
 //! Q4_K: 256 weights in 144 bytes; each 32 have a 6-bit scale and minimum: `w = d*sc * q - dmin*m`.
 
-use super::{Block, QuantFormat, Scales, Shape, Tables, byte, masked, shifted};
+use super::{Block, QuantFormat, Scales, Shape, Tables, WholeScales, byte, masked, shifted};
 use crate::isa::Isa;
 
 pub(crate) struct Q4K;
 
 /// Scales and minimums of Q4_K and Q5_K, whose first 16 bytes (the first four columns) are the same: d
 /// and dmin, then of the 6-bit numbers the first four scales, the first four minimums, and the low
-/// nibbles of the other eight, whose high pairs lie above the first eight.
+/// nibbles of the other eight, whose high pairs lie above the first eight. `WHOLE`: scales are left whole.
 #[inline(always)]
-pub(super) fn scales_and_mins<I: Isa>(isa: I, block: Block<'_>, out: &mut Scales) {
+pub(super) fn scales_and_mins<I: Isa, const WHOLE: bool>(
+    isa: I,
+    block: Block<'_>,
+    out: &mut Scales,
+) {
     let [both, sc, m, more] = block.four_words(isa, 0);
     let d = isa.low_f16(both);
     isa.store(isa.sub(isa.splat(0.0), isa.high_f16(both)), &mut out.wm[0]);
+    if WHOLE {
+        isa.store(d, &mut out.d);
+    }
     // Four numbers at a time, one in each byte.
     let (six, low, pair) = (
         isa.splat_i32(0x3f3f_3f3f),
@@ -30,7 +37,8 @@ pub(super) fn scales_and_mins<I: Isa>(isa: I, block: Block<'_>, out: &mut Scales
     for (half, sc) in [isa.and_i32(sc, six), high_sc].into_iter().enumerate() {
         for j in 0..4 {
             let sc = isa.to_f32(byte(isa, sc, j));
-            isa.store(isa.mul(d, sc), &mut out.ws[4 * half + j]);
+            let ws = if WHOLE { sc } else { isa.mul(d, sc) };
+            isa.store(ws, &mut out.ws[4 * half + j]);
         }
     }
     for (half, m) in [isa.and_i32(m, six), high_m].into_iter().enumerate() {
@@ -51,7 +59,7 @@ impl QuantFormat for Q4K {
     const NAME: &'static str = "q4_k";
     const BLOCK_LEN: usize = 256;
     const BLOCK_BYTES: usize = 144;
-    type Shape = Shape<32, 256, 32, 15, 0>;
+    type Shape = WholeScales<Shape<32, 256, 32, 15, 0>>;
     const SPAN: usize = 64;
     const PIECES: &'static [usize] = &[0, 16, 32, 48, 64, 80, 96, 112, 128];
     const IN_ORDER: bool = true;
@@ -69,6 +77,6 @@ impl QuantFormat for Q4K {
 
     #[inline(always)]
     fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
-        scales_and_mins(isa, block, out);
+        scales_and_mins::<I, true>(isa, block, out);
     }
 }

@@ -37,7 +37,7 @@ impl QuantFormat for Q5K {
 
     #[inline(always)]
     fn scales<I: Isa>(isa: I, block: Block<'_>, _: usize, out: &mut Scales) {
-        scales_and_mins(isa, block, out);
+        scales_and_mins::<I, false>(isa, block, out);
     }
 }
 

@@ -223,6 +223,53 @@ fn every_scale_of_eight_bits_is_read_as_it_is() {
 }
 
 #[test]
+fn whole_scales_are_summed_exactly_and_rounded_once() {
+    // Sums up to 30 million, where an f32 holds only even numbers.
+    let (n, k, m) = (48, 256, 40);
+    let mut random = Random(17);
+    let mut data = Vec::new();
+    let mut rows = Vec::new();
+    for _ in 0..n {
+        let sc: Vec<u8> = (0..8).map(|_| 62 + random.next() as u8 % 2).collect();
+        let codes: Vec<u8> = (0..k).map(|_| 14 + random.next() as u8 % 2).collect();
+        // d = 1, dmin = 0, then 6-bit scales, all minimums being 0.
+        data.extend([0x00, 0x3c, 0, 0]);
+        data.extend((0..4).map(|j| sc[j] | (sc[j + 4] >> 4) << 6));
+        data.extend([0; 4]);
+        data.extend((4..8).map(|j| sc[j] & 15));
+        let pairs = codes
+            .chunks(64)
+            .flat_map(|c| (0..32).map(|i| (c[i], c[i + 32])));
+        data.extend(pairs.map(|(low, high)| low | high << 4));
+        rows.push((sc, codes));
+    }
+    let x: Vec<f32> = (0..m * k)
+        .map(|i| {
+            if i % k == 0 {
+                127.0
+            } else {
+                126.0 + (random.next() % 2) as f32
+            }
+        })
+        .collect();
+    let total = |i: usize| -> i64 {
+        let ((sc, codes), x) = (&rows[i % n], &x[i / n * k..][..k]);
+        let terms = codes.iter().zip(x).enumerate();
+        terms
+            .map(|(j, (&code, &x))| i64::from(sc[j / 32]) * i64::from(code) * x as i64)
+            .sum()
+    };
+    assert!((0..m * n).any(|i| total(i) as f32 as i64 != total(i)));
+    for level in Level::available() {
+        for step in [1, 2, 8, m] {
+            let y = product(level, 1, DType::Q4_K, (&data, n, k), &x, step);
+            let differs = (0..m * n).position(|i| y[i] != total(i) as f32);
+            assert_eq!(differs, None, "{} step={step}", level.name());
+        }
+    }
+}
+
+#[test]
 fn several_products_of_one_input_run_as_one_job() {
     let context = Context::new(
         Level::best(),
