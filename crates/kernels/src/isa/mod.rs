@@ -138,6 +138,11 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn xor_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// Wrapping.
     fn mul_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Each row's four bytes times its number, if no product is above 255.
+    #[inline(always)]
+    fn mul_codes(self, codes: Self::B64, by: Self::I32) -> Self::B64 {
+        self.as_bytes(self.mul_i32(self.as_words(codes), by))
+    }
     fn shl_i32<const N: u32>(self, a: Self::I32) -> Self::I32;
     /// Shifts in zeros.
     fn shr_i32<const N: u32>(self, a: Self::I32) -> Self::I32;

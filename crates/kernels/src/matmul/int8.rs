@@ -22,7 +22,7 @@ use super::packed::{Packed, Step};
 use super::panels::{Panels, unpack};
 use super::repack::Repacked;
 use super::sums::{each_group, product};
-use super::tiles::{self, PlaneSums, TilePanels, make_int8, make_planes};
+use super::tiles::{self, PlaneSums, TilePanels, make_int8, unpack_planes};
 use super::{Task, XKind};
 use crate::isa::{self, Isa, LANES, Op, Rows, Tiles};
 use crate::pool::Tile;
@@ -66,7 +66,7 @@ pub(crate) struct Room {
 pub(super) struct Unpacked {
     pub(super) scales: Scales,
     pub(super) panel: [[u8; 64]; STEP / 4],
-    /// For tiles, of formats with whole scales: see [`make_planes`](super::tiles::make_planes).
+    /// For tiles, of formats with whole scales: see [`unpack_planes`].
     pub(super) high: [[u8; 64]; STEP / 4],
 }
 
@@ -320,13 +320,13 @@ impl<'a, F: QuantFormat, const R: bool> TileOp<'a, F, R> {
                 };
                 read_scales::<I, F>(isa, step, len, scales);
                 let source = Packed::<F, false>::new(step, [0, 0], &scales.tables);
+                if F::Shape::WHOLE_SCALES && tiles.is_some() {
+                    unpack_planes(isa, &source, scales, panel, high);
+                    continue;
+                }
                 unpack(isa, &source, len, panel);
                 if tiles.is_some() {
-                    if F::Shape::WHOLE_SCALES {
-                        make_planes(isa, scales, panel, high);
-                    } else {
-                        make_int8::<I, F::Shape>(isa, panel);
-                    }
+                    make_int8::<I, F::Shape>(isa, panel);
                 }
             }
             let Room {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::activations::{XStep, padded};
 use super::int8::{Place, Unpacked};
-use super::sums::{Sums, finish_total};
+use super::sums::{Source, Sums, each_sixteen, finish_total};
 use crate::isa::{Isa, LANES, Op, Ready, ReadyForPlanes, Tiles};
 use crate::pool::Tile;
 use crate::quant::{CodeShape, STEP, Scales};
@@ -13,7 +13,7 @@ use crate::quant::{CodeShape, STEP, Scales};
 pub(super) const MIN_TOKENS: usize = 12;
 
 /// Whether tiles are faster than vectors: sums must be stored and loaded for each group, which groups of 16 are too
-/// small for (Q6_K, 256 tokens: 235 GMAC/s a core, without 230; Q4_K 369, 295; Q3_K 760, 302).
+/// small for (Q6_K, 256 tokens: 235 GMAC/s a core, without 230; Q4_0 356, 242; Q3_K 760, 302).
 pub(super) const fn pays<S: CodeShape>() -> bool {
     S::GROUP >= 32
 }
@@ -32,22 +32,30 @@ impl PlaneSums {
 /// Codes times whole scales in two planes of int8, `code * sc = low + 8 * high`: sums of all groups of a step are one
 /// then, and need storing once. (Storing a tile takes twice as long as a product of it.)
 #[inline(always)]
-pub(super) fn make_planes<I: Isa>(
+pub(super) fn unpack_planes<I: Isa, C: Source<I>>(
     isa: I,
+    source: &C,
     scales: &Scales,
-    panel: &mut [[u8; 64]; STEP / 4],
+    low: &mut [[u8; 64]; STEP / 4],
     high: &mut [[u8; 64]; STEP / 4],
 ) {
-    for g in 0..STEP / 32 {
-        let sc = isa.to_i32(isa.load(&scales.ws[g]));
-        let low_sc = isa.and_i32(sc, isa.splat_i32(7));
-        let high_sc = isa.shr_i32::<3>(sc);
-        for at in 8 * g..8 * g + 8 {
-            // Four codes up to 15 times up to 7 each: no byte reaches the next.
-            let codes = isa.as_words(isa.load_codes(&panel[at]));
-            isa.store_codes(isa.as_bytes(isa.mul_i32(codes, low_sc)), &mut panel[at]);
-            isa.store_codes(isa.as_bytes(isa.mul_i32(codes, high_sc)), &mut high[at]);
+    for span in 0..STEP / C::SPAN {
+        let here = source.span(span);
+        macro_rules! unpack {
+            ($s:literal) => {
+                let codes = source.sixteen::<$s>(isa, here);
+                let at = span * C::SPAN / 4 + 4 * $s;
+                let sc = isa.to_i32(isa.load(&scales.ws[at / 8]));
+                let low_sc = isa.and_i32(sc, isa.splat_i32(7));
+                let high_sc = isa.shr_i32::<3>(sc);
+                for i in 0..4 {
+                    // Up to 15 times 7.
+                    isa.store_codes(isa.mul_codes(codes[i], low_sc), &mut low[at + i]);
+                    isa.store_codes(isa.mul_codes(codes[i], high_sc), &mut high[at + i]);
+                }
+            };
         }
+        each_sixteen!(C::SPAN, unpack);
     }
 }
 
