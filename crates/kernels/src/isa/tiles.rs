@@ -4,9 +4,10 @@
 //! tile is columns of a panel as they lie: four codes of each of 16 rows. (Intel, *Architecture Instruction Set
 //! Extensions Programming Reference*, chapter 3; Linux, `Documentation/arch/x86/xstate.rst`.)
 //!
-//! Soundness: a [`Tiles`] exists only if the CPU has the instructions and the system lets this process use them. What
-//! the registers' shapes are is the same for everybody, so instructions touch what the arrays that [`Ready::dot`]
-//! borrows have been checked to hold. Without shapes, on a thread that let them go, the instructions fault.
+//! Soundness: a [`Tiles`] exists only if the CPU has the instructions and the system lets this process use them. Registers
+//! have the shapes of [`Ready`] or of [`ReadyForPlanes`] while one of these exists on a thread, so instructions touch what
+//! the arrays that it borrows have been checked to hold. A thread has one at a time: each is made where the products of
+//! some panels begin and dropped where they end. Without shapes the instructions fault.
 
 #![allow(
     unsafe_code,
