@@ -40,9 +40,7 @@ impl Tiles {
         load_shapes();
         Ready(PhantomData)
     }
-}
 
-impl Tiles {
     /// The same, all of them of 16 rows of 64 bytes.
     #[inline(always)]
     pub(crate) fn ready_for_planes(self) -> ReadyForPlanes {
@@ -235,7 +233,6 @@ mod instructions {
         }
     }
 
-    /// Four sums under way: a product waits three times as long for its sum as for the next product.
     #[inline(always)]
     pub(super) fn clear_planes() {
         unsafe {
@@ -249,6 +246,7 @@ mod instructions {
         }
     }
 
+    /// Four sums under way: a product waits three times as long for its sum as for the next product.
     #[inline(always)]
     pub(super) fn multiply_planes(
         x: *const u8,
