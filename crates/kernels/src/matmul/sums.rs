@@ -5,7 +5,7 @@
 
 use super::activations::XStep;
 use crate::isa::{Isa, LANES};
-use crate::quant::{CodeShape, FLOAT_MINS, NO_MINS, STEP, Scales};
+use crate::quant::{CodeShape, Columns, FLOAT_MINS, NO_MINS, STEP, Scales};
 
 /// Where codes come from, 16 weights of 16 rows at a time.
 pub(super) trait Source<I: Isa> {
@@ -181,6 +181,56 @@ pub(super) fn product<I: Isa, S: CodeShape, C: Source<I>, const T: usize>(
     sums.store(isa, y);
 }
 
+/// One step of `T` tokens and two strips, from their panels: an activation, broadcast once, meets codes of both.
+#[inline(always)]
+pub(super) fn product_of_two<I: Isa, S: CodeShape, const T: usize>(
+    isa: I,
+    panels: [&Columns; 2],
+    len: usize,
+    scales: [&Scales; 2],
+    x: &[XStep; T],
+    [y0, y1]: [&mut [[f32; LANES]; T]; 2],
+) {
+    let (mut a, mut b) = (Sums::<I, T>::new(isa), Sums::<I, T>::new(isa));
+    if S::X_BLOCK < STEP {
+        a.load(isa, y0);
+        b.load(isa, y1);
+    }
+    let num_groups = len / S::GROUP;
+    let parts = if S::WHOLE_SCALES { 2 } else { 1 };
+    for part in 0..parts {
+        if part > 0 {
+            (a.half, a.t) = (a.t, [isa.splat(0.0); T]);
+            (b.half, b.t) = (b.t, [isa.splat(0.0); T]);
+        }
+        for g in part * num_groups / parts..(part + 1) * num_groups / parts {
+            a.start::<S>(isa, g * S::GROUP / 16, x);
+            b.start::<S>(isa, g * S::GROUP / 16, x);
+            for i in g * S::GROUP / 4..(g + 1) * S::GROUP / 4 {
+                let codes = [isa.load_codes(&panels[0][i]), isa.load_codes(&panels[1][i])];
+                for j in 0..T {
+                    let q = x[j].qs[i];
+                    a.sum[j] = isa.dot_one(a.sum[j], codes[0], q);
+                    b.sum[j] = isa.dot_one(b.sum[j], codes[1], q);
+                }
+            }
+            if S::GROUP < STEP {
+                a.end::<S>(isa, g, x, scales[0]);
+                b.end::<S>(isa, g, x, scales[1]);
+            }
+        }
+    }
+    if S::X_BLOCK == STEP {
+        // Not before: registers are few.
+        a.load(isa, y0);
+        a.finish::<S>(isa, x, scales[0]);
+        b.load(isa, y1);
+        b.finish::<S>(isa, x, scales[1]);
+    }
+    a.store(isa, y0);
+    b.store(isa, y1);
+}
+
 /// A span that is being computed, and what will be needed next.
 struct Here<'a, I: Isa, C: Source<I>> {
     source: &'a C,
@@ -279,6 +329,12 @@ impl<I: Isa, const T: usize> Sums<I, T> {
         scales: &Scales,
     ) {
         self.take::<S>(isa, g, sums, biased, x);
+        self.end::<S>(isa, g, x, scales);
+    }
+
+    /// The end of group `g` of a step, of which there are several, and of an x block that ends with it.
+    #[inline(always)]
+    fn end<S: CodeShape>(&mut self, isa: I, g: usize, x: &[XStep; T], scales: &Scales) {
         self.end_group::<S>(isa, g, x, scales);
         let per_block = S::X_BLOCK / S::GROUP;
         if S::X_BLOCK < STEP && (g + 1).is_multiple_of(per_block) {
