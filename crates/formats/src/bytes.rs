@@ -7,7 +7,7 @@ use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use memmap2::MmapMut;
 
 use crate::disk::Extent;
 use crate::mmap::{Mapping, own};
@@ -25,7 +25,7 @@ pub struct Bytes {
 enum Owner {
     Vec(Vec<u8>),
     Mapping(Mapping),
-    Own(Mmap),
+    Own(MmapMut),
 }
 
 impl Bytes {
@@ -64,6 +64,17 @@ impl Bytes {
             owner: Arc::new(owner),
             range: 0..len,
         })
+    }
+
+    /// Lets `change` rewrite these bytes if they lie in memory of our own and no other slice of it is left; whether it did.
+    pub fn rewrite(&mut self, change: impl FnOnce(&mut [u8])) -> bool {
+        let all: &mut [u8] = match Arc::get_mut(&mut self.owner) {
+            Some(Owner::Vec(bytes)) => bytes,
+            Some(Owner::Own(map)) => map,
+            Some(Owner::Mapping(_)) | None => return false,
+        };
+        change(&mut all[self.range.clone()]);
+        true
     }
 
     /// Says that these bytes will hardly be read again: pages of a mapped file are given back, and come again if they
@@ -178,6 +189,18 @@ mod tests {
         )]
         let reversed = middle.slice(2..1);
         assert_eq!(reversed, None);
+    }
+
+    #[test]
+    fn only_memory_of_our_own_that_is_not_shared_is_rewritten() {
+        let own = Bytes::filled(4, |bytes| bytes.copy_from_slice(&[1, 2, 3, 4]));
+        for whole in [Bytes::from(vec![1, 2, 3, 4]), own.expect("memory")] {
+            let mut part = whole.slice(1..3).expect("inside");
+            assert!(!part.rewrite(|_| panic!("shared")));
+            drop(whole);
+            assert!(part.rewrite(|bytes| bytes.reverse()));
+            assert_eq!(*part, [3, 2]);
+        }
     }
 
     #[test]

@@ -98,12 +98,12 @@ impl Deref for Mapping {
 /// `len` bytes of memory of our own that begin at a page, in huge ones if the system has them; `fill` gets them as zeros.
 ///
 /// Errors: what the system says, [`io::ErrorKind::Unsupported`] where it has no such memory.
-pub(crate) fn own(len: usize, fill: impl FnOnce(&mut [u8])) -> io::Result<Mmap> {
+pub(crate) fn own(len: usize, fill: impl FnOnce(&mut [u8])) -> io::Result<MmapMut> {
     let mut map = MmapMut::map_anon(len.max(1))?;
     #[cfg(target_os = "linux")]
     let _ = map.advise(memmap2::Advice::HugePage);
     fill(&mut map[..len]);
-    map.make_read_only()
+    Ok(map)
 }
 
 /// Says that the page cache need not keep this part of a file: somebody has read it into memory of their own.

@@ -290,13 +290,20 @@ impl ModelBuilder {
             let now = self.measuring.is_some();
             repack(repackings.collect(), model.num_threads(), now);
         }
-        let model = Arc::new(model);
         let identity = prefix::identity(&gguf, model.config(), kv_type, ctx);
+        let (file_bytes, metadata) = (gguf.file_bytes(), gguf.metadata());
+        let architecture = metadata.require("general.architecture")?;
+        // It has a part in the weights.
+        drop(gguf);
+        if self.repack {
+            model.repack_own();
+        }
+        let model = Arc::new(model);
         let info = ModelInfo {
             name: files.local.name.clone(),
             paths: files.local.files.clone(),
-            file_bytes: gguf.file_bytes(),
-            architecture: gguf.metadata().require("general.architecture")?,
+            file_bytes,
+            architecture,
             ctx,
             max_seq_len: max,
             kv_type,

@@ -7,10 +7,11 @@
 //!
 //! Memory: the result, and for each thread a row. The source, where it is mapped, takes none.
 
+use std::io::ErrorKind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use formats::{Gguf, Tensor};
+use formats::{Bytes, Gguf, Tensor};
 use hub::{Phase, Progress, Report};
 use tensor::DType;
 
@@ -83,8 +84,7 @@ pub fn quantize(
         });
         done += bytes(tensor);
         if let Some(to) = target(tensor, dtype, tied) {
-            let data = convert(tensor, to, num_threads);
-            tensor.data = data.into();
+            tensor.data = convert(tensor, to, num_threads)?;
             tensor.dtype = to;
         }
     }
@@ -126,14 +126,37 @@ fn target(tensor: &Tensor, wanted: DType, tied: bool) -> Option<DType> {
 }
 
 /// The tensor's elements as `to`: threads take pieces of whole rows until none is left.
-fn convert(tensor: &Tensor, to: DType, num_threads: usize) -> Vec<u8> {
+fn convert(tensor: &Tensor, to: DType, num_threads: usize) -> Result<Bytes, Error> {
     let cols = tensor.shape.last().copied().unwrap_or(0);
     let row_bytes = |dtype: DType| dtype.row_bytes(cols).expect("whole blocks were looked for");
     let (from_row, to_row) = (row_bytes(tensor.dtype), row_bytes(to));
     let rows = tensor.data.len().checked_div(from_row).unwrap_or(0);
-    let mut out = vec![0; rows * to_row];
+    let fill = |out: &mut [u8]| {
+        convert_rows(tensor, to, (cols, from_row, to_row), out, num_threads);
+    };
+    match Bytes::filled(rows * to_row, fill) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            let mut out = vec![0; rows * to_row];
+            fill(&mut out);
+            Ok(out.into())
+        }
+        bytes => bytes.map_err(|error| Error::System {
+            what: "taking memory",
+            error,
+        }),
+    }
+}
+
+/// [`convert`] into `out`; rows have `cols` elements, and so many bytes before and after.
+fn convert_rows(
+    tensor: &Tensor,
+    to: DType,
+    (cols, from_row, to_row): (usize, usize, usize),
+    out: &mut [u8],
+    num_threads: usize,
+) {
     if out.is_empty() {
-        return out;
+        return;
     }
     let rows_in_piece = (PIECE_BYTES / to_row).max(1);
     let pieces: Vec<Mutex<&mut [u8]>> = out
@@ -167,8 +190,6 @@ fn convert(tensor: &Tensor, to: DType, num_threads: usize) -> Vec<u8> {
         }
         work();
     });
-    drop(pieces);
-    out
 }
 
 #[cfg(test)]
@@ -236,7 +257,8 @@ mod tests {
             let mut whole = vec![0; dtype.row_bytes(256).expect("whole blocks") * 3000];
             tensor::quantize(dtype, &row, &mut whole).expect("has a writer");
             for num_threads in [1, 3] {
-                assert!(convert(&source, dtype, num_threads) == whole, "{dtype}");
+                let found = convert(&source, dtype, num_threads).expect("memory");
+                assert!(*found == whole, "{dtype}");
             }
         }
     }

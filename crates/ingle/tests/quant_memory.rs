@@ -1,4 +1,4 @@
-//! Quantising takes memory for the result and no more than two tensors beside it.
+//! Quantising takes memory for the result, and no more than two tensors beside it.
 
 use formats::{Gguf, GgufWriter, Metadata};
 use ingle::DType;
@@ -56,9 +56,10 @@ fn the_result_and_no_more_than_two_tensors() {
         let peak = MEMORY.peak_usage() - before;
         let bytes = result.file_bytes() as usize;
         assert!(bytes < 8 * tensor_bytes, "{dtype}: it is smaller");
+        // The result lies in pages of its own, which the allocator does not see.
         assert!(
-            peak <= bytes + 2 * tensor_bytes,
-            "{dtype}: {peak} bytes for a result of {bytes}"
+            peak <= 2 * tensor_bytes,
+            "{dtype}: {peak} bytes beside a result of {bytes}"
         );
         assert!(
             result

@@ -176,6 +176,17 @@ impl Model {
         }
     }
 
+    /// Rearranges weights that are in memory of our own and nowhere else, as those that were quantised while loading are,
+    /// where they lie, on as many threads as compute. What somebody else has a part of (a [`Gguf`] that is still there)
+    /// stays as it is, and so does an output that is the embedding, too, of which rows are read. Returns their bytes.
+    pub fn repack_own(&mut self) -> u64 {
+        let num_threads = self.num_threads();
+        let output = (!self.is_tied()).then_some(&mut self.output);
+        let layers = self.layers.iter_mut().flat_map(Layer::linears_mut);
+        let all = layers.chain(output);
+        all.map(|linear| linear.repack_own(num_threads)).sum()
+    }
+
     fn is_tied(&self) -> bool {
         self.output.name == self.token_embedding.name
     }

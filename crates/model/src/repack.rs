@@ -1,9 +1,12 @@
-//! Rearranges mapped weights for speed, while or before they are used.
+//! Rearranges weights for speed.
 //!
 //! Kernels take rows as they lie in the file, and faster: the same bytes, sixteen rows together
-//! ([`MatmulKernel::repack`]), in huge pages of our own. Results are the same bits, so each matrix can change over
-//! at any time, and a large model need not wait for it. Pages of the mapping are given back as they are done with: no
-//! matrix is in memory twice for long. What the file's cached pages take is the system's to reclaim.
+//! ([`MatmulKernel::repack`]). Results are the same bits.
+//!
+//! Mapped weights go to huge pages of our own while or before they are used: each matrix can change over at any time, and
+//! a large model need not wait for it. Pages of the mapping are given back as they are done with: no matrix is in memory
+//! twice for long. What the file's cached pages take is the system's to reclaim. Weights that are nowhere but in memory
+//! are rearranged where they lie ([`in_place`]).
 
 use std::io;
 use std::ops::Range;
@@ -17,8 +20,10 @@ use kernels::MatmulKernel;
 const GROUP_BYTES: usize = 64 << 20;
 /// Where a matrix begins in it.
 const ALIGN: usize = 64;
+/// Rows that are arranged together.
+const STRIP: usize = 16;
 /// Rows that a thread takes at a time.
-const ROWS: usize = 512;
+const ROWS: usize = 32 * STRIP;
 
 /// A matrix to be rearranged.
 pub(crate) struct ToRepack {
@@ -74,6 +79,40 @@ impl Repacking {
     }
 }
 
+/// Rearranges an `[n, k]` matrix of `kernel` where it lies: strips change places with nobody.
+pub(crate) fn in_place(
+    kernel: MatmulKernel,
+    (n, k): (usize, usize),
+    bytes: &mut [u8],
+    num_threads: usize,
+) {
+    let strip_len = bytes.len() / n * STRIP;
+    let pieces = Mutex::new(bytes.chunks_mut(ROWS / STRIP * strip_len));
+    on_threads(num_threads, || {
+        let mut rows = vec![0; strip_len];
+        loop {
+            let piece = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(piece) = piece else { return };
+            for strip in piece.chunks_exact_mut(strip_len) {
+                rows.copy_from_slice(strip);
+                kernel.repack((STRIP, k), &rows, strip);
+            }
+        }
+    });
+}
+
+/// `work` on this thread and `num_threads - 1` others.
+fn on_threads(num_threads: usize, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        for _ in 1..num_threads {
+            // What no thread is had for, this one does.
+            let thread = std::thread::Builder::new().name("ingle-repack".into());
+            let _ = thread.spawn_scoped(scope, &work);
+        }
+        work();
+    });
+}
+
 /// Fills the `places` of matrices in `bytes`, some rows at a time.
 fn fill(matrices: &[ToRepack], places: &[Range<usize>], bytes: &mut [u8], num_threads: usize) {
     let mut pieces = Vec::new();
@@ -88,7 +127,7 @@ fn fill(matrices: &[ToRepack], places: &[Range<usize>], bytes: &mut [u8], num_th
         }
     }
     let pieces = Mutex::new(pieces);
-    let work = || {
+    on_threads(num_threads, || {
         loop {
             let piece = pieces.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some((matrix, rows, out)) = piece else {
@@ -100,13 +139,5 @@ fn fill(matrices: &[ToRepack], places: &[Range<usize>], bytes: &mut [u8], num_th
             // At once, not after the whole of a large matrix: a step that still reads them has them back.
             rows.release();
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..num_threads {
-            // What no thread is had for, this one does.
-            let thread = std::thread::Builder::new().name("ingle-repack".into());
-            let _ = thread.spawn_scoped(scope, work);
-        }
-        work();
     });
 }

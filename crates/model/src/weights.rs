@@ -12,7 +12,7 @@ use tensor::DType;
 
 use crate::LoadError;
 use crate::names::Role;
-use crate::repack::ToRepack;
+use crate::repack::{ToRepack, in_place};
 
 /// A weight matrix `[n, k]` with the kernel that multiplies with it, and a scale and a bias if the file has them.
 pub struct Linear {
@@ -44,6 +44,8 @@ pub(crate) enum Place {
     Window(Range<usize>),
     /// On disk, where rows are read as they are wanted.
     Disk(Extent),
+    /// Repacked, and nowhere else.
+    Repacked,
 }
 
 impl Linear {
@@ -64,6 +66,26 @@ impl Linear {
         })
     }
 
+    /// Repacks it where it lies, if that is memory of our own that nobody else has a part of; returns the bytes so
+    /// rearranged.
+    pub(crate) fn repack_own(&mut self, num_threads: usize) -> u64 {
+        let (kernel, shape) = (self.kernel, (self.n, self.k));
+        let Place::Memory(bytes) = &mut self.place else {
+            return 0;
+        };
+        let mut done = 0;
+        if self.repacked.get().is_none()
+            && kernel.repacked(self.n).is_some()
+            && bytes.rewrite(|bytes| in_place(kernel, shape, bytes, num_threads))
+        {
+            let repacked = std::mem::take(bytes);
+            done = repacked.len() as u64;
+            self.place = Place::Repacked;
+            self.repacked = Arc::new(OnceLock::from(repacked));
+        }
+        done
+    }
+
     /// What kernels take; `window` is what of its layer has been read for this step.
     pub(crate) fn weight<'a>(&'a self, window: &'a [u8]) -> Weight<'a> {
         if let Some(data) = self.repacked.get()
@@ -78,6 +100,7 @@ impl Linear {
             Place::Disk(_) => {
                 unreachable!("only an embedding stays on disk, and that multiplies nothing")
             }
+            Place::Repacked => unreachable!("what it was repacked to is there"),
         };
         Weight {
             kernel: self.kernel,
@@ -111,7 +134,9 @@ impl Linear {
                     tensor::dequantize(self.dtype, piece, out);
                 }
             }
-            Place::Window(_) => unreachable!("an embedding is no part of a layer"),
+            Place::Window(_) | Place::Repacked => {
+                unreachable!("an embedding is no part of a layer")
+            }
         }
         Ok(())
     }
@@ -129,7 +154,7 @@ impl Linear {
     pub(crate) fn extent(&self) -> Option<Extent> {
         match &self.place {
             Place::Memory(bytes) => bytes.extent(),
-            Place::Window(_) => None,
+            Place::Window(_) | Place::Repacked => None,
             Place::Disk(extent) => Some(extent.clone()),
         }
     }

@@ -93,6 +93,42 @@ fn the_bits_do_not_depend_on_how_weights_are_arranged() {
 }
 
 #[test]
+fn weights_that_are_only_in_memory_are_rearranged_there() {
+    for tied in [true, false] {
+        // Each tensor in memory of its own, as quantising leaves them.
+        let (metadata, mut tensors) = tiny(tied).build().into_parts();
+        for tensor in &mut tensors {
+            tensor.data = tensor.data.to_vec().into();
+        }
+        let gguf = Gguf::from_parts(metadata, tensors).expect("as it was");
+        let options = LoadOptions {
+            num_threads: 2,
+            level: Some(level()),
+        };
+        let mut model = Model::load(&gguf, &options).expect("a sound model");
+        let tokens = Random::new(2).tokens(40, model.config().vocab_size);
+        let expected = logits(&model, &tokens, 40);
+        assert_eq!(model.repack_own(), 0, "the file has a part in all");
+        drop(gguf);
+        let bytes = model.repack_own();
+        let total = model.weight_bytes();
+        let layers: u64 = total.layers.iter().flatten().sum();
+        let output = if tied { 0 } else { total.output };
+        assert!(
+            bytes > (layers + output) / 2,
+            "{bytes} of {layers} and {output}"
+        );
+        assert_eq!(model.repack_own(), 0, "all is done");
+        assert_eq!(model.repacking().bytes(), 0, "nothing is mapped");
+        for step in [40, 1, 7] {
+            let found = logits(&model, &tokens, step);
+            let differs = first_difference(&found, &expected);
+            assert_eq!(differs, None, "tied={tied} step={step}");
+        }
+    }
+}
+
+#[test]
 fn the_bits_do_not_depend_on_where_weights_are() {
     for tied in [true, false] {
         let tiny = tiny(tied);
