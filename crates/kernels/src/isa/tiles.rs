@@ -5,9 +5,9 @@
 //! Extensions Programming Reference*, chapter 3; Linux, `Documentation/arch/x86/xstate.rst`.)
 //!
 //! Soundness: a [`Tiles`] exists only if the CPU has the instructions and the system lets this process use them. Registers
-//! have the shapes of [`Ready`] or of [`ReadyForPlanes`] while one of these exists on a thread, so instructions touch what
-//! the arrays that it borrows have been checked to hold. A thread has one at a time: each is made where the products of
-//! some panels begin and dropped where they end. Without shapes the instructions fault.
+//! have the shapes of [`Ready`] or of [`ReadyForPlanes`] while one of these exists on a thread, and a thread has one at a
+//! time ([`Shaped`] sees to it), so instructions touch what the arrays that they borrow have been checked to hold. Without
+//! shapes the instructions fault.
 
 #![allow(
     unsafe_code,
@@ -18,6 +18,7 @@
     reason = "the argument above covers every block of this file"
 )]
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use super::LANES;
@@ -37,27 +38,47 @@ impl Tiles {
     /// Gives this thread's registers their shapes.
     #[inline(always)]
     pub(crate) fn ready(self) -> Ready {
-        load_shapes();
-        Ready(PhantomData)
+        Ready(Shaped::by(load_shapes))
     }
 
     /// The same, all of them of 16 rows of 64 bytes.
     #[inline(always)]
     pub(crate) fn ready_for_planes(self) -> ReadyForPlanes {
-        load_whole_shapes();
-        ReadyForPlanes(PhantomData)
+        ReadyForPlanes(Shaped::by(load_whole_shapes))
     }
 }
 
-/// As [`Ready`].
-pub(crate) struct ReadyForPlanes(PhantomData<*const ()>);
+/// A thread's registers with some shapes, until dropped: what they hold is dear to threads that take turns.
+struct Shaped(PhantomData<*const ()>);
 
-impl Drop for ReadyForPlanes {
+thread_local! {
+    /// Whether there is one on this thread.
+    static SHAPED: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Shaped {
+    /// Has `load` give them their shapes.
+    ///
+    /// # Panics
+    /// If they have some already.
+    #[inline(always)]
+    fn by(load: fn()) -> Self {
+        assert!(!SHAPED.replace(true), "registers have one shape at a time");
+        load();
+        Self(PhantomData)
+    }
+}
+
+impl Drop for Shaped {
     #[inline(always)]
     fn drop(&mut self) {
         release();
+        SHAPED.set(false);
     }
 }
+
+/// Tiles of this thread for sums in two planes.
+pub(crate) struct ReadyForPlanes(Shaped);
 
 impl ReadyForPlanes {
     /// Begins sums.
@@ -97,15 +118,8 @@ impl ReadyForPlanes {
     }
 }
 
-/// Tiles of this thread, until dropped: what they hold is dear to threads that take turns. One at a time.
-pub(crate) struct Ready(PhantomData<*const ()>);
-
-impl Drop for Ready {
-    #[inline(always)]
-    fn drop(&mut self) {
-        release();
-    }
-}
+/// Tiles of this thread for sums of groups.
+pub(crate) struct Ready(Shaped);
 
 impl Ready {
     /// `out[t][r] = Σ codes[k / 4][4r + k % 4] * x[t][at + k]` over `k < GROUP` (32 or 256); `x[t]` is taken for
