@@ -33,7 +33,7 @@ pub use elementwise::{add, gelu_mul, mul, silu_mul, softcap};
 pub use isa::Level;
 pub use layer_norm::layer_norm;
 pub(crate) use lines::Lines;
-pub use matmul::{Activations, MatmulKernel, Weight, XKind, matmul, matmul_parts};
+pub use matmul::{Activations, MatmulKernel, RowPart, Weight, XKind, matmul, matmul_parts};
 pub use norm::rms_norm;
 pub use pool::{Grid, Pool, Tile};
 pub use recurrence::{

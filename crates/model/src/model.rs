@@ -18,7 +18,7 @@ use crate::probe::Probe;
 use crate::rank::RankHead;
 use crate::repack::Repacking;
 use crate::residence::{self, Streamed};
-use crate::weights::{Linear, Loader};
+use crate::weights::{Linear, Loader, Place};
 use crate::workspace::{Workspace, max_k, rope_configs};
 use crate::{LoadError, arch};
 
@@ -178,13 +178,21 @@ impl Model {
 
     /// Rearranges weights that are in memory of our own and nowhere else, as those that were quantised while loading are,
     /// where they lie, on as many threads as compute. What somebody else has a part of (a [`Gguf`] that is still there)
-    /// stays as it is, and so does an output that is the embedding, too, of which rows are read. Returns their bytes.
+    /// stays as it is. Returns their bytes.
     pub fn repack_own(&mut self) -> u64 {
         let num_threads = self.num_threads();
-        let output = (!self.is_tied()).then_some(&mut self.output);
+        let is_tied = self.is_tied();
+        if is_tied {
+            // It has a part, and gets one again.
+            self.token_embedding.put(Place::Repacked);
+        }
         let layers = self.layers.iter_mut().flat_map(Layer::linears_mut);
-        let all = layers.chain(output);
-        all.map(|linear| linear.repack_own(num_threads)).sum()
+        let all = layers.chain([&mut self.output]);
+        let bytes = all.map(|linear| linear.repack_own(num_threads)).sum();
+        if is_tied {
+            self.token_embedding = self.output.tied();
+        }
+        bytes
     }
 
     fn is_tied(&self) -> bool {

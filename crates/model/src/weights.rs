@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use formats::disk::Extent;
 use formats::{Bytes, Gguf, ReadError};
-use kernels::{Level, MatmulKernel, Weight};
+use kernels::{Level, MatmulKernel, RowPart, Weight};
 use tensor::DType;
 
 use crate::LoadError;
@@ -66,24 +66,22 @@ impl Linear {
         })
     }
 
-    /// Repacks it where it lies, if that is memory of our own that nobody else has a part of; returns the bytes so
-    /// rearranged.
+    /// Repacks it where it lies, if that is memory of our own that nobody else has a part of; returns the bytes.
     pub(crate) fn repack_own(&mut self, num_threads: usize) -> u64 {
         let (kernel, shape) = (self.kernel, (self.n, self.k));
         let Place::Memory(bytes) = &mut self.place else {
             return 0;
         };
-        let mut done = 0;
-        if self.repacked.get().is_none()
-            && kernel.repacked(self.n).is_some()
-            && bytes.rewrite(|bytes| in_place(kernel, shape, bytes, num_threads))
+        if self.repacked.get().is_some()
+            || kernel.repacked(self.n).is_none()
+            || !bytes.rewrite(|bytes| in_place(kernel, shape, bytes, num_threads))
         {
-            let repacked = std::mem::take(bytes);
-            done = repacked.len() as u64;
-            self.place = Place::Repacked;
-            self.repacked = Arc::new(OnceLock::from(repacked));
+            return 0;
         }
-        done
+        let repacked = std::mem::take(bytes);
+        self.place = Place::Repacked;
+        self.repacked = Arc::new(OnceLock::from(repacked));
+        self.size_bytes() as u64
     }
 
     /// What kernels take; `window` is what of its layer has been read for this step.
@@ -97,9 +95,7 @@ impl Linear {
         let data = match &self.place {
             Place::Memory(bytes) => bytes,
             Place::Window(range) => &window[range.clone()],
-            Place::Disk(_) => {
-                unreachable!("only an embedding stays on disk, and that multiplies nothing")
-            }
+            Place::Disk(_) => unreachable!("only an embedding does, and it multiplies nothing"),
             Place::Repacked => unreachable!("what it was repacked to is there"),
         };
         Weight {
@@ -120,23 +116,26 @@ impl Linear {
     pub fn row(&self, row: usize, out: &mut [f32]) -> Result<(), ReadError> {
         let (row_bytes, block_bytes) = (self.row_bytes(), self.dtype.block_bytes());
         let start = row * row_bytes;
-        match &self.place {
-            Place::Memory(bytes) => {
-                tensor::dequantize(self.dtype, &bytes[start..][..row_bytes], out);
-            }
-            Place::Disk(extent) => {
-                let mut piece = [0; 4096];
-                let num_blocks = piece.len() / block_bytes;
-                let pieces = out.chunks_mut(num_blocks * self.dtype.block_len());
-                for (i, out) in pieces.enumerate() {
-                    let piece = &mut piece[..out.len() / self.dtype.block_len() * block_bytes];
-                    extent.read_at(start + i * num_blocks * block_bytes, piece)?;
-                    tensor::dequantize(self.dtype, piece, out);
+        if let Place::Memory(bytes) = &self.place {
+            tensor::dequantize(self.dtype, &bytes[start..][..row_bytes], out);
+            return Ok(());
+        }
+        // A piece at a time, which needs no memory.
+        let mut piece = [0; 4096];
+        let num_blocks = piece.len() / block_bytes;
+        let pieces = out.chunks_mut(num_blocks * self.dtype.block_len());
+        for (i, out) in pieces.enumerate() {
+            let piece = &mut piece[..out.len() / self.dtype.block_len() * block_bytes];
+            let at = i * num_blocks * block_bytes;
+            match (&self.place, self.repacked.get()) {
+                (Place::Disk(extent), _) => extent.read_at(start + at, piece)?,
+                (Place::Repacked, Some(data)) => {
+                    let part = RowPart { row, row_bytes, at };
+                    self.kernel.repacked_row(data, part, piece);
                 }
+                _ => unreachable!("an embedding is no part of a layer"),
             }
-            Place::Window(_) | Place::Repacked => {
-                unreachable!("an embedding is no part of a layer")
-            }
+            tensor::dequantize(self.dtype, piece, out);
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use std::sync::Mutex;
 pub use activations::{Activations, XKind};
 pub(crate) use int8::Room;
 use repack::Repack;
+pub use repack::RowPart;
 use tensor::DType;
 
 use crate::isa::{Isa, LANES, Level, with_level};
@@ -126,6 +127,15 @@ impl MatmulKernel {
             data: rows,
         };
         (repack.pack)(&weight, out);
+    }
+
+    /// Whole blocks of a row of a repacked matrix, as they were before.
+    ///
+    /// # Panics
+    /// If weights of this type are not repacked, or there are no such blocks.
+    pub fn repacked_row(&self, data: &[u8], part: RowPart, out: &mut [u8]) {
+        let repack = self.repack.expect("a type that can be repacked");
+        (repack.row)(data, part, out);
     }
 
     /// The form of activations it takes.

@@ -95,7 +95,7 @@ impl<S: CodeShape> Op for Panels<'_, '_, S> {
         // An activation that is broadcast once for two strips leaves room for other loads, which float steps need: one
         // core of a Zen 4, 256 tokens, Q8_0 162 -> 172 GMAC/s, Q4_0 164 -> 174, Q4_1 151 -> 155, IQ4_XS 178 -> 184, but
         // Q6_K 167 -> 164. `if const`, so that other levels do not even compile it.
-        if const { I::DOTS_ONE_BY_ONE && I::TOKENS >= 8 && S::GROUP >= 32 } && self.m > 8 {
+        if const { I::DOTS_ONE_BY_ONE && I::TOKENS >= 8 && S::GROUP >= 32 } && self.m > I::TOKENS {
             return self.by_twos(isa);
         }
         for first in (0..self.m).step_by(I::TOKENS) {
@@ -122,14 +122,17 @@ impl<S: CodeShape> Panels<'_, '_, S> {
             let mut s = 0;
             while s < self.strips.len() {
                 let two = s + 1 < self.strips.len() && tokens.len() + 2 > at_once;
-                if two && S::WHOLE_SCALES {
-                    self.two::<I, 4>(isa, s, tokens.clone());
-                } else if two {
-                    self.two::<I, 6>(isa, s, tokens.clone());
-                } else {
+                if !two {
                     self.one(isa, s, tokens.clone());
+                    s += 1;
+                    continue;
                 }
-                s += if two { 2 } else { 1 };
+                if const { S::WHOLE_SCALES } {
+                    self.two::<I, 4>(isa, s, tokens.clone());
+                } else {
+                    self.two::<I, 6>(isa, s, tokens.clone());
+                }
+                s += 2;
             }
         }
     }

@@ -19,11 +19,23 @@ use crate::pool::Tile;
 use crate::quant::{QuantFormat, STEP};
 use crate::{Scratch, quant};
 
+/// Part of a row: from byte `at` on, where a block begins, of row `row`, all of which are of `row_bytes`.
+#[derive(Clone, Copy, Debug)]
+pub struct RowPart {
+    /// Which row.
+    pub row: usize,
+    /// Bytes of each row.
+    pub row_bytes: usize,
+    /// Where the part begins in it.
+    pub at: usize,
+}
+
 /// What a quant type has for it at a level.
 #[derive(Clone, Copy)]
 pub(super) struct Repack {
     pub(super) run: fn(&Task<'_>, Tile<'_>, &mut Scratch),
     pub(super) pack: fn(&Weight<'_>, &mut [u8]),
+    pub(super) row: fn(&[u8], RowPart, &mut [u8]),
 }
 
 impl Repack {
@@ -31,6 +43,7 @@ impl Repack {
         Self {
             run: const { super::int8::kernel::<I, F, true>() },
             pack: pack::<I::Plain, F>,
+            row: row::<F>,
         }
     }
 }
@@ -113,6 +126,29 @@ fn pack<I: Isa, F: QuantFormat>(weight: &Weight<'_>, out: &mut [u8]) {
         out,
         format: PhantomData,
     });
+}
+
+/// Blocks of a repacked row, as they were.
+fn row<F: QuantFormat>(data: &[u8], part: RowPart, out: &mut [u8]) {
+    let RowPart { row, row_bytes, at } = part;
+    let strip_bytes = LANES * row_bytes;
+    let strip = &data[row / LANES * strip_bytes..][..strip_bytes];
+    let row = row % LANES;
+    for (b, block) in out.chunks_exact_mut(F::BLOCK_BYTES).enumerate() {
+        let b = at / F::BLOCK_BYTES + b;
+        let (columns, fields) = places::<F>(b, row_bytes / F::BLOCK_BYTES);
+        let columns = strip[columns..].as_chunks::<64>().0;
+        for (p, &piece) in F::PIECES.iter().enumerate() {
+            let columns = &columns[quant::column_place(F::PIECES, 4 * p)..][..4];
+            for (column, four) in columns.iter().zip(block[piece..].as_chunks_mut::<4>().0) {
+                four.copy_from_slice(&column[4 * row..][..4]);
+            }
+        }
+        for &(at, len) in F::FIELDS {
+            let from = fields + LANES * quant::field_place(F::PIECES, at) + row * len;
+            block[at..][..len].copy_from_slice(&strip[from..][..len]);
+        }
+    }
 }
 
 struct Pack<'a, F> {

@@ -1,7 +1,7 @@
 //! Products: near an f64 oracle within what int8 activations cost, and the same bits however computed.
 
 use kernels::{
-    Activations, Context, Level, MatmulKernel, Sizes, Weight, XKind, matmul, matmul_parts,
+    Activations, Context, Level, MatmulKernel, RowPart, Sizes, Weight, XKind, matmul, matmul_parts,
 };
 use tensor::DType;
 
@@ -180,6 +180,18 @@ fn repacked_weights_give_the_same_bits() {
                     &data[data.len() - rest..],
                     &mut strips[first..],
                 );
+                for (row, expected) in data.chunks_exact(data.len() / n).enumerate() {
+                    let mut found = vec![0; expected.len()];
+                    let (first, rest) = found.split_at_mut(dtype.block_bytes());
+                    let part = |at: usize| RowPart {
+                        row,
+                        row_bytes: expected.len(),
+                        at,
+                    };
+                    repacked.repacked_row(&strips, part(0), first);
+                    repacked.repacked_row(&strips, part(first.len()), rest);
+                    assert!(found == expected, "{dtype} n={n} k={k} row={row}");
+                }
                 let sizes = Sizes {
                     max_k: k,
                     max_head_dim: 16,
