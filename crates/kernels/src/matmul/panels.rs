@@ -95,12 +95,14 @@ impl<S: CodeShape> Op for Panels<'_, '_, S> {
         // An activation that is broadcast once for two strips leaves room for other loads, which float steps need: one
         // core of a Zen 4, 256 tokens, Q8_0 162 -> 172 GMAC/s, Q4_0 164 -> 174, Q4_1 151 -> 155, IQ4_XS 178 -> 184, but
         // Q6_K 167 -> 164. `if const`, so that other levels do not even compile it.
+        let mut alone = 0;
         if const { I::DOTS_ONE_BY_ONE && I::TOKENS >= 8 && S::GROUP >= 32 } && self.m > I::TOKENS {
-            return self.by_twos(isa);
+            alone = self.strips.len() / 2 * 2;
+            self.by_twos(isa, alone);
         }
         for first in (0..self.m).step_by(I::TOKENS) {
             let tokens = first..self.m.min(first + I::TOKENS);
-            for s in 0..self.strips.len() {
+            for s in alone..self.strips.len() {
                 self.one(isa, s, tokens.clone());
             }
         }
@@ -113,26 +115,22 @@ const fn tokens_of_two<S: CodeShape>() -> usize {
 }
 
 impl<S: CodeShape> Panels<'_, '_, S> {
-    /// Two strips at a time.
+    /// The first `count` strips, two at a time.
     #[inline(always)]
-    fn by_twos<I: Isa>(&mut self, isa: I) {
+    fn by_twos<I: Isa>(&mut self, isa: I, count: usize) {
         let at_once = const { tokens_of_two::<S>() };
         for first in (0..self.m).step_by(at_once) {
             let tokens = first..self.m.min(first + at_once);
-            let mut s = 0;
-            while s < self.strips.len() {
-                let two = s + 1 < self.strips.len() && tokens.len() + 2 > at_once;
-                if !two {
+            for s in (0..count).step_by(2) {
+                // The last few: by fours one strip at a time is less. (Not before: what it is padded with is computed along.)
+                if tokens.len() + 2 <= at_once {
                     self.one(isa, s, tokens.clone());
-                    s += 1;
-                    continue;
-                }
-                if const { S::WHOLE_SCALES } {
+                    self.one(isa, s + 1, tokens.clone());
+                } else if const { S::WHOLE_SCALES } {
                     self.two::<I, 4>(isa, s, tokens.clone());
                 } else {
                     self.two::<I, 6>(isa, s, tokens.clone());
                 }
-                s += 2;
             }
         }
     }
